@@ -1,0 +1,25 @@
+//===- ONNX.h - a mirror of an ONNX graph
+//-------------------------------------===//
+#ifndef DIALECT_ONNX_ONNX_H
+#define DIALECT_ONNX_ONNX_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialect/onnx/ONNXDialect.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialect/onnx/ONNXOps.h.inc"
+
+namespace fgla::onnx {
+/// The number of bytes that a tensor takes in a file; nothing if the shape is
+/// not static or the number does not fit. Booleans take a byte.
+std::optional<int64_t> byteSize(mlir::ShapedType type);
+} // namespace fgla::onnx
+
+#endif // DIALECT_ONNX_ONNX_H

@@ -1,0 +1,39 @@
+//===- Import.h - from an ONNX file to MLIR
+//-----------------------------------===//
+#ifndef FRONTENDS_ONNX_IMPORT_H
+#define FRONTENDS_ONNX_IMPORT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace fgla::onnx {
+
+/// Loads the dialects that an imported module holds.
+void loadImportDialects(mlir::MLIRContext &context);
+
+/// Reads an ONNX model (protobuf, or ONNX's text format if the name ends in
+/// .onnxtxt) and makes a module with one function of `onnx.node` ops:
+///
+/// - the function is named after the graph, with what C does not allow in a
+/// name replaced by `_`;
+/// - argument and result attributes: `fgla.name` is ONNX's name, `fgla.dims`
+/// one string per dim: its symbolic name, its size, or `?`;
+/// - the module's attribute `onnx.folder` is the folder that external weights
+/// are relative to.
+///
+/// On failure one error is emitted and null is returned.
+mlir::OwningOpRef<mlir::ModuleOp> importONNX(llvm::StringRef path,
+                                             mlir::MLIRContext &context);
+
+/// Likewise from memory.
+mlir::OwningOpRef<mlir::ModuleOp>
+importONNXFromMemory(llvm::StringRef bytes, bool isText, llvm::StringRef folder,
+                     mlir::MLIRContext &context);
+
+/// Registers `--import-onnx` for a tool built on mlirTranslateMain.
+void registerONNXTranslation();
+
+} // namespace fgla::onnx
+
+#endif // FRONTENDS_ONNX_IMPORT_H

@@ -1,0 +1,333 @@
+//===- Reader.cpp - ONNX files, read with distrust
+//----------------------------===//
+#include "frontends/onnx/Reader.h"
+#include "frontends/onnx/Validator.h"
+
+#include "dialect/onnx/ExternalData.h"
+
+#include "onnx/checker.h"
+#include "onnx/defs/parser.h"
+#include "onnx/inliner/inliner.h"
+#include "onnx/shape_inference/implementation.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/logging.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace fgla::onnx;
+namespace io = ::google::protobuf::io;
+
+//===----------------------------------------------------------------------===//
+// Bytes
+//===----------------------------------------------------------------------===//
+
+static bool readFile(const std::string &path, int64_t limit, std::string &bytes,
+                     std::string &error) {
+  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) {
+    error = std::string("cannot be opened: ") + std::strerror(errno);
+    return false;
+  }
+  struct stat status;
+  bool ok = false;
+  if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+    error = "is not a regular file";
+  } else if (status.st_size > limit) {
+    error = "has " + std::to_string(status.st_size) + " bytes, the limit is " +
+            std::to_string(limit);
+  } else {
+    bytes.resize(status.st_size);
+    size_t done = 0;
+    while (done < bytes.size()) {
+      ssize_t count = ::read(file, bytes.data() + done, bytes.size() - done);
+      if (count < 0 && errno == EINTR)
+        continue;
+      if (count <= 0)
+        break;
+      done += count;
+    }
+    ok = done == bytes.size();
+    if (!ok)
+      error = "cannot be read to its end";
+  }
+  close(file);
+  return ok;
+}
+
+/// protobuf prints to stderr on its own; our errors are one line each, so it is
+/// silenced while we parse.
+namespace {
+struct QuietProtobuf {
+  google::protobuf::LogHandler *previous =
+      google::protobuf::SetLogHandler(nullptr);
+  ~QuietProtobuf() { google::protobuf::SetLogHandler(previous); }
+};
+} // namespace
+
+static bool parseBinary(google::protobuf::Message &message, const char *data,
+                        size_t size, std::string &error) {
+  if (static_cast<int64_t>(size) > Limits::messageBytes) {
+    error = "is larger than a protobuf message can be";
+    return false;
+  }
+  QuietProtobuf quiet;
+  io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(data),
+                              static_cast<int>(size));
+  stream.SetRecursionLimit(Limits::messageDepth);
+  if (size != 0 && message.ParseFromCodedStream(&stream) &&
+      stream.ConsumedEntireMessage())
+    return true;
+  error = size == 0 ? "is empty"
+                    : "is not a complete protobuf message of this kind, or "
+                      "nests too deeply";
+  return false;
+}
+
+/// The parser of the text format recurses for each bracket, so the depth is
+/// bounded before it runs.
+static bool checkTextDepth(const std::string &text, std::string &error) {
+  int depth = 0;
+  bool inString = false;
+  for (size_t i = 0; i != text.size(); ++i) {
+    char c = text[i];
+    if (c == '\0') {
+      error = "holds a NUL byte";
+      return false;
+    }
+    if (inString) {
+      i += c == '\\' && i + 1 != text.size();
+      inString = c != '"';
+    } else if (c == '"') {
+      inString = true;
+    } else if (c == '(' || c == '[' || c == '{' || c == '<') {
+      if (++depth > Limits::messageDepth) {
+        error = "nests more than " + std::to_string(Limits::messageDepth) +
+                " brackets";
+        return false;
+      }
+    } else if (c == ')' || c == ']' || c == '}' ||
+               (c == '>' && (i == 0 || text[i - 1] != '='))) {
+      depth -= depth > 0;
+    }
+  }
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Errors of the ONNX library
+//===----------------------------------------------------------------------===//
+
+/// The library's messages have several lines and some are long.
+static std::string oneLine(const std::string &text) {
+  std::string line;
+  for (char c : text) {
+    if (c == '\n' || c == '\t' || c == '\r')
+      c = ' ';
+    if (c == ' ' && (line.empty() || line.back() == ' '))
+      continue;
+    line += c;
+  }
+  while (!line.empty() && line.back() == ' ')
+    line.pop_back();
+  if (line.size() > 600)
+    line = line.substr(0, 600) + "…";
+  return line;
+}
+
+/// Runs `step`, which calls the ONNX library; its exceptions end here.
+template <typename Step>
+static bool guarded(const char *what, std::string &error, Step step) {
+  try {
+    step();
+    return true;
+  } catch (const std::exception &e) {
+    error = std::string(what) + ": " + oneLine(e.what());
+  } catch (...) {
+    error = std::string(what) + ": unknown failure";
+  }
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// External weights
+//===----------------------------------------------------------------------===//
+
+static bool parseNumber(const std::string &text, int64_t &number) {
+  if (text.empty() || text.size() > 18 ||
+      text.find_first_not_of("0123456789") != std::string::npos)
+    return false;
+  number = std::stoll(text);
+  return true;
+}
+
+/// Reads where an external weight lies and sees that the file holds it.
+static bool locateWeight(const pb::TensorProto &proto,
+                         const std::string &folder, ExternalWeight &weight,
+                         std::string &error) {
+  std::string reason;
+  auto fail = [&](const std::string &what) {
+    error = "external data of tensor '" + proto.name() + "': " + what;
+    return false;
+  };
+  int64_t length = -1;
+  std::map<std::string, std::string> entries;
+  for (const auto &entry : proto.external_data())
+    if (!entries.emplace(entry.key(), entry.value()).second)
+      return fail("key '" + entry.key() + "' is given twice");
+  for (const auto &[key, value] : entries) {
+    if (key == "location")
+      weight.file = value;
+    else if (key == "offset" ? !parseNumber(value, weight.offset)
+                             : key == "length" && !parseNumber(value, length))
+      return fail(key + " must be a number, got '" + value.substr(0, 40) + "'");
+    else if (key != "offset" && key != "length" && key != "checksum")
+      return fail("unknown key '" + key.substr(0, 40) + "'");
+  }
+  ElementType type;
+  weight.dataType = proto.data_type();
+  weight.shape.assign(proto.dims().begin(), proto.dims().end());
+  if (!elementTypeFromONNX(proto.data_type(), type, reason) ||
+      !checkShape(weight.shape, elementSize(type), weight.length, reason))
+    return fail(reason);
+  if (proto.has_raw_data())
+    return fail("the tensor also has data in the message");
+  if (length >= 0 && length != weight.length)
+    return fail("length is " + std::to_string(length) +
+                ", its shape and type need " + std::to_string(weight.length));
+  ExternalFile file;
+  if (!file.open(folder, weight.file, reason) ||
+      !file.contains(weight.offset, weight.length, reason))
+    return fail(reason);
+  return true;
+}
+
+/// Takes external weights out of the graph: the library must not open files on
+/// its own. Each becomes a graph input of its type.
+static bool takeExternalWeights(Model &model, std::string &error) {
+  pb::GraphProto &graph = *model.proto.mutable_graph();
+  std::map<std::string, bool> inputs;
+  for (const auto &input : graph.input())
+    inputs[input.name()] = true;
+  google::protobuf::RepeatedPtrField<pb::TensorProto> kept;
+  for (pb::TensorProto &tensor : *graph.mutable_initializer()) {
+    if (tensor.data_location() != pb::TensorProto::EXTERNAL) {
+      kept.Add()->Swap(&tensor);
+      continue;
+    }
+    ExternalWeight weight;
+    if (tensor.name().empty() || model.externalWeights.count(tensor.name())) {
+      error = "initializer name '" + tensor.name() +
+              "' must be unique and not empty";
+      return false;
+    }
+    if (!locateWeight(tensor, model.folder, weight, error))
+      return false;
+    if (!inputs.count(tensor.name())) {
+      auto *input = graph.add_input();
+      input->set_name(tensor.name());
+      auto *type = input->mutable_type()->mutable_tensor_type();
+      type->set_elem_type(weight.dataType);
+      type->mutable_shape();
+      for (int64_t dim : weight.shape)
+        type->mutable_shape()->add_dim()->set_dim_value(dim);
+    }
+    model.externalWeights.emplace(tensor.name(), std::move(weight));
+  }
+  graph.mutable_initializer()->Swap(&kept);
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// The whole
+//===----------------------------------------------------------------------===//
+
+static bool process(Model &model, std::string &error) {
+  if (!validateModel(model.proto, error) || !takeExternalWeights(model, error))
+    return false;
+  if (!guarded("the ONNX checker rejects the model", error,
+               [&] { pb::checker::check_model(model.proto); }))
+    return false;
+  if (model.proto.functions_size() != 0 &&
+      !guarded("functions cannot be inlined", error, [&] {
+        pb::inliner::InlineLocalFunctions(model.proto,
+                                          /*convert_version=*/true);
+      }))
+    return false;
+  return guarded("shape inference fails", error, [&] {
+    pb::ShapeInferenceOptions options(/*check_type=*/true, /*error_mode=*/1,
+                                      /*data_prop=*/true);
+    pb::shape_inference::DataValueMap shapes;
+    pb::shape_inference::InferShapes(
+        model.proto, pb::OpSchemaRegistry::Instance(), options, &shapes);
+  });
+}
+
+std::unique_ptr<Model>
+fgla::onnx::readModelFromMemory(const char *data, size_t size, bool isText,
+                                const std::string &folder, std::string &error) {
+  auto model = std::make_unique<Model>();
+  model->folder = folder;
+  if (isText) {
+    std::string text(data, size);
+    if (static_cast<int64_t>(size) > Limits::textBytes) {
+      error = "has " + std::to_string(size) +
+              " bytes, the limit of the text format is " +
+              std::to_string(Limits::textBytes);
+      return nullptr;
+    }
+    bool parsed = false;
+    if (!checkTextDepth(text, error) ||
+        !guarded("cannot be parsed", error, [&] {
+          auto status = pb::OnnxParser::Parse(model->proto, text.c_str());
+          parsed = status.IsOK();
+          if (!parsed)
+            error = "cannot be parsed: " + oneLine(status.ErrorMessage());
+        }))
+      return nullptr;
+    if (!parsed)
+      return nullptr;
+  } else if (!parseBinary(model->proto, data, size, error)) {
+    return nullptr;
+  }
+  return process(*model, error) ? std::move(model) : nullptr;
+}
+
+std::unique_ptr<Model> fgla::onnx::readModel(const std::string &path,
+                                             std::string &error) {
+  const std::string suffix = ".onnxtxt";
+  bool isText =
+      path.size() > suffix.size() &&
+      path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0;
+  size_t slash = path.rfind('/');
+  std::string folder = slash == std::string::npos ? ""
+                       : slash == 0               ? "/"
+                                                  : path.substr(0, slash);
+  std::string bytes;
+  if (!readFile(path, isText ? Limits::textBytes : Limits::messageBytes, bytes,
+                error))
+    return nullptr;
+  return readModelFromMemory(bytes.data(), bytes.size(), isText, folder, error);
+}
+
+bool fgla::onnx::readTensorProtoFromMemory(const char *data, size_t size,
+                                           TensorData &tensor,
+                                           std::string &error) {
+  pb::TensorProto proto;
+  return parseBinary(proto, data, size, error) &&
+         decodeTensor(proto, tensor, error);
+}
+
+bool fgla::onnx::readTensorProto(const std::string &path, TensorData &tensor,
+                                 std::string &error) {
+  std::string bytes, reason;
+  if (readFile(path, Limits::messageBytes, bytes, reason) &&
+      readTensorProtoFromMemory(bytes.data(), bytes.size(), tensor, reason))
+    return true;
+  error = "'" + path + "' " + reason;
+  return false;
+}

@@ -1,0 +1,17 @@
+//===- Validator.h - what is checked before the ONNX library sees a model
+//-----===//
+#ifndef FRONTENDS_ONNX_VALIDATOR_H
+#define FRONTENDS_ONNX_VALIDATOR_H
+
+#include "frontends/onnx/Reader.h"
+
+namespace fgla::onnx {
+
+/// Checks versions, sizes, depths, names and the calls between functions, and
+/// gives the standard domain one spelling (""). The ONNX checker, which runs
+/// after it, sees to operators, attributes, order and single assignment.
+bool validateModel(pb::ModelProto &model, std::string &error);
+
+} // namespace fgla::onnx
+
+#endif // FRONTENDS_ONNX_VALIDATOR_H
