@@ -1,0 +1,278 @@
+//===- AttentionOps.cpp - The recurrence, its one-token step, the block ---===//
+
+#include "dialect/fgla/Verify.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace fgla;
+
+namespace {
+/// The sizes that the operands of a recurrence agree on.
+struct Sizes {
+  int64_t batch, tokens, queryHeads, heads, keyDim, valueDim;
+};
+
+/// Verifies `attention`, and `step`, whose operands lack the token axis. Constraints have the same numbers in both.
+template <typename OpTy> class RecurrenceVerifier {
+public:
+  explicit RecurrenceVerifier(OpTy op) : op(op), element(op.getQuery().getType().getElementType()) {}
+  LogicalResult verify();
+
+private:
+  static constexpr bool hasTokens = std::is_same_v<OpTy, AttentionOp>;
+
+  LogicalResult verifyMainOperands();
+  LogicalResult verifyElementTypes();
+  LogicalResult verifyDecay();
+  LogicalResult verifyRule();
+  LogicalResult verifyState(Value state, Value max, StringRef what);
+
+  std::string label(int number) { return (OpTy::getOperationName().substr(5) + "_c" + Twine(number)).str(); }
+  /// Checks a value with batch and, in `attention`, token axis in front of `dims` (named `names`, e.g. "H, K").
+  LogicalResult check(Value value, StringRef what, StringRef names, SmallVector<int64_t> dims, int constraint);
+
+  OpTy op;
+  Type element;
+  Sizes sizes{kAny, kAny, kAny, kAny, kAny, kAny};
+};
+} // namespace
+
+static ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
+static Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
+
+template <typename OpTy>
+LogicalResult RecurrenceVerifier<OpTy>::check(Value value, StringRef what, StringRef names, SmallVector<int64_t> dims,
+                                              int constraint) {
+  SmallVector<int64_t> required{sizes.batch};
+  if (hasTokens)
+    required.push_back(sizes.tokens);
+  SmallVector<unsigned> isStatic;
+  for (int64_t dim : dims) {
+    isStatic.push_back(required.size());
+    required.push_back(dim);
+  }
+  std::string text = ((hasTokens ? "[B, T, " : "[B, ") + names + "]").str();
+  std::string number = label(constraint);
+  if (failed(verifyShape(op, value.getType(), {what, text, required, number, isStatic})))
+    return failure();
+  // What this operand knows of the dynamic sizes holds for the next ones.
+  ArrayRef<int64_t> shape = shapeOf(value);
+  if (ShapedType::isDynamic(sizes.batch) || sizes.batch == kAny)
+    sizes.batch = shape[0];
+  if (hasTokens && (ShapedType::isDynamic(sizes.tokens) || sizes.tokens == kAny))
+    sizes.tokens = shape[1];
+  return success();
+}
+
+template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyMainOperands() {
+  constexpr int heads = hasTokens ? 2 : 1;
+  if (failed(check(op.getQuery(), "operand 'query'", "Hq, K", {kAny, kAny}, 1)))
+    return failure();
+  sizes.queryHeads = shapeOf(op.getQuery())[heads];
+  sizes.keyDim = shapeOf(op.getQuery())[heads + 1];
+  if (failed(check(op.getKey(), "operand 'key'", "H, K", {kAny, sizes.keyDim}, 1)))
+    return failure();
+  sizes.heads = shapeOf(op.getKey())[heads];
+  if (failed(check(op.getValue(), "operand 'value'", "H, V", {sizes.heads, kAny}, 1)))
+    return failure();
+  sizes.valueDim = shapeOf(op.getValue())[heads + 1];
+  if (sizes.queryHeads % sizes.heads != 0)
+    return op.emitOpError() << "number of query heads must be a multiple of the number of key/value heads, got "
+                            << sizes.queryHeads << " and " << sizes.heads << " (" << label(3) << ")";
+  return check(op.getOutput(), "the output", "Hq, V", {sizes.queryHeads, sizes.valueDim}, 10);
+}
+
+template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyElementTypes() {
+  for (auto [value, what] : {std::pair<Value, StringRef>(op.getKey(), "operand 'key'"),
+                             {op.getValue(), "operand 'value'"},
+                             {op.getOutput(), "the output"}})
+    if (elementOf(value) != element)
+      return op.emitOpError() << what << " must have the element type of 'query', " << element << ", got "
+                              << elementOf(value) << " (" << label(2) << ")";
+  return success();
+}
+
+template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyDecay() {
+  if (op.getDecay() && op.getLogDecay())
+    return op.emitOpError() << "must have at most one of 'decay' and 'log_decay', got both (" << label(4) << ")";
+  Value decay = op.getAnyDecay();
+  if (static_cast<bool>(decay) != op.getAxis().has_value())
+    return op.emitOpError() << "'axis' must be given if and only if a decay is, got "
+                            << (decay ? "a decay without axis" : "an axis without decay") << " (" << label(4) << ")";
+  if (!decay)
+    return success();
+  StringRef what = op.getDecay() ? "operand 'decay'" : "operand 'log_decay'";
+  switch (*op.getAxis()) {
+  case DecayAxis::Key:
+    return check(decay, what, "H, K", {sizes.heads, sizes.keyDim}, 5);
+  case DecayAxis::Value:
+    return check(decay, what, "H, V", {sizes.heads, sizes.valueDim}, 5);
+  case DecayAxis::Head:
+    return check(decay, what, "H, 1", {sizes.heads, 1}, 5);
+  case DecayAxis::Constant:
+    return verifyShape(op, decay.getType(), {what, "[H]", {sizes.heads}, label(5), {0}});
+  }
+  return success();
+}
+
+template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyRule() {
+  StringRef rule = stringifyUpdateRule(op.getRule());
+  if (static_cast<bool>(op.getBeta()) != op.isDeltaRule())
+    return op.emitOpError() << "operand 'beta' must be given if and only if the rule is 'delta' or 'gated_delta', got "
+                            << (op.getBeta() ? "one" : "none") << " with rule '" << rule << "' (" << label(6) << ")";
+  if (!op.isDeltaRule())
+    return success();
+  int64_t heads = shapeOf(op.getBeta()).back() == 1 ? 1 : sizes.heads;
+  if (failed(check(op.getBeta(), "operand 'beta'", "H or 1", {heads}, 6)))
+    return failure();
+  bool needsDecay = op.getRule() == UpdateRule::GatedDelta;
+  if (needsDecay != static_cast<bool>(op.getAnyDecay()))
+    return op.emitOpError() << "rule '" << rule << "' "
+                            << (needsDecay ? "needs a decay, got none" : "takes no decay, got one") << " (" << label(7)
+                            << ")";
+  if (op.hasMaxState())
+    return op.emitOpError() << "rule '" << rule << "' takes stabilizer 'none' or 'token', got '"
+                            << stringifyStabilizer(op.getStabilizer()) << "' (" << label(7) << ")";
+  return success();
+}
+
+template <typename OpTy>
+LogicalResult RecurrenceVerifier<OpTy>::verifyState(Value state, Value max, StringRef what) {
+  Type compute = getComputeType(element);
+  std::string name = (what + "_state'").str();
+  if (state) {
+    SmallVector<int64_t> shape{sizes.batch, sizes.heads, sizes.keyDim, sizes.valueDim};
+    if (failed(verifyShape(op, state.getType(), {name, "[B, H, K, V]", shape, label(8), {1, 2, 3}})))
+      return failure();
+    if (elementOf(state) != compute)
+      return op.emitOpError() << name << " must hold " << compute << ", got " << elementOf(state) << " (" << label(8)
+                              << ")";
+  }
+  name = (what + "_max'").str();
+  if ((state && op.hasMaxState()) != static_cast<bool>(max))
+    return op.emitOpError() << name << " must be given if and only if the state is and the stabilizer is "
+                            << "'running' or 'sequence', got " << (max ? "one" : "none") << " (" << label(9) << ")";
+  if (!max)
+    return success();
+  if (failed(verifyShape(op, max.getType(), {name, "[B, H]", {sizes.batch, sizes.heads}, label(9), {1}})))
+    return failure();
+  if (elementOf(max) != compute)
+    return op.emitOpError() << name << " must hold " << compute << ", got " << elementOf(max) << " (" << label(9)
+                            << ")";
+  return success();
+}
+
+template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verify() {
+  if (failed(verifyMainOperands()) || failed(verifyElementTypes()) || failed(verifyDecay()) || failed(verifyRule()) ||
+      failed(verifyState(op.getInitialState(), op.getInitialMax(), "operand 'initial")) ||
+      failed(verifyState(op.getFinalState(), op.getFinalMax(), "result 'final")))
+    return failure();
+  if (!hasTokens && op.getStabilizer() == Stabilizer::Sequence)
+    return op.emitOpError() << "stabilizer 'sequence' needs the whole sequence, use 'running' (" << label(9) << ")";
+  if (op.getScale() && !op.getScale()->isFinite())
+    return op.emitOpError() << "'scale' must be finite, got " << op.getScale()->convertToDouble() << " (" << label(11)
+                            << ")";
+  return success();
+}
+
+/// The dynamic sizes of `result`, which are `batched`'s leading ones.
+static SmallVector<OpFoldResult> sizesLike(OpBuilder &builder, Location loc, Value batched, Value result) {
+  SmallVector<OpFoldResult> sizes;
+  for (auto [dim, size] : llvm::enumerate(shapeOf(result)))
+    sizes.push_back(ShapedType::isDynamic(size) ? tensor::getMixedSize(builder, loc, batched, dim)
+                                                : OpFoldResult(builder.getIndexAttr(size)));
+  return sizes;
+}
+
+//===----------------------------------------------------------------------===//
+// AttentionOp
+//===----------------------------------------------------------------------===//
+
+double AttentionOp::getEffectiveScale() {
+  return getScale() ? getScale()->convertToDouble() : getDefaultScale(getKeyDim());
+}
+
+LogicalResult AttentionOp::verify() { return RecurrenceVerifier<AttentionOp>(*this).verify(); }
+
+LogicalResult AttentionOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  // Only B and T may be dynamic, and the query has them first, as the output; a state has B only.
+  for (Value result : getResults())
+    shapes.push_back(sizesLike(builder, getLoc(), getQuery(), result));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// StepOp
+//===----------------------------------------------------------------------===//
+
+double StepOp::getEffectiveScale() {
+  return getScale() ? getScale()->convertToDouble() : getDefaultScale(getKeyDim());
+}
+
+LogicalResult StepOp::verify() { return RecurrenceVerifier<StepOp>(*this).verify(); }
+
+LogicalResult StepOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  for (Value result : getResults())
+    shapes.push_back(sizesLike(builder, getLoc(), getQuery(), result));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// BlockOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult BlockOp::verify() {
+  auto check = [&](Value value, StringRef what, StringRef dims, SmallVector<int64_t> sizes, StringRef label) {
+    auto isStatic = llvm::to_vector(llvm::seq<unsigned>(0, sizes.size()));
+    return verifyShape(*this, value.getType(), {what, dims, sizes, label, isStatic});
+  };
+  // block_c1
+  if (failed(verifyShape(*this, getInput().getType(),
+                         {"operand 'input'", "[B, T, M]", {kAny, kAny, kAny}, "block_c1", {2}})))
+    return failure();
+  int64_t model = shapeOf(getInput())[2];
+  // block_c2
+  if (failed(check(getQueryWeight(), "operand 'query_weight'", "[M, H, K]", {model, kAny, kAny}, "block_c2")))
+    return failure();
+  int64_t heads = shapeOf(getQueryWeight())[1], keyDim = shapeOf(getQueryWeight())[2];
+  for (auto [value, what] : {std::pair<Value, StringRef>(getKeyWeight(), "operand 'key_weight'"),
+                             {getGateWeight(), "operand 'gate_weight'"},
+                             {getRefineWeight(), "operand 'refine_weight'"}})
+    if (failed(check(value, what, "[M, H, K]", {model, heads, keyDim}, "block_c2")))
+      return failure();
+  if (failed(check(getValueWeight(), "operand 'value_weight'", "[M, H, V]", {model, heads, kAny}, "block_c2")))
+    return failure();
+  int64_t valueDim = shapeOf(getValueWeight())[2];
+  if (getOutputGateWeight() && failed(check(getOutputGateWeight(), "operand 'output_gate_weight'", "[M, H, V]",
+                                            {model, heads, valueDim}, "block_c2")))
+    return failure();
+  if (failed(check(getOutputWeight(), "operand 'output_weight'", "[H, V, M]", {heads, valueDim, model}, "block_c2")))
+    return failure();
+  // block_c3
+  for (auto [value, what] : {std::pair<Value, StringRef>(getGateBias(), "operand 'gate_bias'"),
+                             {getRefineBias(), "operand 'refine_bias'"}})
+    if (failed(check(value, what, "[H, K]", {heads, keyDim}, "block_c3")))
+      return failure();
+  bool perHead = shapeOf(getNormWeight()).size() == 2;
+  if (failed(check(getNormWeight(), "operand 'norm_weight'", "[V] or [H, V]",
+                   perHead ? SmallVector<int64_t>{heads, valueDim} : SmallVector<int64_t>{valueDim}, "block_c3")))
+    return failure();
+  // block_c4; the attention that the block expands to checks its states
+  if (getOutput().getType() != getInput().getType())
+    return emitOpError() << "result must have the type of 'input', " << getInput().getType() << ", got "
+                         << getOutput().getType() << " (block_c4)";
+  Type element = elementOf(getInput());
+  for (Value operand : getOperands().drop_back(static_cast<bool>(getInitialState()) + static_cast<bool>(getInitialMax())))
+    if (elementOf(operand) != element)
+      return emitOpError() << "operands must have the element type of 'input', " << element << ", got "
+                           << elementOf(operand) << " (block_c4)";
+  return success();
+}
+
+LogicalResult BlockOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  for (Value result : getResults())
+    shapes.push_back(sizesLike(builder, getLoc(), getInput(), result));
+  return success();
+}

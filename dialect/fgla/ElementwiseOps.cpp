@@ -1,0 +1,155 @@
+//===- ElementwiseOps.cpp - Feature maps, gates, norms, output gates ------===//
+
+#include "dialect/fgla/Verify.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace fgla;
+
+/// The sizes of a result that has the first three dims of `input` and `lastDim` channels.
+static LogicalResult reifyTokenShape(OpBuilder &builder, Location loc, Value input, Value result,
+                                     ReifiedRankedShapedTypeDims &shapes) {
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, input);
+  auto type = cast<RankedTensorType>(result.getType());
+  for (auto [dim, size] : llvm::enumerate(type.getShape()))
+    if (!ShapedType::isDynamic(size))
+      sizes[dim] = builder.getIndexAttr(size);
+  shapes.assign(1, std::move(sizes));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// FeatureMapOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult FeatureMapOp::verify() {
+  // feature_map_c1
+  if (failed(verifyTokenTensor(*this, getInput().getType(), "operand 'input'", "feature_map_c1")))
+    return failure();
+  // feature_map_c2
+  if (failed(verifyKindOrRegion(*this, getKind().has_value(), getExpression(), "feature_map_c2")))
+    return failure();
+  ArrayRef<int64_t> shape = getInput().getType().getShape();
+  int64_t dim = shape[3];
+  // feature_map_c3
+  if (Value weight = getWeight()) {
+    if (failed(verifyShape(*this, weight.getType(),
+                           {"operand 'weight'", "[H, Din, D]", {shape[2], shape[3], kAny}, "feature_map_c3", {0, 1, 2}})))
+      return failure();
+    dim = cast<RankedTensorType>(weight.getType()).getDimSize(2);
+  }
+  // feature_map_c4
+  if (failed(verifyShape(*this, getOutput().getType(),
+                         {"result",
+                          "[B, T, H, D]",
+                          {shape[0], shape[1], shape[2], getFeatureDim(getKind(), dim)},
+                          "feature_map_c4",
+                          {2, 3}})))
+    return failure();
+  Type element = getInput().getType().getElementType();
+  if (getOutput().getType().getElementType() != element)
+    return emitOpError() << "result must have the element type of 'input', " << element << ", got "
+                         << getOutput().getType().getElementType() << " (feature_map_c4)";
+  // feature_map_c5
+  if (!getExpression().empty())
+    return verifyExpression(*this, getExpression(), 1, getComputeType(element), "feature_map_c5");
+  return success();
+}
+
+OpFoldResult FeatureMapOp::fold(FoldAdaptor) {
+  // feature_map identity (x) -> x
+  if (getKind() == FeatureKind::Identity && !getWeight() && getInput().getType() == getOutput().getType())
+    return getInput();
+  return {};
+}
+
+LogicalResult FeatureMapOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  return reifyTokenShape(builder, getLoc(), getInput(), getOutput(), shapes);
+}
+
+bool FeatureMapOp::isTokenOperand(unsigned operand) { return operand == 0; }
+
+//===----------------------------------------------------------------------===//
+// GateOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult GateOp::verify() {
+  // gate_c1
+  if (getInputs().empty())
+    return emitOpError() << "must have at least one input (gate_c1)";
+  if (failed(verifyTokenTensor(*this, getOutput().getType(), "result", "gate_c1")))
+    return failure();
+  for (Type input : getInputs().getTypes())
+    if (input != getOutput().getType())
+      return emitOpError() << "inputs must have the type of the result, " << getOutput().getType() << ", got " << input
+                           << " (gate_c1)";
+  // gate_c2
+  if (failed(verifyKindOrRegion(*this, getKind().has_value(), getExpression(), "gate_c2")))
+    return failure();
+  // gate_c3
+  if (std::optional<GateKind> kind = getKind()) {
+    unsigned arity = *kind == GateKind::Refined ? 2 : 1;
+    if (getInputs().size() != arity)
+      return emitOpError() << "'" << stringifyGateKind(*kind) << "' takes " << arity << " input"
+                           << (arity == 1 ? "" : "s") << ", got " << getInputs().size() << " (gate_c3)";
+    return success();
+  }
+  // gate_c4
+  return verifyExpression(*this, getExpression(), getInputs().size(),
+                          getComputeType(getOutput().getType().getElementType()), "gate_c4");
+}
+
+LogicalResult GateOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  return reifyTokenShape(builder, getLoc(), getInputs().front(), getOutput(), shapes);
+}
+
+bool GateOp::isTokenOperand(unsigned) { return true; }
+
+//===----------------------------------------------------------------------===//
+// NormOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult NormOp::verify() {
+  // norm_c1
+  if (failed(verifyTokenTensor(*this, getInput().getType(), "operand 'input'", "norm_c1")))
+    return failure();
+  ArrayRef<int64_t> shape = getInput().getType().getShape();
+  // norm_c2
+  for (auto [value, what] : {std::pair(getWeight(), "operand 'weight'"), std::pair(getBias(), "operand 'bias'")}) {
+    if (!value)
+      continue;
+    bool perHead = cast<RankedTensorType>(value.getType()).getRank() == 2;
+    ShapeRule rule = perHead ? ShapeRule{what, "[D] or [H, D]", {shape[2], shape[3]}, "norm_c2", {0, 1}}
+                             : ShapeRule{what, "[D] or [H, D]", {shape[3]}, "norm_c2", {0}};
+    if (failed(verifyShape(*this, value.getType(), rule)))
+      return failure();
+  }
+  // norm_c3
+  double eps = getEps().convertToDouble();
+  if (!std::isfinite(eps) || eps < 0)
+    return emitOpError() << "'eps' must be finite and not negative, got " << eps << " (norm_c3)";
+  return success();
+}
+
+LogicalResult NormOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  return reifyTokenShape(builder, getLoc(), getInput(), getOutput(), shapes);
+}
+
+bool NormOp::isTokenOperand(unsigned operand) { return operand == 0; }
+
+//===----------------------------------------------------------------------===//
+// OutputGateOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult OutputGateOp::verify() {
+  // output_gate_c1; equal types are a trait
+  return verifyTokenTensor(*this, getInput().getType(), "operand 'input'", "output_gate_c1");
+}
+
+LogicalResult OutputGateOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  return reifyTokenShape(builder, getLoc(), getInput(), getOutput(), shapes);
+}
+
+bool OutputGateOp::isTokenOperand(unsigned) { return true; }

@@ -1,0 +1,49 @@
+//===- Expressions.h - The scalar formulas of named maps and gates --------===//
+//
+// One place for the formulas, used by the sequential and by the tiled lowering. All work on scalars of f32 or f64.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_DIALECT_FGLA_EXPRESSIONS_H
+#define FGLA_DIALECT_FGLA_EXPRESSIONS_H
+
+#include "dialect/fgla/FGLA.h"
+
+namespace fgla {
+/// A gate in two numbers, both accurate where they are small.
+struct Decay {
+  mlir::Value factor;     ///< f
+  mlir::Value complement; ///< 1 - f
+};
+
+/// The scalar constant `value` of float type `type`.
+mlir::Value buildConstant(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type type, double value);
+
+/// True for maps in which each channel depends on itself alone.
+bool isElementwise(FeatureKind kind);
+/// The value of an elementwise map.
+mlir::Value buildFeature(mlir::OpBuilder &builder, mlir::Location loc, FeatureKind kind, mlir::Value x);
+
+/// g = sigmoid(z) and 1 - g, from one exponential that can't overflow: e^(-|z|).
+Decay buildSigmoid(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value z);
+/// A named gate: `sigmoid`, or `refined`, f = g (g + 2 r (1 - g)), 1 - f = (1 - g) ((1 - g) + 2 (1 - r) g) (ReGLA, eq. 9).
+Decay buildGate(mlir::OpBuilder &builder, mlir::Location loc, GateKind kind, mlir::ValueRange inputs);
+/// The logarithm of a named gate, formed without forming f where f underflows.
+mlir::Value buildLogGate(mlir::OpBuilder &builder, mlir::Location loc, GateKind kind, mlir::ValueRange inputs);
+/// A decay from its logarithm.
+Decay buildDecayFromLog(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value logDecay);
+/// A decay from its factor alone; the complement is only as good as f32 around one.
+Decay buildDecayFromFactor(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value factor);
+/// Both decays, one after the other.
+Decay buildProduct(mlir::OpBuilder &builder, mlir::Location loc, Decay a, Decay b);
+
+/// silu(z) = z sigmoid(z)
+mlir::Value buildSilu(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value z);
+
+/// Copies an expression region to the insertion point, with `arguments` for its arguments, and returns what it yields.
+mlir::Value inlineExpression(mlir::OpBuilder &builder, mlir::Region &region, mlir::ValueRange arguments);
+
+/// The scalar expression of a gate, from scalar pre-activations.
+Decay buildGateExpression(mlir::OpBuilder &builder, mlir::Location loc, GateOp gate, mlir::ValueRange inputs);
+} // namespace fgla
+
+#endif // FGLA_DIALECT_FGLA_EXPRESSIONS_H

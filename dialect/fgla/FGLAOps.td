@@ -1,0 +1,309 @@
+// The ops of the fgla dialect, in the order a token meets them.
+#ifndef FGLA_OPS
+#define FGLA_OPS
+
+include "dialect/fgla/FGLADialect.td"
+include "dialect/fgla/FGLAEnums.td"
+include "dialect/fgla/FGLAInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+
+def FGLA_Float : AnyTypeOf<[F64, F32, F16, BF16], "f64, f32, f16 or bf16">;
+def FGLA_Tensor : RankedTensorOf<[FGLA_Float]>;
+
+defvar ElementwiseTraits = [Pure, DeclareOpInterfaceMethods<FGLA_TileFormInterface>,
+                      DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>];
+
+def FGLA_YieldOp : FGLA_Op<"yield", [Pure, Terminator, ReturnLike,
+    ParentOneOf<["FeatureMapOp", "GateOp"]>]> {
+  let summary = "ends the region of a feature map or a gate";
+  let arguments = (ins AnyFloat:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
+}
+
+def FGLA_FeatureMapOp : FGLA_Op<"feature_map", ElementwiseTraits # [SingleBlock]> {
+  let summary = "maps queries or keys to features";
+  let description = [{
+    `y = map(x)` or, with a learnable per-head matrix `weight [H, Din, D]`, `y = map(x W_h)`.
+    The map is named, or any elementwise expression written in the region; the region sees and yields scalars of the
+    computation type (f32, or f64 for f64 tensors). `hedgehog` doubles the last dim.
+
+    Example:
+    ```mlir
+    %q = fgla.feature_map safe_exp %zq : tensor<?x?x4x64xf32> -> tensor<?x?x4x64xf32>
+    %k = fgla.feature_map custom %zk : tensor<?x?x4x64xf32> -> tensor<?x?x4x64xf32> {
+    ^bb0(%x: f32):
+      %y = math.absf %x : f32
+      fgla.yield %y : f32
+    }
+    ```
+    Constraints:
+    - (feature_map_c1) `input` has shape `[B, T, H, D]`, `H` and `D` static.
+    - (feature_map_c2) exactly one of a named kind and a region is given.
+    - (feature_map_c3) `weight` has shape `[H, Din, D]` with `input`'s `H` and `Din`.
+    - (feature_map_c4) the result has `input`'s `B`, `T`, `H` and the map's `D`; same element type.
+    - (feature_map_c5) the region has one scalar argument and yields one scalar, both of the computation type, and holds
+      only speculatable ops without memory effects.
+  }];
+  let arguments = (ins FGLA_Tensor:$input, Optional<FGLA_Tensor>:$weight, OptionalAttr<FGLA_FeatureKindAttr>:$kind);
+  let results = (outs FGLA_Tensor:$output);
+  let regions = (region AnyRegion:$expression);
+  let assemblyFormat = [{
+    custom<KindOrRegion>($kind) $input (`weight` `(` $weight^ `:` type($weight) `)`)? attr-dict
+    `:` type($input) `->` type($output) custom<Expression>($expression)
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let extraClassDeclaration = [{
+    /// The size of the last dim of the result of `kind` on `dim` channels.
+    static int64_t getFeatureDim(std::optional<FeatureKind> kind, int64_t dim) {
+      return kind == FeatureKind::Hedgehog ? 2 * dim : dim;
+    }
+  }];
+}
+
+def FGLA_GateOp : FGLA_Op<"gate", ElementwiseTraits # [SingleBlock]> {
+  let summary = "pre-activations to decays";
+  let description = [{
+    `sigmoid(zg)` gives `f = σ(zg)`; `refined(zg, zr)` gives ReGLA's gate `f = g (g + 2 r (1 - g))`, `g = σ(zg)`, `r = σ(zr)`,
+    which lies in (0, 1) and does not saturate. The region form takes any number of pre-activations, one scalar
+    each, and yields `f`, or `log f` with `log`. With `log` the result is the log decay, formed without forming `f`.
+
+    Example:
+    ```mlir
+    %f = fgla.gate refined(%zg, %zr) : tensor<?x?x4x64xf32>
+    %a = fgla.gate log custom(%z) : tensor<?x?x4x1xf32> {
+    ^bb0(%x: f32):
+      %c = arith.constant -0.0625 : f32
+      %y = arith.mulf %x, %c : f32
+      fgla.yield %y : f32
+    }
+    ```
+    Constraints:
+    - (gate_c1) all inputs and the result have one type, of shape `[B, T, H, D]`, `H` and `D` static.
+    - (gate_c2) exactly one of a named kind and a region is given.
+    - (gate_c3) `sigmoid` takes one input, `refined` two.
+    - (gate_c4) the region has one scalar argument for each input and yields one scalar, all of the computation type, and
+      holds only speculatable ops without memory effects.
+  }];
+  let arguments = (ins Variadic<FGLA_Tensor>:$inputs, OptionalAttr<FGLA_GateKindAttr>:$kind, UnitAttr:$log);
+  let results = (outs FGLA_Tensor:$output);
+  let regions = (region AnyRegion:$expression);
+  let assemblyFormat = [{
+    (`log` $log^)? custom<KindOrRegion>($kind) `(` $inputs `)` attr-dict
+    `:` custom<GateType>(type($inputs), type($output), ref($inputs)) custom<Expression>($expression)
+  }];
+  let hasVerifier = 1;
+}
+
+/// What `attention` and `step` have in common; `heads` is the dim of the heads.
+class Recurrence<int heads> {
+  code declarations = [{
+    int64_t getNumQueryHeads() { return getQuery().getType().getDimSize(}]#heads#[{); }
+    int64_t getNumHeads() { return getKey().getType().getDimSize(}]#heads#[{); }
+    int64_t getKeyDim() { return getKey().getType().getDimSize(}]#!add(heads,1)#[{); }
+    int64_t getValueDim() { return getValue().getType().getDimSize(}]#!add(heads,1)#[{); }
+    /// The factor of the output: the attribute, or ReGLA's default.
+    double getEffectiveScale();
+    /// The decay in either form, or null.
+    ::mlir::Value getAnyDecay() { return getDecay() ? getDecay() : getLogDecay(); }
+    /// The state carries the maximum that its keys are relative to.
+    bool hasMaxState() { return getStabilizer() == Stabilizer::Running || getStabilizer() == Stabilizer::Sequence; }
+    bool isDeltaRule() { return getRule() != UpdateRule::Gated; }
+  }];
+}
+
+def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, AttrSizedResultSegments,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "the gated linear attention recurrence";
+  let description = [{
+    Per batch and key/value head, with decays `f_t` (rows `diag(f)` for `axis(key)`, columns for `axis(value)`):
+    ```
+    gated:        S_t = f_t S_(t-1) + k_t v_t^T
+    gated_delta:  S_t = f_t S_(t-1) + beta_t k_t (v_t - (f_t S_(t-1))^T k_t)^T       (delta: f = 1)
+    o_t = scale * S_t^T q_t
+    ```
+    The token is decayed, then added: `o_t` sees token `t`. Query head `h` reads key/value head `h / (Hq / H)`.
+
+    With a stabilizer other than `none`, `key` holds *logits*, and the features are `k_t = exp(key_t - m_t)`; `S` is kept relative to
+    `m`, so the state is the pair `(S, m)`. `running`: `m_t` is the maximum over channels and tokens up to `t` (and `initial_max`);
+    `sequence`: over all tokens (and `initial_max`); `token`: over the token's own channels, and `S` is not rescaled.
+    No gradient flows through `m`.
+
+    The decay is given as a factor in [0, 1] (`decay`) or as its logarithm (`log_decay`); without either there is none.
+    `scale` defaults to ReGLA's variance-reduction factor `1 / (e sqrt(K (e^2 - 1)))`.
+
+    Example:
+    ```mlir
+    %o = fgla.attention %q, %zk, %v decay(%f) axis(key) stabilizer(running)
+         : (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x32xf32>, tensor<?x?x4x64xf32>) -> (tensor<?x?x4x32xf32>)
+    ```
+    Constraints:
+    - (attention_c1) `query [B, T, Hq, K]`, `key [B, T, H, K]`, `value [B, T, H, V]`; heads and dims static and positive.
+    - (attention_c2) `query`, `key`, `value` and the output have one element type.
+    - (attention_c3) `Hq` is a multiple of `H`.
+    - (attention_c4) at most one of `decay` and `log_decay` is given; `axis` is given if and only if one is.
+    - (attention_c5) the decay has the shape of its axis: `[B, T, H, K]`, `[B, T, H, V]`, `[B, T, H, 1]` or `[H]`.
+    - (attention_c6) `beta` is given if and only if the rule is `delta` or `gated_delta`; its shape is `[B, T, H]` or `[B, T, 1]`.
+    - (attention_c7) the rule `delta` takes no decay, `gated_delta` needs one; delta rules take stabilizer `none` or `token`.
+    - (attention_c8) `initial_state [B, H, K, V]` and `final_state` hold f32 (f64 for f64 inputs).
+    - (attention_c9) `initial_max [B, H]` is given if and only if `initial_state` is and the stabilizer is `running` or `sequence`;
+      likewise `final_max` with `final_state`.
+    - (attention_c10) the output has shape `[B, T, Hq, V]`.
+    - (attention_c11) `scale` is finite.
+  }];
+  let arguments = (ins FGLA_Tensor:$query, FGLA_Tensor:$key, FGLA_Tensor:$value,
+    Optional<FGLA_Tensor>:$decay, Optional<FGLA_Tensor>:$log_decay, Optional<FGLA_Tensor>:$beta,
+    Optional<FGLA_Tensor>:$initial_state, Optional<FGLA_Tensor>:$initial_max,
+    OptionalAttr<FGLA_DecayAxisAttr>:$axis,
+    DefaultValuedAttr<FGLA_StabilizerAttr, "Stabilizer::None">:$stabilizer,
+    DefaultValuedAttr<FGLA_UpdateRuleAttr, "UpdateRule::Gated">:$rule,
+    OptionalAttr<F64Attr>:$scale);
+  let results = (outs FGLA_Tensor:$output, Optional<FGLA_Tensor>:$final_state, Optional<FGLA_Tensor>:$final_max);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value
+    (`decay` `(` $decay^ `)`)? (`log_decay` `(` $log_decay^ `)`)? (`axis` `(` $axis^ `)`)?
+    (`beta` `(` $beta^ `)`)? (`state` `(` $initial_state^ `)`)? (`max` `(` $initial_max^ `)`)?
+    (`rule` `(` $rule^ `)`)? (`stabilizer` `(` $stabilizer^ `)`)? (`scale` `(` $scale^ `)`)?
+    attr-dict `:` `(` type(operands) `)` `->`
+    `(` type($output) (`,` type($final_state)^)? (`,` type($final_max)^)? `)`
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+  let extraClassDeclaration = Recurrence<2>.declarations;
+}
+
+def FGLA_NormOp : FGLA_Op<"norm", ElementwiseTraits # [AttrSizedOperandSegments, AllTypesMatch<["input", "output"]>]> {
+  let summary = "normalizes each head's values";
+  let description = [{
+    Over the last dim `D` of each token and head: `rms`: `x / sqrt(mean(x^2) + eps)`; `layer`: `(x - mean x) / sqrt(var x + eps)`;
+    then `* weight + bias`, whose shape is `[D]`, or `[H, D]` for parameters of each head.
+
+    Example:
+    ```mlir
+    %y = fgla.norm rms %o weight(%w : tensor<64xf32>) eps(1.0e-5) : tensor<?x?x4x64xf32>
+    ```
+    Constraints:
+    - (norm_c1) `input` has shape `[B, T, H, D]`, `H` and `D` static.
+    - (norm_c2) `weight` and `bias` have shape `[D]` or `[H, D]`.
+    - (norm_c3) `eps` is finite and not negative.
+  }];
+  let arguments = (ins FGLA_Tensor:$input, Optional<FGLA_Tensor>:$weight, Optional<FGLA_Tensor>:$bias,
+    FGLA_NormKindAttr:$kind, DefaultValuedAttr<F64Attr, "1.0e-5">:$eps);
+  let results = (outs FGLA_Tensor:$output);
+  let assemblyFormat = [{
+    $kind $input (`weight` `(` $weight^ `:` type($weight) `)`)? (`bias` `(` $bias^ `:` type($bias) `)`)?
+    (`eps` `(` $eps^ `)`)? attr-dict `:` type($input)
+  }];
+  let hasVerifier = 1;
+}
+
+def FGLA_OutputGateOp : FGLA_Op<"output_gate", ElementwiseTraits # [AllTypesMatch<["input", "gate", "output"]>]> {
+  let summary = "multiplies by silu of a gate";
+  let description = [{
+    `y = x * silu(gate)`, `silu(z) = z σ(z)`, elementwise.
+
+    Example:
+    ```mlir
+    %y = fgla.output_gate %x, %zo : tensor<?x?x4x64xf32>
+    ```
+    Constraints:
+    - (output_gate_c1) `input` and `gate` have one type, of shape `[B, T, H, D]`, `H` and `D` static.
+  }];
+  let arguments = (ins FGLA_Tensor:$input, FGLA_Tensor:$gate);
+  let results = (outs FGLA_Tensor:$output);
+  let assemblyFormat = "$input `,` $gate attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}
+
+def FGLA_StepOp : FGLA_Op<"step", [Pure, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "one token of the recurrence, for decoding";
+  let description = [{
+    `fgla.attention` on one token: the operands have no token axis, the state comes in and goes out. A step after `T` tokens
+    gives the numbers that an attention over `T + 1` tokens gives for its last one.
+
+    Example:
+    ```mlir
+    %o, %s, %m = fgla.step %q, %zk, %v decay(%f) axis(key) state(%S) max(%M) stabilizer(running)
+      : (tensor<?x4x64xf32>, tensor<?x4x64xf32>, tensor<?x4x32xf32>, tensor<?x4x64xf32>, tensor<?x4x64x32xf32>, tensor<?x4xf32>)
+      -> (tensor<?x4x32xf32>, tensor<?x4x64x32xf32>, tensor<?x4xf32>)
+    ```
+    Constraints: those of `fgla.attention` with the token axis left out, under the same numbers:
+    - (step_c1) `query [B, Hq, K]`, `key [B, H, K]`, `value [B, H, V]`; heads and dims static and positive.
+    - (step_c2) `query`, `key`, `value` and the output have one element type.
+    - (step_c3) `Hq` is a multiple of `H`.
+    - (step_c4) at most one of `decay` and `log_decay` is given; `axis` is given if and only if one is.
+    - (step_c5) the decay has the shape of its axis: `[B, H, K]`, `[B, H, V]`, `[B, H, 1]` or `[H]`.
+    - (step_c6) `beta` is given if and only if the rule is `delta` or `gated_delta`; its shape is `[B, H]` or `[B, 1]`.
+    - (step_c7) the rule `delta` takes no decay, `gated_delta` needs one; delta rules take stabilizer `none` or `token`.
+    - (step_c8) `initial_state [B, H, K, V]` and `final_state` hold f32 (f64 for f64 inputs).
+    - (step_c9) `initial_max [B, H]` and `final_max` are given if and only if the stabilizer is `running`; `sequence` is for
+      attention only.
+    - (step_c10) the output has shape `[B, Hq, V]`.
+    - (step_c11) `scale` is finite.
+  }];
+  let arguments = (ins FGLA_Tensor:$query, FGLA_Tensor:$key, FGLA_Tensor:$value,
+    Optional<FGLA_Tensor>:$decay, Optional<FGLA_Tensor>:$log_decay, Optional<FGLA_Tensor>:$beta,
+    FGLA_Tensor:$initial_state, Optional<FGLA_Tensor>:$initial_max,
+    OptionalAttr<FGLA_DecayAxisAttr>:$axis,
+    DefaultValuedAttr<FGLA_StabilizerAttr, "Stabilizer::None">:$stabilizer,
+    DefaultValuedAttr<FGLA_UpdateRuleAttr, "UpdateRule::Gated">:$rule,
+    OptionalAttr<F64Attr>:$scale);
+  let results = (outs FGLA_Tensor:$output, FGLA_Tensor:$final_state, Optional<FGLA_Tensor>:$final_max);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value
+    (`decay` `(` $decay^ `)`)? (`log_decay` `(` $log_decay^ `)`)? (`axis` `(` $axis^ `)`)?
+    (`beta` `(` $beta^ `)`)? `state` `(` $initial_state `)` (`max` `(` $initial_max^ `)`)?
+    (`rule` `(` $rule^ `)`)? (`stabilizer` `(` $stabilizer^ `)`)? (`scale` `(` $scale^ `)`)?
+    attr-dict `:` `(` type(operands) `)` `->`
+    `(` type($output) `,` type($final_state) (`,` type($final_max)^)? `)`
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = Recurrence<1>.declarations;
+}
+
+def FGLA_BlockOp : FGLA_Op<"block", [Pure, AttrSizedOperandSegments, AttrSizedResultSegments,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "a whole FGLA block, from hidden states to hidden states";
+  let description = [{
+    ```
+    zq = x Wq   zk = x Wk   v = x Wv   zg = x Wg + bg   zr = x Wr + br   (zo = x Wo_gate)
+    y = norm(attention(safe_exp(zq), zk, v; f = refined(zg, zr), stabilizer))   (y = y * silu(zo))   out = concat_h(y) Wo
+    ```
+    The sizes of a head are read from the weights, which are `[M, H, D]`; `output_weight` is `[H, V, M]`.
+
+    Example:
+    ```mlir
+    %y = fgla.block %x query(%wq) key(%wk) value(%wv) gate(%wg, %bg) refine(%wr, %br) norm(%w) output(%wo)
+       : (tensor<?x?x256xf32>, tensor<256x4x64xf32>, tensor<256x4x64xf32>, tensor<256x4x64xf32>,
+          tensor<256x4x64xf32>, tensor<4x64xf32>, tensor<256x4x64xf32>, tensor<4x64xf32>, tensor<64xf32>, tensor<4x64x256xf32>)
+       -> (tensor<?x?x256xf32>)
+    ```
+    Constraints:
+    - (block_c1) `input` has shape `[B, T, M]`, `M` static.
+    - (block_c2) query, key, gate and refine weights have shape `[M, H, K]`, the value weight `[M, H, V]`, the output
+      gate weight `[M, H, V]`, the output weight `[H, V, M]`.
+    - (block_c3) the gate and refine biases have shape `[H, K]`, the norm weight `[V]` or `[H, V]`.
+    - (block_c4) the result has `input`'s type; states as for `fgla.attention` (attention_c8, attention_c9).
+  }];
+  let arguments = (ins FGLA_Tensor:$input, FGLA_Tensor:$query_weight, FGLA_Tensor:$key_weight, FGLA_Tensor:$value_weight,
+    FGLA_Tensor:$gate_weight, FGLA_Tensor:$gate_bias, FGLA_Tensor:$refine_weight, FGLA_Tensor:$refine_bias,
+    FGLA_Tensor:$norm_weight, Optional<FGLA_Tensor>:$output_gate_weight, FGLA_Tensor:$output_weight,
+    Optional<FGLA_Tensor>:$initial_state, Optional<FGLA_Tensor>:$initial_max,
+    DefaultValuedAttr<FGLA_NormKindAttr, "NormKind::RMS">:$norm, DefaultValuedAttr<F64Attr, "1.0e-5">:$eps,
+    DefaultValuedAttr<FGLA_StabilizerAttr, "Stabilizer::Running">:$stabilizer, OptionalAttr<F64Attr>:$scale);
+  let results = (outs FGLA_Tensor:$output, Optional<FGLA_Tensor>:$final_state, Optional<FGLA_Tensor>:$final_max);
+  let assemblyFormat = [{
+    $input `query` `(` $query_weight `)` `key` `(` $key_weight `)` `value` `(` $value_weight `)`
+    `gate` `(` $gate_weight `,` $gate_bias `)` `refine` `(` $refine_weight `,` $refine_bias `)`
+    `norm` `(` $norm_weight `)` (`output_gate` `(` $output_gate_weight^ `)`)? `output` `(` $output_weight `)`
+    (`state` `(` $initial_state^ `)`)? (`max` `(` $initial_max^ `)`)?
+    attr-dict `:` `(` type(operands) `)` `->`
+    `(` type($output) (`,` type($final_state)^)? (`,` type($final_max)^)? `)`
+  }];
+  let hasVerifier = 1;
+}
+
+#endif

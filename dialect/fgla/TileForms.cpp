@@ -1,0 +1,156 @@
+//===- TileForms.cpp - How maps, gates and norms compute a tile -----------===//
+
+#include "dialect/fgla/Expressions.h"
+#include "dialect/tile/Tile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace fgla;
+using tile::buildMap;
+using tile::shapeOf;
+
+static Type elementOf(Value tile) { return cast<RankedTensorType>(tile.getType()).getElementType(); }
+
+/// A reduction over the channels, [C, D] to [C, 1].
+static Value reduceRows(OpBuilder &builder, Location loc, tile::ReduceKind kind, Value tile) {
+  auto type = RankedTensorType::get({shapeOf(tile)[0], 1}, elementOf(tile));
+  return tile::ReduceOp::create(builder, loc, type, tile, kind, 1);
+}
+
+//===----------------------------------------------------------------------===//
+// FeatureMapOp
+//===----------------------------------------------------------------------===//
+
+/// exp(x - max_d x): at most one, whatever x.
+static Value buildSafeExp(OpBuilder &builder, Location loc, Value x) {
+  Value max = reduceRows(builder, loc, tile::ReduceKind::Max, x);
+  return buildMap(builder, loc, {x, max}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Value difference = arith::SubFOp::create(b, l, v[0], v[1]);
+    return math::ExpOp::create(b, l, difference);
+  });
+}
+
+static Value buildSoftmax(OpBuilder &builder, Location loc, Value x) {
+  Value exp = buildSafeExp(builder, loc, x);
+  Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, exp);
+  return buildMap(builder, loc, {exp, sum}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::DivFOp::create(b, l, v[0], v[1]);
+  });
+}
+
+/// [softmax(x), softmax(-x)], one beside the other.
+static Value buildHedgehog(OpBuilder &builder, Location loc, Value x) {
+  Value negative = buildMap(builder, loc, {x}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::NegFOp::create(b, l, v[0]);
+  });
+  auto shape = shapeOf(x);
+  Value both = tensor::EmptyOp::create(builder, loc, {shape[0], 2 * shape[1]}, elementOf(x));
+  for (auto [position, half] :
+       llvm::enumerate(SmallVector<Value>{buildSoftmax(builder, loc, x), buildSoftmax(builder, loc, negative)})) {
+    SmallVector<OpFoldResult> offsets{builder.getIndexAttr(0), builder.getIndexAttr(position * shape[1])};
+    SmallVector<OpFoldResult> sizes{builder.getIndexAttr(shape[0]), builder.getIndexAttr(shape[1])};
+    SmallVector<OpFoldResult> strides(2, builder.getIndexAttr(1));
+    both = tensor::InsertSliceOp::create(builder, loc, half, both, offsets, sizes, strides);
+  }
+  return both;
+}
+
+SmallVector<Value> FeatureMapOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
+  Location loc = getLoc();
+  Value x = tiles[0];
+  if (getWeight()) {
+    SmallVector<int64_t> shape{shapeOf(x)[0], shapeOf(tiles[1])[1]};
+    Value zero = arith::ConstantOp::create(
+        builder, loc, builder.getZeroAttr(RankedTensorType::get(shape, elementOf(x))));
+    x = tile::DotOp::create(builder, loc, x, tiles[1], zero, /*transpose_a=*/false, /*transpose_b=*/false);
+  }
+  if (!getKind())
+    return {buildMap(builder, loc, {x}, shapeOf(x), [&](OpBuilder &b, Location, ValueRange v) {
+      return inlineExpression(b, getExpression(), v);
+    })};
+  switch (*getKind()) {
+  case FeatureKind::Identity:
+    return {x};
+  case FeatureKind::SafeExp:
+    return {buildSafeExp(builder, loc, x)};
+  case FeatureKind::Softmax:
+    return {buildSoftmax(builder, loc, x)};
+  case FeatureKind::Hedgehog:
+    return {buildHedgehog(builder, loc, x)};
+  default:
+    return {buildMap(builder, loc, {x}, shapeOf(x), [&](OpBuilder &b, Location l, ValueRange v) {
+      return buildFeature(b, l, *getKind(), v[0]);
+    })};
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// GateOp
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> GateOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
+  Type element = elementOf(tiles[0]);
+  tile::MapOp map = buildMap(builder, getLoc(), tiles, shapeOf(tiles[0]), {element, element},
+                             [&](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                               Decay decay = buildGateExpression(b, l, *this, v);
+                               return {decay.factor, decay.complement};
+                             });
+  return map.getResults();
+}
+
+//===----------------------------------------------------------------------===//
+// NormOp
+//===----------------------------------------------------------------------===//
+
+/// The mean over the channels of a function of them, [C, 1].
+static Value buildMean(OpBuilder &builder, Location loc, Value sum, int64_t count) {
+  return buildMap(builder, loc, {sum}, shapeOf(sum), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::MulFOp::create(b, l, v[0], buildConstant(b, l, v[0].getType(), 1.0 / count));
+  });
+}
+
+SmallVector<Value> NormOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
+  Location loc = getLoc();
+  Value x = tiles[0];
+  int64_t dim = shapeOf(x)[1];
+  if (getKind() == NormKind::Layer) {
+    Value mean = buildMean(builder, loc, reduceRows(builder, loc, tile::ReduceKind::Add, x), dim);
+    x = buildMap(builder, loc, {x, mean}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+      return arith::SubFOp::create(b, l, v[0], v[1]);
+    });
+  }
+  Value square = buildMap(builder, loc, {x}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::MulFOp::create(b, l, v[0], v[0]);
+  });
+  Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, square);
+  Value inverse = buildMap(builder, loc, {sum}, shapeOf(sum), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Value mean = arith::MulFOp::create(b, l, v[0], buildConstant(b, l, v[0].getType(), 1.0 / dim));
+    Value inside = arith::AddFOp::create(b, l, mean, buildConstant(b, l, mean.getType(), getEps().convertToDouble()));
+    Value root = math::SqrtOp::create(b, l, inside);
+    return arith::DivFOp::create(b, l, buildConstant(b, l, root.getType(), 1), root);
+  });
+  SmallVector<Value> inputs{x, inverse};
+  llvm::append_range(inputs, tiles.drop_front());
+  return {buildMap(builder, loc, inputs, shapeOf(x), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Value y = arith::MulFOp::create(b, l, v[0], v[1]);
+    unsigned next = 2;
+    if (getWeight())
+      y = arith::MulFOp::create(b, l, y, v[next++]);
+    if (getBias())
+      y = arith::AddFOp::create(b, l, y, v[next]);
+    return y;
+  })};
+}
+
+//===----------------------------------------------------------------------===//
+// OutputGateOp
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> OutputGateOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
+  return {buildMap(builder, getLoc(), tiles, shapeOf(tiles[0]), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::MulFOp::create(b, l, v[0], buildSilu(b, l, v[1]));
+  })};
+}

@@ -1,0 +1,79 @@
+//===- TileDialect.cpp - Registration and helpers of fgla_tile ------------===//
+
+#include "dialect/tile/Tile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace fgla::tile;
+
+#include "dialect/tile/TileDialect.cpp.inc"
+#include "dialect/tile/TileEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialect/tile/TileAttrs.cpp.inc"
+
+void TileDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialect/tile/TileAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialect/tile/TileOps.cpp.inc"
+      >();
+}
+
+Value fgla::tile::buildNeutral(OpBuilder &builder, Location loc, ReduceKind kind, Type type) {
+  auto floatType = cast<FloatType>(type);
+  APFloat value = kind == ReduceKind::Max ? APFloat::getInf(floatType.getFloatSemantics(), /*Negative=*/true)
+                  : kind == ReduceKind::Mul ? APFloat(floatType.getFloatSemantics(), 1)
+                                            : APFloat::getZero(floatType.getFloatSemantics());
+  return arith::ConstantOp::create(builder, loc, builder.getFloatAttr(type, value));
+}
+
+Value fgla::tile::buildCombine(OpBuilder &builder, Location loc, ReduceKind kind, Value a, Value b) {
+  switch (kind) {
+  case ReduceKind::Add:
+    return arith::AddFOp::create(builder, loc, a, b);
+  case ReduceKind::Mul:
+    return arith::MulFOp::create(builder, loc, a, b);
+  case ReduceKind::Max:
+    return arith::MaximumFOp::create(builder, loc, a, b);
+  case ReduceKind::ProbOr: {
+    // a + b - ab as a + b (1 - a): no cancellation, for 1 - a >= 0
+    Value one = arith::ConstantOp::create(builder, loc, builder.getFloatAttr(a.getType(), 1.0));
+    Value rest = arith::SubFOp::create(builder, loc, one, a);
+    Value product = arith::MulFOp::create(builder, loc, b, rest);
+    return arith::AddFOp::create(builder, loc, a, product);
+  }
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+MapOp fgla::tile::buildMap(OpBuilder &builder, Location loc, ValueRange inputs, ArrayRef<int64_t> shape,
+                           TypeRange elements, MapBody body) {
+  SmallVector<Type> types =
+      llvm::map_to_vector(elements, [&](Type element) -> Type { return RankedTensorType::get(shape, element); });
+  auto map = MapOp::create(builder, loc, types, inputs);
+  OpBuilder::InsertionGuard guard(builder);
+  Block *block = builder.createBlock(&map.getBody());
+  for (Value input : inputs)
+    block->addArgument(cast<RankedTensorType>(input.getType()).getElementType(), loc);
+  SmallVector<Value> results = body(builder, loc, block->getArguments());
+  YieldOp::create(builder, loc, results);
+  return map;
+}
+
+Value fgla::tile::buildMap(OpBuilder &builder, Location loc, ValueRange inputs, ArrayRef<int64_t> shape,
+                           function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
+  Type element = cast<RankedTensorType>(inputs.front().getType()).getElementType();
+  return buildMap(builder, loc, inputs, shape, TypeRange(element),
+                  [&](OpBuilder &b, Location l, ValueRange scalars) -> SmallVector<Value> {
+                    return {body(b, l, scalars)};
+                  })
+      .getResult(0);
+}

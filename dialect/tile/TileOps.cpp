@@ -1,0 +1,273 @@
+//===- TileOps.cpp - Verifiers and canonicalization of fgla_tile ----------===//
+
+#include "dialect/tile/Tile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+using namespace mlir;
+using namespace fgla::tile;
+
+//===----------------------------------------------------------------------===//
+// LoadOp, StoreOp
+//===----------------------------------------------------------------------===//
+
+/// c1, c2 and c3 of load and store.
+static LogicalResult verifyAccess(Operation *op, MemRefType array, RankedTensorType tile, size_t numIndices,
+                                  ArrayRef<int64_t> dims) {
+  StringRef name = op->getName().stripDialect();
+  if (static_cast<int64_t>(numIndices) != array.getRank())
+    return op->emitOpError() << "must have one index for each of the array's " << array.getRank() << " dims, got "
+                             << numIndices << " (" << name << "_c1)";
+  if (dims.size() != 2)
+    return op->emitOpError() << "'dims' must have two entries, got " << dims.size() << " (" << name << "_c2)";
+  for (auto [position, dim] : llvm::enumerate(dims)) {
+    if (dim < -1 || dim >= array.getRank())
+      return op->emitOpError() << "'dims' must name dims of " << array << " or be -1, got " << dim << " (" << name
+                               << "_c2)";
+    if (dim == -1 && tile.getDimSize(position) != 1)
+      return op->emitOpError() << "tile must have size 1 where 'dims' is -1, got " << tile.getDimSize(position) << " ("
+                               << name << "_c2)";
+  }
+  if (dims[0] == dims[1])
+    return op->emitOpError() << "'dims' must differ, got " << dims[0] << " twice (" << name << "_c2)";
+  if (!tile.hasStaticShape() || tile.getElementType() != array.getElementType())
+    return op->emitOpError() << "tile must be static and have the array's element type " << array.getElementType()
+                             << ", got " << tile << " (" << name << "_c3)";
+  return success();
+}
+
+LogicalResult LoadOp::verify() {
+  return verifyAccess(*this, cast<MemRefType>(getSource().getType()), getResult().getType(), getIndices().size(),
+                      getDims());
+}
+
+LogicalResult StoreOp::verify() {
+  return verifyAccess(*this, cast<MemRefType>(getDest().getType()), getValue().getType(), getIndices().size(),
+                      getDims());
+}
+
+void LoadOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  effects.emplace_back(MemoryEffects::Read::get(), &getSourceMutable());
+}
+
+void StoreOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  effects.emplace_back(MemoryEffects::Write::get(), &getDestMutable());
+}
+
+//===----------------------------------------------------------------------===//
+// MapOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult MapOp::verify() {
+  if (getNumResults() == 0)
+    return emitOpError() << "must have at least one result (map_c1)";
+  auto shape = shapeOf(getResult(0));
+  for (Value result : getResults())
+    if (shapeOf(result) != shape || !cast<RankedTensorType>(result.getType()).hasStaticShape())
+      return emitOpError() << "results must have one static shape, got " << result.getType() << " beside "
+                           << getResult(0).getType() << " (map_c1)";
+  for (Value input : getInputs())
+    for (int dim : {0, 1})
+      if (shapeOf(input)[dim] != shape[dim] && shapeOf(input)[dim] != 1)
+        return emitOpError() << "input of type " << input.getType() << " can't be broadcast to "
+                             << getResult(0).getType() << " (map_c2)";
+  auto elements = [](ValueRange tiles) {
+    return llvm::map_to_vector(
+        tiles, [](Value tile) -> Type { return cast<RankedTensorType>(tile.getType()).getElementType(); });
+  };
+  Block &block = getBody().front();
+  if (TypeRange(block.getArgumentTypes()) != TypeRange(elements(getInputs())))
+    return emitOpError() << "region must take one scalar of each input's element type (map_c3)";
+  if (TypeRange(block.getTerminator()->getOperandTypes()) != TypeRange(elements(getResults())))
+    return emitOpError() << "region must yield one scalar of each result's element type (map_c3)";
+  return success();
+}
+
+namespace {
+/// map(… map(x) …) -> map(… x …): a chain of elementwise operations is one op, where the inner one has no other use.
+struct FuseMaps : OpRewritePattern<MapOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MapOp consumer, PatternRewriter &rewriter) const override {
+    for (OpOperand &operand : consumer->getOpOperands()) {
+      auto producer = operand.get().getDefiningOp<MapOp>();
+      // A broadcast input would be computed again for each element.
+      if (!producer || producer.getNumResults() != 1 || !producer->hasOneUse() ||
+          producer->getBlock() != consumer->getBlock() ||
+          shapeOf(producer.getResult(0)) != shapeOf(consumer.getResult(0)))
+        continue;
+      fuse(rewriter, producer, consumer, operand.getOperandNumber());
+      return success();
+    }
+    return rewriter.notifyMatchFailure(consumer, "no input is a map with one use and the same shape");
+  }
+
+private:
+  static void fuse(PatternRewriter &rewriter, MapOp producer, MapOp consumer, unsigned position) {
+    SmallVector<Value> inputs(consumer.getInputs());
+    inputs.erase(inputs.begin() + position);
+    llvm::append_range(inputs, producer.getInputs());
+    SmallVector<Type> elements = llvm::map_to_vector(consumer.getResultTypes(), [](Type type) -> Type {
+      return cast<RankedTensorType>(type).getElementType();
+    });
+    MapOp fused = buildMap(
+        rewriter, consumer.getLoc(), inputs, shapeOf(consumer.getResult(0)), elements,
+        [&](OpBuilder &builder, Location, ValueRange scalars) -> SmallVector<Value> {
+          unsigned numConsumer = consumer.getInputs().size() - 1;
+          SmallVector<Value> inner =
+              inlineBody(builder, producer.getBody().front(), llvm::to_vector(scalars.drop_front(numConsumer)));
+          SmallVector<Value> outer(scalars.take_front(numConsumer));
+          outer.insert(outer.begin() + position, inner.front());
+          return inlineBody(builder, consumer.getBody().front(), outer);
+        });
+    rewriter.replaceOp(consumer, fused.getResults());
+    rewriter.eraseOp(producer);
+  }
+
+  static SmallVector<Value> inlineBody(OpBuilder &builder, Block &body, ArrayRef<Value> arguments) {
+    IRMapping mapping;
+    mapping.map(body.getArguments(), arguments);
+    for (Operation &op : body.without_terminator())
+      builder.clone(op, mapping);
+    return llvm::map_to_vector(body.getTerminator()->getOperands(),
+                               [&](Value value) { return mapping.lookupOrDefault(value); });
+  }
+};
+
+/// map(x, x) -> map(x)
+struct DeduplicateMapInputs : OpRewritePattern<MapOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MapOp op, PatternRewriter &rewriter) const override {
+    for (unsigned later = 1; later < op.getInputs().size(); ++later)
+      for (unsigned earlier = 0; earlier < later; ++earlier) {
+        if (op.getInputs()[earlier] != op.getInputs()[later])
+          continue;
+        rewriter.modifyOpInPlace(op, [&] {
+          Block &body = op.getBody().front();
+          body.getArgument(later).replaceAllUsesWith(body.getArgument(earlier));
+          body.eraseArgument(later);
+          op.getInputsMutable().erase(later);
+        });
+        return success();
+      }
+    return rewriter.notifyMatchFailure(op, "all inputs differ");
+  }
+};
+} // namespace
+
+void MapOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<FuseMaps, DeduplicateMapInputs>(context);
+}
+
+//===----------------------------------------------------------------------===//
+// Row and column operations
+//===----------------------------------------------------------------------===//
+
+LogicalResult ReduceOp::verify() {
+  if (getDim() != 0 && getDim() != 1)
+    return emitOpError() << "'dim' must be 0 or 1, got " << getDim() << " (reduce_c1)";
+  SmallVector<int64_t> shape(shapeOf(getInput()));
+  shape[getDim()] = 1;
+  auto expected = RankedTensorType::get(shape, getInput().getType().getElementType());
+  if (getResult().getType() != expected)
+    return emitOpError() << "result must be " << expected << ", got " << getResult().getType() << " (reduce_c1)";
+  return success();
+}
+
+LogicalResult ScanOp::verify() {
+  if (!getInit())
+    return success();
+  auto expected = RankedTensorType::get({1, shapeOf(getInput())[1]}, getInput().getType().getElementType());
+  if (getInit().getType() != expected)
+    return emitOpError() << "operand 'init' must be " << expected << ", got " << getInit().getType() << " (scan_c1)";
+  return success();
+}
+
+LogicalResult TransposeOp::verify() {
+  auto shape = shapeOf(getInput());
+  auto expected = RankedTensorType::get({shape[1], shape[0]}, getInput().getType().getElementType());
+  if (getResult().getType() != expected)
+    return emitOpError() << "result must be " << expected << ", got " << getResult().getType() << " (transpose_c1)";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+LogicalResult DotOp::verify() {
+  auto a = shapeOf(getA()), b = shapeOf(getB()), acc = shapeOf(getAcc());
+  int64_t m = a[getTransposeA()], aInner = a[!getTransposeA()];
+  int64_t bInner = b[getTransposeB()], n = b[!getTransposeB()];
+  if (aInner != bInner || acc[0] != m || acc[1] != n)
+    return emitOpError() << "must multiply [M, L] by [L, N] onto [M, N], got [" << m << ", " << aInner << "], ["
+                         << bInner << ", " << n << "] and [" << acc[0] << ", " << acc[1] << "] (dot_c1)";
+  if (getA().getType().getElementType() != getB().getType().getElementType())
+    return emitOpError() << "operands must have one element type, got " << getA().getType().getElementType() << " and "
+                         << getB().getType().getElementType() << " (dot_c2)";
+  return success();
+}
+
+LogicalResult DecayedScoresOp::verify() {
+  RankedTensorType type = getQuery().getType();
+  auto expected = RankedTensorType::get({type.getDimSize(0), type.getDimSize(0)}, type.getElementType());
+  if (getKey().getType() != type || getDecay().getType() != type || getResult().getType() != expected)
+    return emitOpError() << "operands must have one type and the result must be " << expected << ", got " << type
+                         << ", " << getKey().getType() << ", " << getDecay().getType() << " and "
+                         << getResult().getType() << " (decayed_scores_c1)";
+  return success();
+}
+
+LogicalResult DecayMatrixOp::verify() {
+  RankedTensorType type = getDecay().getType();
+  auto expected = RankedTensorType::get({type.getDimSize(0), type.getDimSize(0)}, type.getElementType());
+  if (type.getDimSize(1) != 1 || getResult().getType() != expected)
+    return emitOpError() << "decay must be [C, 1] and the result [C, C], got " << type << " and "
+                         << getResult().getType() << " (decay_matrix_c1)";
+  return success();
+}
+
+LogicalResult DecayedSumOp::verify() {
+  RankedTensorType type = getValue().getType();
+  auto expected = RankedTensorType::get({type.getDimSize(0), type.getDimSize(0)}, type.getElementType());
+  if (getScores().getType() != expected || getDecay().getType() != type || getResult().getType() != type)
+    return emitOpError() << "scores must be " << expected << " and value, decay and result of one type, got "
+                         << getScores().getType() << ", " << type << ", " << getDecay().getType() << " and "
+                         << getResult().getType() << " (decayed_sum_c1)";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// LaunchOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel = dyn_cast_or_null<FunctionOpInterface>(symbols.lookupNearestSymbolFrom(*this, getKernelAttr()));
+  if (!kernel)
+    return emitOpError() << "'" << getKernel() << "' does not name a function (launch_c1)";
+  auto matches = [](Type operand, Type argument) {
+    auto shaped = dyn_cast<ShapedType>(operand);
+    auto memref = dyn_cast<MemRefType>(argument);
+    return shaped && memref && shaped.getElementType() == memref.getElementType() &&
+           shaped.getShape() == memref.getShape();
+  };
+  ArrayRef<Type> arguments = kernel.getArgumentTypes();
+  if (arguments.size() != getNumOperands() || kernel.getNumResults() != 0 ||
+      !llvm::all_of_zip(getOperandTypes(), arguments, matches))
+    return emitOpError() << "inputs and outputs don't fit the arguments of '" << getKernel() << "' (launch_c1)";
+  return success();
+}
+
+void LaunchOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  for (OpOperand &operand : (*this)->getOpOperands()) {
+    if (!isa<MemRefType>(operand.get().getType()))
+      continue;
+    bool isOutput = operand.getOperandNumber() >= getInputs().size();
+    effects.emplace_back(isOutput ? static_cast<MemoryEffects::Effect *>(MemoryEffects::Write::get())
+                                  : MemoryEffects::Read::get(),
+                         &operand);
+  }
+}

@@ -1,0 +1,263 @@
+// Ops on tiles, in the order data flows through a kernel.
+#ifndef FGLA_TILE_OPS
+#define FGLA_TILE_OPS
+
+include "dialect/tile/TileDialect.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Tile_Tile : 2DTensorOf<[AnyFloat]>;
+
+def Tile_ReduceKind : I32EnumAttr<"ReduceKind", "associative operation", [
+  I32EnumAttrCase<"Add", 0, "add">,
+  I32EnumAttrCase<"Mul", 1, "mul">,
+  I32EnumAttrCase<"Max", 2, "max">,
+  I32EnumAttrCase<"ProbOr", 3, "prob_or">      // a + b - ab: what 1 - x combines by where x combines by mul
+]> {
+  let cppNamespace = "::fgla::tile";
+  let genSpecializedAttr = 0;
+}
+def Tile_ReduceKindAttr : EnumAttr<Tile_Dialect, Tile_ReduceKind, "kind">;
+
+def Tile_LoadOp : Tile_Op<"load", [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>, AttrSizedOperandSegments]> {
+  let summary = "reads a tile of a global array";
+  let description = [{
+    Element `(r, c)` of the result is the element of `source` at `indices` moved on by `r` along the first of `dims` and by `c`
+    along the second, for `r < rows`; the rest of the tile is zero. Without `rows` the tile is whole. A
+    dim that the array lacks is written -1: a vector `[D]` read as a tile `[1, D]` has `dims [-1, 0]`.
+
+    Example:
+    ```mlir
+    %x = fgla_tile.load %z[%b, %t, %h, %c0] rows(%n) dims [1, 3] : memref<?x?x4x64xbf16> -> tensor<32x64xbf16>
+    ```
+    Constraints:
+    - (load_c1) one index for each dim of `source`.
+    - (load_c2) two dims, each -1 or a dim of `source`, not the same; where -1, the tile's size is 1.
+    - (load_c3) the result is static and has the element type of `source`.
+  }];
+  let arguments = (ins AnyMemRef:$source, Variadic<Index>:$indices, Optional<Index>:$rows, DenseI64ArrayAttr:$dims);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $source `[` $indices `]` (`rows` `(` $rows^ `)`)? `dims` $dims attr-dict `:` type($source) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_StoreOp : Tile_Op<"store", [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>, AttrSizedOperandSegments]> {
+  let summary = "writes a tile to a global array";
+  let description = [{
+    The inverse of `load`: writes the first `rows` rows of the tile, or all.
+
+    Example:
+    ```mlir
+    fgla_tile.store %x, %y[%b, %t, %h, %c0] rows(%n) dims [1, 3] : tensor<32x64xbf16>, memref<?x?x4x64xbf16>
+    ```
+    Constraints: those of `load`, under the same numbers (store_c1, store_c2, store_c3).
+  }];
+  let arguments = (ins Tile_Tile:$value, AnyMemRef:$dest, Variadic<Index>:$indices, Optional<Index>:$rows,
+    DenseI64ArrayAttr:$dims);
+  let assemblyFormat = [{
+    $value `,` $dest `[` $indices `]` (`rows` `(` $rows^ `)`)? `dims` $dims attr-dict `:` type($value) `,` type($dest)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"MapOp">]> {
+  let summary = "ends the region of a map";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
+}
+
+def Tile_MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
+  let summary = "a chain of elementwise operations";
+  let description = [{
+    Applies the region to each element; the region sees one scalar for each input and yields one for each result. An input with
+    size 1 in a dim is broadcast along it.
+
+    Example:
+    ```mlir
+    %k = fgla_tile.map (%z, %m) : (tensor<32x64xf32>, tensor<32x1xf32>) -> tensor<32x64xf32> {
+    ^bb0(%a: f32, %b: f32):
+      %d = arith.subf %a, %b : f32
+      %e = math.exp %d : f32
+      fgla_tile.yield %e : f32
+    }
+    ```
+    Constraints:
+    - (map_c1) all results have one static shape.
+    - (map_c2) each input has that shape, or 1 in place of a size.
+    - (map_c3) the region's arguments are the inputs' element types and it yields the results' element types.
+  }];
+  let arguments = (ins Variadic<Tile_Tile>:$inputs);
+  let results = (outs Variadic<Tile_Tile>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "`(` $inputs `)` attr-dict `:` functional-type($inputs, $results) $body";
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+def Tile_MaskOp : Tile_Op<"mask", [Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "replaces the rows behind the end of a sequence";
+  let description = [{
+    Rows `r >= rows` become `value`.
+
+    Example: `%f = fgla_tile.mask %x rows(%n) else 1.0 : tensor<32x64xf32>`
+  }];
+  let arguments = (ins Tile_Tile:$input, Index:$rows, F64Attr:$value);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$input `rows` `(` $rows `)` `else` $value attr-dict `:` type($input)";
+}
+
+def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
+  let summary = "combines the rows or the columns of a tile";
+  let description = [{
+    Combines along `dim`, which stays with size 1.
+
+    Example: `%m = fgla_tile.reduce max %x dim 1 : tensor<32x64xf32> -> tensor<32x1xf32>`
+
+    Constraints:
+    - (reduce_c1) `dim` is 0 or 1; the result has `input`'s type with size 1 in `dim`.
+  }];
+  let arguments = (ins Tile_Tile:$input, Tile_ReduceKindAttr:$kind, I64Attr:$dim);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$kind $input `dim` $dim attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_ScanOp : Tile_Op<"scan", [Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "running combination down the rows of a tile";
+  let description = [{
+    Row `r` of the result combines the rows `0 … r` of the input (`exclusive`: `0 … r-1`), or, with `reverse`, the rows `r …` (`exclusive`:
+    `r+1 …`) to the end, for each column by itself; `init [1, D]` comes in front.
+
+    Example: `%p = fgla_tile.scan mul %f : tensor<32x64xf32>`
+
+    Constraints:
+    - (scan_c1) `init` has shape `[1, D]` and `input`'s element type.
+  }];
+  let arguments = (ins Tile_Tile:$input, Optional<Tile_Tile>:$init, Tile_ReduceKindAttr:$kind, UnitAttr:$exclusive,
+    UnitAttr:$reverse);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $kind $input (`exclusive` $exclusive^)? (`reverse` $reverse^)? (`init` `(` $init^ `:` type($init) `)`)?
+    attr-dict `:` type($input)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_TransposeOp : Tile_Op<"transpose", [Pure]> {
+  let summary = "swaps rows and columns";
+  let description = [{
+    Example: `%c = fgla_tile.transpose %r : tensor<1x64xf32> -> tensor<64x1xf32>`
+
+    Constraints:
+    - (transpose_c1) the result has `input`'s sizes swapped and its element type.
+  }];
+  let arguments = (ins Tile_Tile:$input);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "matrix product onto an accumulator";
+  let description = [{
+    `acc + a b`, with `a` or `b` transposed where said.
+
+    Example:
+    ```mlir
+    %s = fgla_tile.dot %k transposed, %v acc(%s0) : tensor<32x64xf32>, tensor<32x48xf32> -> tensor<64x48xf32>
+    ```
+    Constraints:
+    - (dot_c1) after the transpositions `a` is `[M, L]`, `b` is `[L, N]` and `acc` is `[M, N]`.
+    - (dot_c2) `a` and `b` have one element type.
+  }];
+  let arguments = (ins Tile_Tile:$a, Tile_Tile:$b, Tile_Tile:$acc, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $a (`transposed` $transpose_a^)? `,` $b (`transposed` $transpose_b^)? `acc` `(` $acc `)` attr-dict
+    `:` type($a) `,` type($b) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_DecayedScoresOp : Tile_Op<"decayed_scores", [Pure, AllTypesMatch<["query", "key", "decay"]>]> {
+  let summary = "the diagonal block of attention, decayed per key channel";
+  let description = [{
+    `a_ij = sum_d q_id k_jd prod_(j < s <= i) f_sd` for `j <= i`, zero above. The decay is a product of factors between two tokens, so it
+    never overflows; how it is split into factors is the lowering's choice, which must be exact for any `f` in [0, 1].
+
+    Example: `%a = fgla_tile.decayed_scores %q, %k, %f : tensor<32x64xf32> -> tensor<32x32xf32>`
+
+    Constraints:
+    - (decayed_scores_c1) the operands have one type, `[C, K]`; the result is `[C, C]` of its element type.
+  }];
+  let arguments = (ins Tile_Tile:$query, Tile_Tile:$key, Tile_Tile:$decay);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$query `,` $key `,` $decay attr-dict `:` type($query) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_DecayMatrixOp : Tile_Op<"decay_matrix", [Pure]> {
+  let summary = "the decays between all tokens of a tile";
+  let description = [{
+    `d_ij = prod_(j < s <= i) f_s` for `j <= i`, zero above.
+
+    Example: `%d = fgla_tile.decay_matrix %f : tensor<32x1xf32> -> tensor<32x32xf32>`
+
+    Constraints:
+    - (decay_matrix_c1) `decay` is `[C, 1]`, the result `[C, C]` of the same element type.
+  }];
+  let arguments = (ins Tile_Tile:$decay);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$decay attr-dict `:` type($decay) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_DecayedSumOp : Tile_Op<"decayed_sum", [Pure, AllTypesMatch<["value", "decay", "result"]>]> {
+  let summary = "values weighted by scores, decayed per value channel";
+  let description = [{
+    `o_ic = sum_(j <= i) a_ij v_jc prod_(j < s <= i) f_sc`.
+
+    Example: `%o = fgla_tile.decayed_sum %a, %v, %f : tensor<32x32xf32>, tensor<32x64xf32>`
+
+    Constraints:
+    - (decayed_sum_c1) `scores` is `[C, C]`, `value`, `decay` and the result have one type, `[C, V]`, with one element type.
+  }];
+  let arguments = (ins Tile_Tile:$scores, Tile_Tile:$value, Tile_Tile:$decay);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$scores `,` $value `,` $decay attr-dict `:` type($scores) `,` type($value)";
+  let hasVerifier = 1;
+}
+
+def Tile_LaunchOp : Tile_Op<"launch", [DestinationStyleOpInterface, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "runs a kernel";
+  let description = [{
+    Runs the function `kernel`, which takes memrefs: first the inputs, which it reads, then the outputs, which it writes as a whole.
+
+    Example:
+    ```mlir
+    %y = fgla_tile.launch @attention_0 ins(%q, %k : tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>) outs(%e : tensor<?x?x4x64xf32>)
+         -> (tensor<?x?x4x64xf32>)
+    ```
+    Constraints:
+    - (launch_c1) `kernel` names a function in scope that takes a memref of the shape and element type of each input and output, in
+      this order, and returns nothing.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$inputs, Variadic<AnyType>:$outputs);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    $kernel `ins` `(` ($inputs^ `:` type($inputs))? `)` `outs` `(` ($outputs^ `:` type($outputs))? `)` attr-dict
+    (`->` `(` type($results)^ `)`)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getOutputsMutable(); }
+  }];
+}
+
+#endif
