@@ -13,7 +13,9 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
@@ -30,7 +32,7 @@ public:
 
 private:
   InFlightDiagnostic error() { return emitError(b.getUnknownLoc()); }
-  Type convertElementType(int32_t dataType);
+  Type convertElementType(int32_t dataType, StringRef name);
   Type convertType(const pb::TypeProto &type, StringRef name);
   ElementsAttr convertTensor(const pb::TensorProto &proto);
   Attribute convertAttribute(const pb::AttributeProto &attribute,
@@ -52,11 +54,11 @@ private:
 
 } // namespace
 
-Type Importer::convertElementType(int32_t dataType) {
+Type Importer::convertElementType(int32_t dataType, StringRef name) {
   ElementType type;
   std::string reason;
   if (!elementTypeFromONNX(dataType, type, reason)) {
-    error() << reason;
+    error() << "value '" << name << "': " << reason;
     return {};
   }
   switch (type) {
@@ -87,7 +89,7 @@ Type Importer::convertType(const pb::TypeProto &type, StringRef name) {
                "tensors are not supported";
     return {};
   }
-  Type element = convertElementType(type.tensor_type().elem_type());
+  Type element = convertElementType(type.tensor_type().elem_type(), name);
   if (!element)
     return {};
   if (!type.tensor_type().has_shape())
@@ -106,8 +108,8 @@ ElementsAttr Importer::convertTensor(const pb::TensorProto &proto) {
     error() << reason;
     return {};
   }
-  auto type =
-      RankedTensorType::get(data.shape, convertElementType(proto.data_type()));
+  auto type = RankedTensorType::get(
+      data.shape, convertElementType(proto.data_type(), data.name));
   if (data.type == ElementType::Bool) {
     SmallVector<bool> bits(data.bytes.begin(), data.bytes.end());
     return DenseElementsAttr::get(type, ArrayRef<bool>(bits));
@@ -143,10 +145,10 @@ Attribute Importer::convertAttribute(const pb::AttributeProto &attribute,
     return convertTensor(attribute.t());
   case pb::AttributeProto::INTS:
     return b.getDenseI64ArrayAttr(
-        {attribute.ints().begin(), attribute.ints().end()});
+        SmallVector<int64_t>(attribute.ints().begin(), attribute.ints().end()));
   case pb::AttributeProto::FLOATS:
-    return b.getDenseF32ArrayAttr(
-        {attribute.floats().begin(), attribute.floats().end()});
+    return b.getDenseF32ArrayAttr(SmallVector<float>(attribute.floats().begin(),
+                                                     attribute.floats().end()));
   case pb::AttributeProto::STRINGS:
     return strings(attribute.strings());
   case pb::AttributeProto::GRAPH:
@@ -208,8 +210,8 @@ LogicalResult Importer::importInitializers() {
         tensor.name(), value, StringAttr(), 0, 0);
   }
   for (const auto &[name, weight] : model.externalWeights) {
-    auto type = RankedTensorType::get(weight.shape,
-                                      convertElementType(weight.dataType));
+    auto type = RankedTensorType::get(
+        weight.shape, convertElementType(weight.dataType, name));
     values[name] = InitializerOp::create(
         b, NameLoc::get(b.getStringAttr(name)), type, name, ElementsAttr(),
         b.getStringAttr(weight.file), weight.offset, weight.length);
@@ -273,9 +275,9 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
 std::string Importer::functionName() {
   std::string name;
   for (char c : graph.name())
-    name += llvm::isAlnum(c) || c == '_' ? c : '_';
+    name += ::llvm::isAlnum(c) || c == '_' ? c : '_';
   // `main` would meet C's main in an object file.
-  if (name.empty() || llvm::isDigit(name[0]) || name == "main")
+  if (name.empty() || ::llvm::isDigit(name[0]) || name == "main")
     name = name.empty() ? "model" : "model_" + name;
   return name;
 }
@@ -290,7 +292,7 @@ OwningOpRef<ModuleOp> Importer::run() {
     return nullptr;
   // An input that has an initializer is a weight whose value could be given; it
   // is taken as the weight.
-  llvm::StringSet<> weights;
+  ::llvm::StringSet<> weights;
   for (const auto &tensor : graph.initializer())
     weights.insert(tensor.name());
   for (const auto &[name, weight] : model.externalWeights)
@@ -382,11 +384,13 @@ void fgla::onnx::registerONNXTranslation() {
         const llvm::MemoryBuffer *buffer =
             sources.getMemoryBuffer(sources.getMainFileID());
         // The name leads to external weights; standard input has none.
-        if (buffer->getBufferIdentifier() == "<stdin>")
-          return importONNXFromMemory(buffer->getBuffer(), /*isText=*/false, "",
-                                      *context)
-              .release();
-        return importONNX(buffer->getBufferIdentifier(), *context).release();
+        OwningOpRef<ModuleOp> module =
+            buffer->getBufferIdentifier() == "<stdin>"
+                ? importONNXFromMemory(buffer->getBuffer(), /*isText=*/false,
+                                       "", *context)
+                : importONNX(buffer->getBufferIdentifier(), *context);
+        return OwningOpRef<Operation *>(module ? module.release().getOperation()
+                                               : nullptr);
       },
       [](DialectRegistry &registry) {
         registry.insert<ONNXDialect, fgla::FGLADialect, func::FuncDialect>();
