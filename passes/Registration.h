@@ -1,0 +1,16 @@
+//===- Registration.h - All dialects and passes that the tools know -------===//
+#ifndef FGLA_PASSES_REGISTRATION_H
+#define FGLA_PASSES_REGISTRATION_H
+
+namespace mlir {
+class DialectRegistry;
+}
+
+namespace fgla {
+/// Our dialects, the upstream ones that a phase may have in its IR, and their external models.
+void registerAllDialects(mlir::DialectRegistry &registry);
+/// Our passes and the upstream ones that tests and pipelines name.
+void registerAllPasses();
+} // namespace fgla
+
+#endif // FGLA_PASSES_REGISTRATION_H

@@ -1,0 +1,35 @@
+# lit's configuration: every .mlir, .test and .c file below this folder is a test.
+#
+# FGLA_OPT_CHECK_ROUNDTRIP=1 in the environment adds --verify-roundtrip to every call of fgla-opt, so that
+# each input is also printed, parsed again and compared, in text and in bytecode.
+import os
+
+import lit.formats
+from lit.llvm import llvm_config
+from lit.llvm.subst import FindTool, ToolSubst
+
+config.name = "fgla"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "unit", "CMakeLists.txt"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.fgla_build_root, "test")
+
+llvm_config.use_default_substitutions()
+llvm_config.with_environment("PATH", config.fgla_tools_dir, append_path=True)
+llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
+# Variables that don't start with $ end at the next CHECK-LABEL.
+llvm_config.with_environment("FILECHECK_OPTS", "--enable-var-scope")
+llvm_config.with_system_environment(["HOME", "XDG_CACHE_HOME", "TMPDIR", "OMP_NUM_THREADS"])
+
+opt_arguments = ["--verify-roundtrip"] if os.environ.get("FGLA_OPT_CHECK_ROUNDTRIP", "0") not in ("", "0") else []
+
+tools = [ToolSubst("fgla-opt", extra_args=opt_arguments)]
+tools += [ToolSubst(tool, unresolved="ignore") for tool in config.fgla_tools if tool != "fgla-opt"]
+tools += ["mlir-opt", "mlir-runner", "split-file"]
+llvm_config.add_tool_substitutions(tools, [config.fgla_tools_dir, config.llvm_tools_dir])
+config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
+
+# REQUIRES: <tool> skips a test where an optional tool was not built.
+for tool in config.fgla_tools:
+    config.available_features.add(tool)
