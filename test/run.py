@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Runs the test suites, prints one line for each and the sum as the last line.
+
+usage: run.py [--build DIR] [--tier quick|full] [SUITE...]
+
+A suite's output goes to DIR/test/results/SUITE.log; what failed is printed. The exit code is 1 if anything failed or a suite ran no test.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CLOSING_LINE = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.MULTILINE)
+MAX_LINES_SHOWN = 60
+
+
+@dataclasses.dataclass
+class Counts:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other):
+        return Counts(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+
+class Runner:
+    def __init__(self, build):
+        self.build = build
+        self.results = build / "test" / "results"
+        shutil.rmtree(self.results, ignore_errors=True)
+        self.results.mkdir(parents=True)
+
+    def run(self, suite, command, environment=None):
+        """Runs COMMAND with its output in the suite's log, and returns (exit code, output)."""
+        log = self.results / f"{suite}.log"
+        with open(log, "w") as file:
+            code = subprocess.run(
+                [str(word) for word in command],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+            ).returncode
+        return code, log.read_text(errors="replace")
+
+    def lit(self):
+        cache = (self.build / "CMakeCache.txt").read_text()
+        lit = re.search(r"^LLVM_EXTERNAL_LIT:\w+=(.*)$", cache, re.MULTILINE).group(1)
+        report = self.results / "lit.json"
+        code, output = self.run("lit", [sys.executable, lit, "-v", "--output", report, self.build / "test"])
+        counts = Counts()
+        if report.is_file():
+            for test in json.loads(report.read_text())["tests"]:
+                if test["code"] in ("PASS", "XFAIL", "FLAKYPASS"):
+                    counts.passed += 1
+                elif test["code"] in ("UNSUPPORTED", "SKIPPED", "EXCLUDED"):
+                    counts.skipped += 1
+                else:
+                    counts.failed += 1
+        return code, output, counts
+
+    def unit(self):
+        """ctest: a gtest binary counts as its cases, any other test as one."""
+        cases = self.results / "gtest"
+        report = self.results / "ctest.xml"
+        code, output = self.run(
+            "unit",
+            ["ctest", "--test-dir", self.build, "--output-on-failure", "--output-junit", report],
+            {"GTEST_OUTPUT": f"xml:{cases}/"},
+        )
+        counts = Counts()
+        if not report.is_file():
+            return code, output, counts
+        for test in xml.etree.ElementTree.parse(report).getroot().iter("testcase"):
+            of_gtest = cases / f"{test.get('name')}.xml"
+            if of_gtest.is_file():
+                suites = xml.etree.ElementTree.parse(of_gtest).getroot()
+                failed = int(suites.get("failures")) + int(suites.get("errors"))
+                skipped = sum(case.get("result") == "skipped" for case in suites.iter("testcase"))
+                counts += Counts(int(suites.get("tests")) - failed - skipped, failed, skipped)
+                # A binary that fails after its last case (a leak found at exit, say).
+                counts.failed += test.get("status") != "run" and failed == 0
+            elif test.get("status") == "run":
+                counts.passed += 1
+            else:
+                counts.failed += 1
+        return code, output, counts
+
+    def script(self, suite, *command):
+        """A script of ours, which ends in the closing line."""
+        code, output = self.run(suite, [sys.executable, *command])
+        lines = CLOSING_LINE.findall(output)
+        return code, output, Counts(*(int(number or 0) for number in lines[-1])) if lines else Counts()
+
+    def suites(self, tier):
+        numeric = ROOT / "test" / "numeric"
+        quick = ["--quick"] if tier == "quick" else []
+        build = ["--build", self.build]
+        suites = {
+            "layering": lambda: self.script("layering", ROOT / "test" / "layering" / "check.py"),
+            "lit": self.lit,
+            "unit": self.unit,
+            "reference": lambda: self.script("reference", numeric / "test_reference.py", *quick),
+            "onnx-nodes": lambda: self.script("onnx-nodes", numeric / "onnx_nodes.py", *build),
+            "numeric": lambda: self.script("numeric", numeric / "matrix.py", *build, *quick),
+        }
+        return suites
+
+
+def show(code, output, log):
+    lines = output.rstrip().splitlines()
+    if len(lines) > MAX_LINES_SHOWN:
+        print(f"    ... {len(lines) - MAX_LINES_SHOWN} lines before these are in {log}")
+    for line in lines[-MAX_LINES_SHOWN:]:
+        # Only this script's own last line is the closing line.
+        print("    " + line)
+    print(f"    exit code {code}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--tier", choices=["quick", "full"], default="full")
+    parser.add_argument("suites", nargs="*", metavar="SUITE")
+    arguments = parser.parse_args()
+    runner = Runner(arguments.build.resolve())
+    suites = runner.suites(arguments.tier)
+    for name in arguments.suites:
+        if name not in suites:
+            sys.exit(f"error: no suite is named '{name}'; there are {', '.join(suites)}")
+
+    total, good = Counts(), True
+    for name in arguments.suites or suites:
+        start = time.monotonic()
+        code, output, counts = suites[name]()
+        if counts.passed + counts.failed == 0:
+            print(f"{name}: no test was run")
+            counts.failed += 1
+        elif code != 0 and counts.failed == 0:
+            print(f"{name}: exit code {code} though no test failed")
+            counts.failed += 1
+        if counts.failed:
+            good = False
+            show(code, output, runner.results / f"{name}.log")
+        skipped = f", {counts.skipped} skipped" if counts.skipped else ""
+        print(f"{name:12} {counts.passed:5} passed  {counts.failed:3} failed{skipped}  ({time.monotonic() - start:.1f} s)", flush=True)
+        total += counts
+    print(f"{total.passed} passed, {total.failed} failed" + (f", {total.skipped} skipped" if total.skipped else ""))
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
