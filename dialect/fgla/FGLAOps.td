@@ -163,9 +163,9 @@ def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, Att
   let results = (outs FGLA_Tensor:$output, Optional<FGLA_Tensor>:$final_state, Optional<FGLA_Tensor>:$final_max);
   let assemblyFormat = [{
     $query `,` $key `,` $value
-    (`decay` `(` $decay^ `)`)? (`log_decay` `(` $log_decay^ `)`)? (`axis` `(` $axis^ `)`)?
+    (`decay` `(` $decay^ `)`)? (`log_decay` `(` $log_decay^ `)`)? (`axis` `(` custom<Enum>($axis)^ `)`)?
     (`beta` `(` $beta^ `)`)? (`state` `(` $initial_state^ `)`)? (`max` `(` $initial_max^ `)`)?
-    (`rule` `(` $rule^ `)`)? (`stabilizer` `(` $stabilizer^ `)`)? (`scale` `(` $scale^ `)`)?
+    (`rule` `(` custom<Enum>($rule)^ `)`)? (`stabilizer` `(` custom<Enum>($stabilizer)^ `)`)? (`scale` `(` custom<Number>($scale)^ `)`)?
     attr-dict `:` `(` type(operands) `)` `->`
     `(` type($output) (`,` type($final_state)^)? (`,` type($final_max)^)? `)`
   }];
@@ -193,8 +193,8 @@ def FGLA_NormOp : FGLA_Op<"norm", ElementwiseTraits # [AttrSizedOperandSegments,
     FGLA_NormKindAttr:$kind, DefaultValuedAttr<F64Attr, "1.0e-5">:$eps);
   let results = (outs FGLA_Tensor:$output);
   let assemblyFormat = [{
-    $kind $input (`weight` `(` $weight^ `:` type($weight) `)`)? (`bias` `(` $bias^ `:` type($bias) `)`)?
-    (`eps` `(` $eps^ `)`)? attr-dict `:` type($input)
+    custom<Enum>($kind) $input (`weight` `(` $weight^ `:` type($weight) `)`)? (`bias` `(` $bias^ `:` type($bias) `)`)?
+    (`eps` `(` custom<Number>($eps)^ `)`)? attr-dict `:` type($input)
   }];
   let hasVerifier = 1;
 }
@@ -254,9 +254,9 @@ def FGLA_StepOp : FGLA_Op<"step", [Pure, AttrSizedOperandSegments,
   let results = (outs FGLA_Tensor:$output, FGLA_Tensor:$final_state, Optional<FGLA_Tensor>:$final_max);
   let assemblyFormat = [{
     $query `,` $key `,` $value
-    (`decay` `(` $decay^ `)`)? (`log_decay` `(` $log_decay^ `)`)? (`axis` `(` $axis^ `)`)?
+    (`decay` `(` $decay^ `)`)? (`log_decay` `(` $log_decay^ `)`)? (`axis` `(` custom<Enum>($axis)^ `)`)?
     (`beta` `(` $beta^ `)`)? `state` `(` $initial_state `)` (`max` `(` $initial_max^ `)`)?
-    (`rule` `(` $rule^ `)`)? (`stabilizer` `(` $stabilizer^ `)`)? (`scale` `(` $scale^ `)`)?
+    (`rule` `(` custom<Enum>($rule)^ `)`)? (`stabilizer` `(` custom<Enum>($stabilizer)^ `)`)? (`scale` `(` custom<Number>($scale)^ `)`)?
     attr-dict `:` `(` type(operands) `)` `->`
     `(` type($output) `,` type($final_state) (`,` type($final_max)^)? `)`
   }];

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialect/Assembly.h"
 #include "dialect/fgla/FGLA.h"
 #include "dialect/fgla/OpAssembly.h"
 #include "mlir/IR/Builders.h"

@@ -1,5 +1,6 @@
 //===- GeneratedOps.cpp - Op classes that TableGen writes -----------------===//
 
+#include "dialect/Assembly.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/IR/Builders.h"
 
