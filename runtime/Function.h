@@ -1,0 +1,39 @@
+//===- Function.h - Checked calls into compiled code ------------*- C++ -*-===//
+#ifndef FGLA_RUNTIME_FUNCTION_H
+#define FGLA_RUNTIME_FUNCTION_H
+
+#include "runtime/Manifest.h"
+
+namespace fgla::runtime {
+
+/// One function of a module: its signature and its code. Everything is checked
+/// before the code runs (rules in fgla.h); calls are safe from many threads.
+class Function {
+public:
+  /// The code, one memref descriptor per argument, then per result.
+  using Entry = void (*)(void **descriptors);
+  /// The shape function: argument descriptors in, dims of all results out. Its
+  /// descriptors have sizes and strides, but null pointers.
+  using ShapeEntry = void (*)(void **descriptors, int64_t *dims);
+
+  Function(FunctionSpec spec, Entry entry, ShapeEntry shapeEntry)
+      : signature(std::move(spec)), entry(entry), shapeEntry(shapeEntry) {}
+
+  const FunctionSpec &spec() const { return signature; }
+
+  /// Dims of all results, concatenated.
+  Result<std::vector<int64_t>>
+  resultShapes(std::span<const fgla_tensor> args) const;
+
+  Status call(std::span<const fgla_tensor> args,
+              std::span<const fgla_tensor> results) const;
+
+private:
+  FunctionSpec signature;
+  Entry entry;
+  ShapeEntry shapeEntry;
+};
+
+} // namespace fgla::runtime
+
+#endif // FGLA_RUNTIME_FUNCTION_H

@@ -1,0 +1,30 @@
+//===- Json.h - JSON from files that may be hostile -------------*- C++ -*-===//
+//
+// nlohmann-json with two rules that its own parser does not have: a limit on
+// nesting and no duplicate keys. Include only in .cpp files; it is heavy.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_RUNTIME_JSON_H
+#define FGLA_RUNTIME_JSON_H
+
+#include "runtime/Status.h"
+
+#include <nlohmann/json.hpp>
+
+namespace fgla::runtime {
+
+using Json = nlohmann::json;
+
+/// Parses `text` whole. The message of a failure starts with lower case and
+/// names no file: the caller puts that in front.
+Result<Json> parseJson(std::string_view text, size_t maxDepth = 16);
+
+/// A dim or an offset: an integer in [0, 2^63).
+std::optional<int64_t> jsonIndex(const Json &value);
+
+/// The member `key` of an object, or null when there is none.
+const Json *jsonMember(const Json &object, const char *key);
+
+} // namespace fgla::runtime
+
+#endif // FGLA_RUNTIME_JSON_H

@@ -1,0 +1,57 @@
+//===- Manifest.h - What an artifact says about itself ----------*- C++ -*-===//
+//
+// The artifact contract (README.md) in data. A manifest is checked as hostile
+// input: parse() either gives one that keeps every rule, or one error.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_RUNTIME_MANIFEST_H
+#define FGLA_RUNTIME_MANIFEST_H
+
+#include "runtime/DType.h"
+#include "runtime/Status.h"
+
+#include <vector>
+
+namespace fgla::runtime {
+
+struct DimSpec {
+  static constexpr int64_t dynamic = -1;
+
+  int64_t size = dynamic; ///< >= 0 when static
+  std::string symbol;     ///< dynamic: its name, "?" when unconstrained
+
+  bool isStatic() const { return size >= 0; }
+  bool isConstrained() const { return !isStatic() && symbol != "?"; }
+};
+
+struct ValueSpec {
+  std::string name;
+  DType dtype = FGLA_F32;
+  std::vector<DimSpec> dims;
+
+  size_t rank() const { return dims.size(); }
+  /// `[B, T, 4, 64]`
+  std::string shapeText() const;
+};
+
+struct FunctionSpec {
+  std::string name;
+  std::string entry;      ///< symbol of the code
+  std::string shapeEntry; ///< symbol of the shape function
+  std::vector<ValueSpec> args, results;
+
+  size_t numResultDims() const;
+};
+
+struct Manifest {
+  std::string target, compiler;
+  std::vector<FunctionSpec> functions;
+
+  /// FGLA_ABI_MISMATCH when "abi" is another version, else
+  /// FGLA_INVALID_ARTIFACT with the path of what is wrong.
+  static Result<Manifest> parse(std::string_view text);
+};
+
+} // namespace fgla::runtime
+
+#endif // FGLA_RUNTIME_MANIFEST_H

@@ -1,0 +1,162 @@
+//===- Module.cpp - Loaded artifacts --------------------------------------===//
+
+#include "runtime/Module.h"
+
+#include "runtime/Device.h"
+#include "runtime/io/File.h"
+
+#include <cstring>
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+
+using namespace fgla::runtime;
+
+static Status invalid(const std::string &what) {
+  return Status(FGLA_INVALID_ARTIFACT, what);
+}
+
+//===----------------------------------------------------------------------===//
+// The file
+//===----------------------------------------------------------------------===//
+
+/// dlopen() maps what the headers promise and dies with SIGBUS where the file
+/// is shorter, so a download that was cut off has to be found before.
+static Status checkElf(const File &file) {
+  Elf64_Ehdr header;
+  if (file.size() < sizeof(header))
+    return invalid("is not an ELF shared object (too short)");
+  if (Status s = file.readAt(0, &header, sizeof(header)); !s.ok())
+    return s;
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+      header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_type != ET_DYN ||
+      header.e_phentsize != sizeof(Elf64_Phdr))
+    return invalid("is not a 64-bit ELF shared object");
+
+  auto fits = [&](uint64_t offset, uint64_t length) {
+    return offset <= file.size() && length <= file.size() - offset;
+  };
+  const Status cut = invalid("is cut short");
+  uint64_t programBytes = uint64_t(header.e_phnum) * sizeof(Elf64_Phdr);
+  if (!fits(header.e_phoff, programBytes) ||
+      !fits(header.e_shoff, uint64_t(header.e_shnum) * header.e_shentsize))
+    return cut;
+  std::vector<Elf64_Phdr> segments(header.e_phnum);
+  if (Status s = file.readAt(header.e_phoff, segments.data(), programBytes);
+      !s.ok())
+    return s;
+  for (const Elf64_Phdr &segment : segments)
+    if (segment.p_type == PT_LOAD && !fits(segment.p_offset, segment.p_filesz))
+      return cut;
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Symbols
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct Symbol {
+  void *address = nullptr;
+  uint64_t size = 0;
+  unsigned type = 0;
+  const void *object = nullptr; // load address of the object that has it
+};
+} // namespace
+
+/// Null address when there is no such symbol. dlsym() also searches the
+/// libraries that the artifact links, hence `object`.
+static Symbol findSymbol(void *library, const char *name) {
+  Symbol symbol;
+  void *address = dlsym(library, name);
+  Dl_info where;
+  const ElfW(Sym) *entry = nullptr;
+  if (!address ||
+      !dladdr1(address, &where,
+               reinterpret_cast<void **>(const_cast<ElfW(Sym) **>(&entry)),
+               RTLD_DL_SYMENT) ||
+      !entry)
+    return symbol;
+  return {address, entry->st_size,
+          static_cast<unsigned>(ELF64_ST_TYPE(entry->st_info)),
+          where.dli_fbase};
+}
+
+//===----------------------------------------------------------------------===//
+// Module
+//===----------------------------------------------------------------------===//
+
+void Module::CloseLibrary::operator()(void *handle) const { dlclose(handle); }
+
+Result<std::unique_ptr<Module>> Module::create(std::string_view text,
+                                               const Lookup &lookup) {
+  Result<Manifest> manifest = Manifest::parse(text);
+  if (!manifest.ok())
+    return manifest.status();
+  if (Status s = checkTarget(manifest->target); !s.ok())
+    return s;
+  std::unique_ptr<Module> module(new Module);
+  module->targetName = manifest->target;
+  module->compilerName = manifest->compiler;
+  for (FunctionSpec &spec : manifest->functions) {
+    void *addresses[2];
+    for (auto [address, symbol] : {std::pair{&addresses[0], &spec.entry},
+                                   std::pair{&addresses[1], &spec.shapeEntry}})
+      if (!(*address = lookup(*symbol)))
+        return invalid("has no code " + quote(*symbol) + " for function " +
+                       quote(spec.name));
+    module->functionList.emplace_back(
+        std::move(spec), reinterpret_cast<Function::Entry>(addresses[0]),
+        reinterpret_cast<Function::ShapeEntry>(addresses[1]));
+  }
+  return module;
+}
+
+static Result<std::unique_ptr<Module>> createFrom(void *library) {
+  Symbol manifest = findSymbol(library, "fgla_manifest");
+  if (!manifest.address)
+    return invalid("has no symbol 'fgla_manifest': it is no fgla artifact");
+  auto *text = static_cast<const char *>(manifest.address);
+  size_t length = strnlen(text, manifest.size);
+  if (manifest.type != STT_OBJECT || length == manifest.size)
+    return invalid("has a manifest that does not end in zero");
+  return Module::create({text, length}, [&](const std::string &name) -> void * {
+    Symbol symbol = findSymbol(library, name.c_str());
+    bool usable = symbol.type == STT_FUNC && symbol.object == manifest.object;
+    return usable ? symbol.address : nullptr;
+  });
+}
+
+Result<std::unique_ptr<Module>> Module::load(const std::string &path) {
+  auto fail = [&](const Status &status) {
+    return Status(status.code(),
+                  "artifact " + quote(path) + ": " + status.message());
+  };
+  Result<File> file = File::openForRead(path);
+  if (!file.ok())
+    return file.status();
+  if (Status s = checkElf(*file); !s.ok())
+    return fail(s);
+  // A name without a slash would send dlopen() along the library path.
+  std::string name = path.find('/') == std::string::npos ? "./" + path : path;
+  Library library(dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL));
+  if (!library)
+    return fail(invalid(std::string("cannot be loaded: ") + dlerror()));
+  Result<std::unique_ptr<Module>> module = createFrom(library.get());
+  if (!module.ok())
+    return fail(module.status());
+  (*module)->library = std::move(library);
+  return module;
+}
+
+Result<const Function *> Module::find(std::string_view name) const {
+  for (const Function &function : functionList)
+    if (function.spec().name == name)
+      return &function;
+  std::string names;
+  for (const Function &function : functionList)
+    names += (names.empty() ? "" : ", ") + quote(function.spec().name);
+  return Status(FGLA_NOT_FOUND, "no function " + quote(name) +
+                                    " in the artifact (it has: " +
+                                    (names.empty() ? "none" : names) + ")");
+}

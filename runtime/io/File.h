@@ -1,0 +1,44 @@
+//===- File.h - Reading files safely, writing them whole --------*- C++ -*-===//
+#ifndef FGLA_RUNTIME_IO_FILE_H
+#define FGLA_RUNTIME_IO_FILE_H
+
+#include "runtime/Status.h"
+
+namespace fgla::runtime {
+
+/// A regular file, open for reading.
+class File {
+public:
+  /// FGLA_NOT_FOUND when there is none; FGLA_IO_ERROR for a directory, a pipe,
+  /// no permission. Messages name the file.
+  static Result<File> openForRead(const std::string &path);
+
+  File(File &&other) noexcept
+      : name(std::move(other.name)), fd(std::exchange(other.fd, -1)),
+        bytes(other.bytes) {}
+  File &operator=(File &&) = delete;
+  ~File();
+
+  const std::string &path() const { return name; }
+  uint64_t size() const { return bytes; } ///< when it was opened
+
+  /// Reads exactly `length` bytes; a file that has become shorter is an error.
+  Status readAt(uint64_t offset, void *to, size_t length) const;
+
+private:
+  File(std::string name, int fd, uint64_t bytes)
+      : name(std::move(name)), fd(fd), bytes(bytes) {}
+
+  std::string name;
+  int fd;
+  uint64_t bytes;
+};
+
+/// Writes the chunks to a temporary beside `path` and renames it, so that
+/// readers see the old file or the whole new one, and a failure leaves nothing.
+Status writeFileAtomically(const std::string &path,
+                           std::span<const std::string_view> chunks);
+
+} // namespace fgla::runtime
+
+#endif // FGLA_RUNTIME_IO_FILE_H

@@ -1,0 +1,68 @@
+#include "runtime/io/File.h"
+
+#include "TestUtil.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace fgla::runtime;
+
+TEST(File, ReadsParts) {
+  TempDir dir;
+  Result<File> file = File::openForRead(writeFile(dir / "f", "hello"));
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ(file->size(), 5u);
+  char text[3] = {};
+  ASSERT_TRUE(file->readAt(2, text, 3).ok());
+  EXPECT_EQ(std::string(text, 3), "llo");
+  EXPECT_FAILS(file->readAt(3, text, 3), FGLA_IO_ERROR,
+               "cannot read '" + dir / "f" + "': it ends before byte 6");
+}
+
+TEST(File, OpenErrors) {
+  TempDir dir;
+  EXPECT_FAILS(File::openForRead(dir / "none"), FGLA_NOT_FOUND,
+               "cannot open '" + dir / "none" + "': No such file or directory");
+  EXPECT_FAILS(File::openForRead(dir.path()), FGLA_IO_ERROR,
+               "cannot open '" + dir.path() + "': not a regular file");
+  // A pipe must not make us wait.
+  std::string pipe = dir / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_FAILS(File::openForRead(pipe), FGLA_IO_ERROR,
+               "cannot open '" + pipe + "': not a regular file");
+  std::string loop = dir / "loop";
+  ASSERT_EQ(symlink("loop", loop.c_str()), 0);
+  EXPECT_FAILS(File::openForRead(loop), FGLA_IO_ERROR,
+               "cannot open '" + loop + "': Too many levels of symbolic links");
+}
+
+TEST(File, WritesWhole) {
+  TempDir dir;
+  std::string path = dir / "f";
+  mode_t mask = umask(027);
+  std::string_view chunks[] = {"one", "", "two"};
+  EXPECT_TRUE(writeFileAtomically(path, chunks).ok());
+  umask(mask);
+  EXPECT_EQ(readFile(path), "onetwo");
+  struct stat info;
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0640u);
+  std::string_view other[] = {"three"};
+  EXPECT_TRUE(writeFileAtomically(path, other).ok());
+  EXPECT_EQ(readFile(path), "three");
+  EXPECT_EQ(dir.numFiles(), 1u); // no temporary left
+}
+
+TEST(File, WriteErrorsLeaveNothing) {
+  TempDir dir;
+  std::string_view chunks[] = {"x"};
+  std::string path = dir / "no/f";
+  EXPECT_FAILS(writeFileAtomically(path, chunks), FGLA_IO_ERROR,
+               "cannot write '" + path + "': No such file or directory");
+  EXPECT_FAILS(writeFileAtomically(dir.path(), chunks), FGLA_IO_ERROR,
+               "cannot write '" + dir.path() +
+                   "': it exists and is no regular file");
+  EXPECT_FAILS(writeFileAtomically("/dev/null", chunks), FGLA_IO_ERROR,
+               "cannot write '/dev/null': it exists and is no regular file");
+  EXPECT_EQ(dir.numFiles(), 0u);
+}
