@@ -2,7 +2,8 @@
 
 
 class Report:
-    def __init__(self):
+    def __init__(self, prefix=""):
+        self.prefix = prefix
         self.passed = self.failed = 0
 
     def check(self, name, good, detail=""):
@@ -10,7 +11,7 @@ class Report:
             self.passed += 1
         else:
             self.failed += 1
-            print(f"FAILED {name}" + (f": {detail}" if detail else ""), flush=True)
+            print(f"FAILED {self.prefix}{name}" + (f": {detail}" if detail else ""), flush=True)
 
     def error(self, name, error, bound):
         self.check(name, error <= bound, f"error {error:.3g}, allowed {bound:g}")

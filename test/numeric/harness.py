@@ -1,0 +1,101 @@
+"""What every numeric case needs: the compiler, the runtime, bounds, a process of its own."""
+
+import dataclasses
+import hashlib
+import multiprocessing
+import multiprocessing.connection
+import shutil
+import subprocess
+import time
+import traceback
+
+import reference
+from program import ENTRY, Program
+from reporting import Report
+from runtime_binding import Library
+
+# ‖y − ref‖ / ‖ref‖ by storage type, from docs/semantics.md.
+BOUNDS = {"f32": 1e-5, "f16": 1e-2, "bf16": 1e-2}
+CASE_LIMIT_SECONDS = 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    name: str
+    run: object  # called with (Context, Report)
+
+
+class Context:
+    """Where a case finds the compiler and the runtime."""
+
+    def __init__(self, build, lowering, case):
+        self.build, self.lowering = build, lowering
+        self.folder = build / "test" / "numeric" / hashlib.sha256(case.name.encode()).hexdigest()[:12]
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.library = Library(build / "lib" / "libfgla_runtime.so")
+
+    def compile(self, text, entry=ENTRY, lowering=None, options=()):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stem = self.folder / f"program{len(list(self.folder.glob('*.mlir')))}"
+        source, artifact = stem.with_suffix(".mlir"), stem.with_suffix(".so")
+        source.write_text(text)
+        command = [self.build / "bin" / "fgla-compile", "--target=cpu", f"--lowering={lowering or self.lowering}", *options]
+        done = subprocess.run([*command, source, "-o", artifact], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise RuntimeError(f"fgla-compile gave exit code {done.returncode}: {done.stderr.strip()[:2000]}")
+        return self.library.load(artifact, entry)
+
+    def program(self, config, **options):
+        program = Program(config)
+        return program, self.compile(program.text(), **options)
+
+
+def compare(report, name, dtype, results, wanted):
+    """Compares arrays by result name, within the bound for programs that store DTYPE."""
+    for result, array in results.items():
+        report.error(f"{name}, {result}", reference.relative_error(array, wanted[result]), BOUNDS[dtype])
+
+
+def run_case(case, build, lowering, channel):
+    """In a process of its own, so that a crash of compiled code is one failed case."""
+    report = Report(prefix=case.name + ": ")
+    context = Context(build, lowering, case)
+    try:
+        case.run(context, report)
+    except Exception as error:
+        report.check(type(error).__name__, False, str(error) or traceback.format_exc())
+    if report.failed:
+        print(f"  its programs are in {context.folder}", flush=True)
+    else:
+        shutil.rmtree(context.folder, ignore_errors=True)
+    channel.send((report.passed, report.failed))
+
+
+def run_cases(cases, build, lowering, jobs):
+    """Runs each case in a process of its own, JOBS at a time, and returns the sum."""
+    multiprocessing.set_start_method("fork")
+    total = Report()
+    waiting, running = list(cases)[::-1], {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            case = waiting.pop()
+            receive, send = multiprocessing.Pipe(duplex=False)
+            process = multiprocessing.Process(target=run_case, args=(case, build, lowering, send))
+            process.start()
+            send.close()
+            running[process.sentinel] = (case, process, receive, time.monotonic())
+        for sentinel in multiprocessing.connection.wait(list(running), timeout=1):
+            case, process, receive, _ = running.pop(sentinel)
+            process.join()
+            try:
+                passed, failed = receive.recv()
+                total.passed += passed
+                total.failed += failed
+                if passed + failed == 0:
+                    total.check(case.name, False, "compared nothing")
+            except EOFError:
+                total.check(case.name, False, f"the process ended with code {process.exitcode} (negative: killed by that signal)")
+        for sentinel, (case, process, _, start) in list(running.items()):
+            if time.monotonic() - start > CASE_LIMIT_SECONDS:
+                process.kill()  # counted above, next time round
+    return total

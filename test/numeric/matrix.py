@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""Compares compiled programs with reference.py over the matrix of options, lengths and hard inputs, and tests what must not change a result.
+
+usage: matrix.py [--build DIR] [--quick] [--lowering tiled|reference] [--only TEXT] [--list] [--jobs N]
+
+A configuration is compiled once, and the artifact is called for all its lengths. Prints each comparison that fails; ends with
+`N passed, N failed`. --only takes the cases whose name holds TEXT.
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import sys
+
+# Before NumPy is loaded: the reference is many small steps, and threads of the linear algebra library would only wait for each other.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import block_cases
+from cover import pairwise
+from harness import Case, compare, run_cases
+from inputs import make_inputs
+from program import Config, Program, expected
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SHORT = (1, 15, 16, 31, 33, 64)
+
+FACTORS = {
+    "dtype": ["f32", "bf16", "f16"],
+    "key_dim": [16, 64, 96, 128, 256],
+    "value_dim": [16, 64, 96, 128, 256],
+    "heads": [1, 2],
+    "group": [1, 2, 4],
+    "query": ["safe_exp", "identity", "relu", "elu1", "exp", "softmax", "hedgehog", "custom", "elu1*W"],
+    "key": [
+        "logits:running", "logits:sequence", "logits:token", "logits*W:running", "identity", "relu", "elu1", "exp", "softmax", "hedgehog",
+        "custom", "softmax*W",
+    ],
+    "gate": [
+        "none", "factor.key", "factor.value", "factor.head", "factor.constant", "log.key", "log.value", "log.head", "log.constant",
+        "sigmoid.key", "refined.key", "refined.value", "refined.head", "log_refined.key", "custom.key", "log_custom.head",
+    ],
+    "rule": ["gated", "delta", "gated_delta"],
+    "beta": ["head", "one"],
+    "norm": ["none", "rms", "rms+w", "rms+hw", "layer", "layer+wb"],
+    "output_gate": [False, True],
+    "state": ["none", "in", "out", "inout"],
+    "tokens": [1000, 4097],
+}  # fmt: skip
+
+
+# ---- Against the reference ---------------------------------------------------------------------------------------------------------
+
+
+def against_reference(config, runs, **options):
+    """RUNS are (batch, tokens, profile)."""
+
+    def run(context, report):
+        program, function = context.program(config, **options)
+        for batch, tokens, profile in runs:
+            inputs = make_inputs(program, batch, tokens, profile)
+            compare(report, f"B={batch} T={tokens} {profile}", config.dtype, function(inputs), expected(config, inputs))
+
+    return run
+
+
+def matrix_cases():
+    def is_valid(row):
+        config = {name: value for name, value in row.items() if name != "tokens"}
+        return Config(**config).is_valid() and (row["beta"] == "head" or row["rule"] != "gated")
+
+    for row in pairwise(FACTORS, is_valid):
+        longest = row.pop("tokens")
+        config = Config(**row)
+        runs = [(2, t, "normal") for t in SHORT] + [(1, longest, "normal"), (2, 33, "strong"), (1, 129, "extreme")]
+        yield Case(f"matrix: {config} T<={longest}", against_reference(config, runs))
+
+
+def hard_cases():
+    """Inputs chosen to break a kernel: long sums, ranges that do not fit, lengths that leave tails, nothing at all."""
+    small = {"key_dim": 16, "value_dim": 16}
+    both = {"state": "inout"}
+    shapes = [
+        Config(**both),
+        Config(gate="log.key", **both),
+        Config(gate="factor.key", **both),
+        Config(gate="refined.value", value_dim=96, **both),
+        Config(gate="log.head", key_dim=96, value_dim=16, **both),
+        Config(key="logits:token", gate="log_refined.key", **both),
+        Config(key="logits:sequence", norm="rms+w", output_gate=True, **both),
+        Config(key="logits:running", norm="rms+w", output_gate=True, group=4, dtype="bf16", **both),
+    ]
+    for config in shapes:
+        runs = [(2, t, p) for p in ("strong", "extreme", "jumps", "rising", "falling") for t in (47, 65, 200)]
+        runs += [(0, 5, "normal"), (2, 0, "normal"), (0, 0, "normal")]
+        yield Case(f"hard: {config}", against_reference(config, runs))
+    for gate in ("log.constant", "log.head", "log.key", "factor.key", "refined.key", "none"):
+        config = Config(heads=1, gate=gate, **small, **both)
+        yield Case(f"long: {config}", against_reference(config, [(1, 65536, "constant")]))
+    yield Case("long: strong decays", against_reference(Config(heads=1, **small, **both), [(1, 65536, "strong")]))
+    wide = Config(heads=1, key_dim=16, value_dim=512, norm="rms")
+    yield Case(f"wide: {wide}", against_reference(wide, [(1, 100, "normal")]))
+    every = Config(heads=1, **small, **both)
+    yield Case("tails: every length to 70", against_reference(every, [(1, t, "normal") for t in range(1, 71)]))
+
+
+def step_cases():
+    for gate in ("none", "refined.key", "factor.value", "log.head", "log.constant"):
+        for key in ("logits:running", "logits:token", "identity"):
+            config = Config(op="step", query="identity", key=key, gate=gate, state="inout", group=2)
+            if config.is_valid():
+                yield Case(f"step: {config}", against_reference(config, [(1, 1, "normal"), (5, 1, "normal"), (3, 1, "extreme")]))
+    for rule, gate in (("delta", "none"), ("gated_delta", "refined.key")):
+        config = Config(op="step", query="identity", key="identity", gate=gate, rule=rule, state="inout", dtype="bf16")
+        yield Case(f"step: {config}", against_reference(config, [(3, 1, "normal")]))
+
+
+# ---- What must not change a result -------------------------------------------------------------------------------------------------
+
+INVARIANT_CONFIGS = [
+    Config(state="inout", norm="rms+w"),
+    Config(state="inout", gate="log.head", key="elu1", query="elu1", value_dim=96),
+    Config(state="inout", gate="factor.value", key="logits:token", group=2),
+    Config(state="inout", gate="sigmoid.key", norm="layer+wb", output_gate=True, dtype="bf16"),
+    Config(state="inout", gate="none", key_dim=96, value_dim=32),
+]
+
+
+def tile_lengths(config):
+    """A tile's length is a matter of speed alone."""
+
+    def run(context, report):
+        program = Program(config)
+        functions = {length: context.compile(program.text(), options=[f"--tile={length}"]) for length in (16, 32, 64)}
+        for batch, tokens, profile in ((2, 150, "normal"), (1, 77, "strong"), (1, 130, "jumps")):
+            inputs = make_inputs(program, batch, tokens, profile)
+            wanted = expected(config, inputs)
+            for length, function in functions.items():
+                compare(report, f"tile={length} T={tokens} {profile}", config.dtype, function(inputs), wanted)
+
+    return run
+
+
+def split_in_two(config):
+    """Two calls through the state are one call."""
+
+    def run(context, report):
+        program, function = context.program(config)
+        for tokens, first, profile in ((100, 64, "normal"), (100, 1, "normal"), (130, 77, "jumps"), (65, 33, "strong")):
+            inputs = make_inputs(program, 2, tokens, profile)
+            whole = function(inputs)
+            head, tail = dict(inputs), dict(inputs)
+            for name, (shape, _) in program.arguments.items():
+                if "T" in shape:
+                    head[name], tail[name] = inputs[name][:, :first], inputs[name][:, first:]
+            one = function(head)
+            tail["initial_state"] = one["final_state"]
+            if config.tracks_maximum:
+                tail["initial_max"] = one["final_max"]
+            two = function(tail)
+            name = f"T={first}+{tokens - first} {profile}"
+            compare(report, name + ", first part", config.dtype, {"y": one["y"]}, {"y": whole["y"][:, :first]})
+            second = {"y": whole["y"][:, first:], **{n: a for n, a in whole.items() if n != "y"}}
+            compare(report, name + ", second part", config.dtype, two, second)
+
+    return run
+
+
+def running_is_sequence(config):
+    """Up to a norm without an ε, the two stabilizers give one result."""
+
+    def run(context, report):
+        functions = {}
+        for stabilizer in ("running", "sequence"):
+            changed = dataclasses.replace(config, key=f"logits:{stabilizer}", norm="rms", eps=0.0)
+            program, functions[stabilizer] = context.program(changed)
+        for tokens in (1, 33, 200):
+            inputs = make_inputs(program, 2, tokens)
+            results = [function(inputs)["y"] for function in functions.values()]
+            compare(report, f"T={tokens}", config.dtype, {"y": results[0]}, {"y": results[1]})
+
+    return run
+
+
+def two_lowerings(config):
+    """The tiled and the sequential lowering of one graph."""
+
+    def run(context, report):
+        program, tiled = context.program(config, lowering="tiled")
+        plain = context.compile(program.text(), lowering="reference")
+        for tokens, profile in ((1, "normal"), (130, "normal"), (70, "strong"), (70, "extreme")):
+            inputs = make_inputs(program, 2, tokens, profile)
+            wanted = plain(inputs)
+            compare(report, f"T={tokens} {profile}", config.dtype, tiled(inputs), wanted)
+            if config.dtype == "f32":
+                compare(report, f"T={tokens} {profile}, reference lowering", config.dtype, wanted, expected(config, inputs))
+
+    return run
+
+
+def invariant_cases(lowering):
+    for config in INVARIANT_CONFIGS:
+        yield Case(f"split in two: {config}", split_in_two(config))
+        if lowering == "tiled":
+            yield Case(f"tile lengths: {config}", tile_lengths(config))
+            yield Case(f"two lowerings: {config}", two_lowerings(config))
+    for config in (Config(), Config(gate="log.head", value_dim=96), Config(gate="none", dtype="f16")):
+        yield Case(f"running is sequence: {config}", running_is_sequence(config))
+
+
+def quick_cases():
+    """A few of each kind, for the quick tier."""
+    configs = [
+        Config(heads=1, state="inout", norm="rms+w", output_gate=True),
+        Config(heads=1, key_dim=16, value_dim=96, gate="log.head", query="hedgehog", key="hedgehog", dtype="bf16", group=2),
+        Config(heads=1, key_dim=16, value_dim=16, gate="factor.value", key="logits:token", state="inout"),
+    ]
+    for config in configs:
+        runs = [(2, t, "normal") for t in (1, 16, 33, 100)] + [(1, 65, p) for p in ("strong", "extreme", "jumps")]
+        yield Case(f"quick: {config}", against_reference(config, runs))
+    delta = Config(heads=1, key_dim=16, value_dim=16, query="identity", key="identity", gate="log.key", rule="gated_delta", state="inout")
+    yield Case(f"quick: {delta}", against_reference(delta, [(2, 33, "normal")]))
+    yield Case("quick: split in two", split_in_two(Config(heads=1, state="inout")))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--lowering", choices=["tiled", "reference"], default="tiled")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+
+    if arguments.quick:
+        cases = [*quick_cases()]
+    else:
+        cases = [*matrix_cases(), *hard_cases(), *step_cases(), *invariant_cases(arguments.lowering), *block_cases.cases()]
+    cases = [case for case in cases if arguments.only in case.name]
+    if arguments.list:
+        print("\n".join(case.name for case in cases))
+        return
+    report = run_cases(cases, arguments.build.resolve(), arguments.lowering, arguments.jobs)
+    sys.exit(report.close())
+
+
+if __name__ == "__main__":
+    main()
