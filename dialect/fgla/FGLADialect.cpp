@@ -6,6 +6,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 #include <cmath>
 
 using namespace mlir;
@@ -32,6 +33,8 @@ void FGLADialect::initialize() {
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t tile, int64_t segments) {
   if (tile < 1 || tile > 1024)
     return emitError() << "'tile' must be between 1 and 1024, got " << tile;
+  if (!llvm::isPowerOf2_64(tile))
+    return emitError() << "'tile' must be a power of two, got " << tile;
   if (segments < 0)
     return emitError() << "'segments' must not be negative, got " << segments;
   return success();

@@ -62,10 +62,8 @@ SmallVector<Value> FeatureMapOp::buildTileForm(OpBuilder &builder, ValueRange ti
   Location loc = getLoc();
   Value x = tiles[0];
   if (getWeight()) {
-    SmallVector<int64_t> shape{shapeOf(x)[0], shapeOf(tiles[1])[1]};
-    Value zero = arith::ConstantOp::create(
-        builder, loc, builder.getZeroAttr(RankedTensorType::get(shape, elementOf(x))));
-    x = tile::DotOp::create(builder, loc, x, tiles[1], zero, /*transpose_a=*/false, /*transpose_b=*/false);
+    auto type = RankedTensorType::get({shapeOf(x)[0], shapeOf(tiles[1])[1]}, elementOf(x));
+    x = tile::DotOp::create(builder, loc, type, x, tiles[1], /*acc=*/Value());
   }
   if (!getKind())
     return {buildMap(builder, loc, {x}, shapeOf(x), [&](OpBuilder &b, Location, ValueRange v) {

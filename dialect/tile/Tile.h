@@ -41,6 +41,10 @@ mlir::Value buildMap(mlir::OpBuilder &builder, mlir::Location loc, mlir::ValueRa
                      llvm::ArrayRef<int64_t> shape,
                      llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)> body);
 
+/// A tile full of `value`.
+mlir::Value buildSplat(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<int64_t> shape, mlir::Type element,
+                       double value);
+
 /// The shape of a tile.
 inline llvm::ArrayRef<int64_t> shapeOf(mlir::Value tile) {
   return mlir::cast<mlir::RankedTensorType>(tile.getType()).getShape();

@@ -77,3 +77,11 @@ Value fgla::tile::buildMap(OpBuilder &builder, Location loc, ValueRange inputs, 
                   })
       .getResult(0);
 }
+
+Value fgla::tile::buildSplat(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape, Type element, double value) {
+  return buildMap(builder, loc, ValueRange(), shape, TypeRange(element),
+                  [&](OpBuilder &b, Location l, ValueRange) -> SmallVector<Value> {
+                    return {arith::ConstantOp::create(b, l, b.getFloatAttr(element, value))};
+                  })
+      .getResult(0);
+}

@@ -30,7 +30,7 @@ static LogicalResult verifyAccess(Operation *op, MemRefType array, RankedTensorT
       return op->emitOpError() << "tile must have size 1 where 'dims' is -1, got " << tile.getDimSize(position) << " ("
                                << name << "_c2)";
   }
-  if (dims[0] == dims[1])
+  if (dims[0] == dims[1] && dims[0] != -1)
     return op->emitOpError() << "'dims' must differ, got " << dims[0] << " twice (" << name << "_c2)";
   if (!tile.hasStaticShape() || tile.getElementType() != array.getElementType())
     return op->emitOpError() << "tile must be static and have the array's element type " << array.getElementType()
@@ -86,7 +86,7 @@ LogicalResult MapOp::verify() {
 }
 
 namespace {
-/// map(… map(x) …) -> map(… x …): a chain of elementwise operations is one op, where the inner one has no other use.
+/// map(… map(x) …) -> map(… x …): a chain of elementwise operations is one op, where the inner one has no other user.
 struct FuseMaps : OpRewritePattern<MapOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -94,32 +94,38 @@ struct FuseMaps : OpRewritePattern<MapOp> {
     for (OpOperand &operand : consumer->getOpOperands()) {
       auto producer = operand.get().getDefiningOp<MapOp>();
       // A broadcast input would be computed again for each element.
-      if (!producer || producer.getNumResults() != 1 || !producer->hasOneUse() ||
-          producer->getBlock() != consumer->getBlock() ||
+      if (!producer || producer->getBlock() != consumer->getBlock() ||
+          !llvm::all_of(producer->getUsers(), [&](Operation *user) { return user == consumer; }) ||
           shapeOf(producer.getResult(0)) != shapeOf(consumer.getResult(0)))
         continue;
-      fuse(rewriter, producer, consumer, operand.getOperandNumber());
+      fuse(rewriter, producer, consumer);
       return success();
     }
-    return rewriter.notifyMatchFailure(consumer, "no input is a map with one use and the same shape");
+    return rewriter.notifyMatchFailure(consumer, "no input is a map of the same shape with no other user");
   }
 
 private:
-  static void fuse(PatternRewriter &rewriter, MapOp producer, MapOp consumer, unsigned position) {
-    SmallVector<Value> inputs(consumer.getInputs());
-    inputs.erase(inputs.begin() + position);
-    llvm::append_range(inputs, producer.getInputs());
+  static void fuse(PatternRewriter &rewriter, MapOp producer, MapOp consumer) {
+    SmallVector<Value> inputs(producer.getInputs());
+    for (Value input : consumer.getInputs())
+      if (input.getDefiningOp() != producer)
+        inputs.push_back(input);
     SmallVector<Type> elements = llvm::map_to_vector(consumer.getResultTypes(), [](Type type) -> Type {
       return cast<RankedTensorType>(type).getElementType();
     });
     MapOp fused = buildMap(
         rewriter, consumer.getLoc(), inputs, shapeOf(consumer.getResult(0)), elements,
         [&](OpBuilder &builder, Location, ValueRange scalars) -> SmallVector<Value> {
-          unsigned numConsumer = consumer.getInputs().size() - 1;
+          unsigned next = producer.getInputs().size();
           SmallVector<Value> inner =
-              inlineBody(builder, producer.getBody().front(), llvm::to_vector(scalars.drop_front(numConsumer)));
-          SmallVector<Value> outer(scalars.take_front(numConsumer));
-          outer.insert(outer.begin() + position, inner.front());
+              inlineBody(builder, producer.getBody().front(), llvm::to_vector(scalars.take_front(next)));
+          SmallVector<Value> outer;
+          for (Value input : consumer.getInputs()) {
+            if (input.getDefiningOp() == producer)
+              outer.push_back(inner[cast<OpResult>(input).getResultNumber()]);
+            else
+              outer.push_back(scalars[next++]);
+          }
           return inlineBody(builder, consumer.getBody().front(), outer);
         });
     rewriter.replaceOp(consumer, fused.getResults());
@@ -166,6 +172,12 @@ void MapOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext
 // Row and column operations
 //===----------------------------------------------------------------------===//
 
+LogicalResult ValidOp::verify() {
+  if (!getResult().getType().hasStaticShape() || shapeOf(getResult())[1] != 1)
+    return emitOpError() << "result must be [C, 1], got " << getResult().getType() << " (valid_c1)";
+  return success();
+}
+
 LogicalResult ReduceOp::verify() {
   if (getDim() != 0 && getDim() != 1)
     return emitOpError() << "'dim' must be 0 or 1, got " << getDim() << " (reduce_c1)";
@@ -199,12 +211,15 @@ LogicalResult TransposeOp::verify() {
 //===----------------------------------------------------------------------===//
 
 LogicalResult DotOp::verify() {
-  auto a = shapeOf(getA()), b = shapeOf(getB()), acc = shapeOf(getAcc());
+  auto a = shapeOf(getA()), b = shapeOf(getB()), result = shapeOf(getResult());
   int64_t m = a[getTransposeA()], aInner = a[!getTransposeA()];
   int64_t bInner = b[getTransposeB()], n = b[!getTransposeB()];
-  if (aInner != bInner || acc[0] != m || acc[1] != n)
+  if (aInner != bInner || result[0] != m || result[1] != n)
     return emitOpError() << "must multiply [M, L] by [L, N] onto [M, N], got [" << m << ", " << aInner << "], ["
-                         << bInner << ", " << n << "] and [" << acc[0] << ", " << acc[1] << "] (dot_c1)";
+                         << bInner << ", " << n << "] and [" << result[0] << ", " << result[1] << "] (dot_c1)";
+  if (getAcc() && getAcc().getType() != getResult().getType())
+    return emitOpError() << "operand 'acc' must have the type of the result, " << getResult().getType() << ", got "
+                         << getAcc().getType() << " (dot_c1)";
   if (getA().getType().getElementType() != getB().getType().getElementType())
     return emitOpError() << "operands must have one element type, got " << getA().getType().getElementType() << " and "
                          << getB().getType().getElementType() << " (dot_c2)";

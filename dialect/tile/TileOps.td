@@ -11,6 +11,7 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Tile_Tile : 2DTensorOf<[AnyFloat]>;
+def Tile_Input : 2DTensorOf<[AnyFloat, I1]>;
 
 def Tile_ReduceKind : I32EnumAttr<"ReduceKind", "associative operation", [
   I32EnumAttrCase<"Add", 0, "add">,
@@ -92,7 +93,7 @@ def Tile_MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
     - (map_c2) each input has that shape, or 1 in place of a size.
     - (map_c3) the region's arguments are the inputs' element types and it yields the results' element types.
   }];
-  let arguments = (ins Variadic<Tile_Tile>:$inputs);
+  let arguments = (ins Variadic<Tile_Input>:$inputs);
   let results = (outs Variadic<Tile_Tile>:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "`(` $inputs `)` attr-dict `:` functional-type($inputs, $results) $body";
@@ -100,16 +101,20 @@ def Tile_MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
   let hasCanonicalizer = 1;
 }
 
-def Tile_MaskOp : Tile_Op<"mask", [Pure, AllTypesMatch<["input", "result"]>]> {
-  let summary = "replaces the rows behind the end of a sequence";
+def Tile_ValidOp : Tile_Op<"valid", [Pure]> {
+  let summary = "which rows of a tile are tokens";
   let description = [{
-    Rows `r >= rows` become `value`.
+    True for the rows `r < rows`, false behind the end of a sequence.
 
-    Example: `%f = fgla_tile.mask %x rows(%n) else 1.0 : tensor<32x64xf32>`
+    Example: `%t = fgla_tile.valid rows(%n) : tensor<32x1xi1>`
+
+    Constraints:
+    - (valid_c1) the result is `[C, 1]`.
   }];
-  let arguments = (ins Tile_Tile:$input, Index:$rows, F64Attr:$value);
-  let results = (outs Tile_Tile:$result);
-  let assemblyFormat = "$input `rows` `(` $rows `)` `else` $value attr-dict `:` type($input)";
+  let arguments = (ins Index:$rows);
+  let results = (outs 2DTensorOf<[I1]>:$result);
+  let assemblyFormat = "`rows` `(` $rows `)` attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
@@ -124,7 +129,7 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
   }];
   let arguments = (ins Tile_Tile:$input, Tile_ReduceKindAttr:$kind, I64Attr:$dim);
   let results = (outs Tile_Tile:$result);
-  let assemblyFormat = "$kind $input `dim` $dim attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = "custom<Enum>($kind) $input `dim` $dim attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
 }
 
@@ -143,7 +148,7 @@ def Tile_ScanOp : Tile_Op<"scan", [Pure, AllTypesMatch<["input", "result"]>]> {
     UnitAttr:$reverse);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $kind $input (`exclusive` $exclusive^)? (`reverse` $reverse^)? (`init` `(` $init^ `:` type($init) `)`)?
+    custom<Enum>($kind) $input (`exclusive` $exclusive^)? (`reverse` $reverse^)? (`init` `(` $init^ `:` type($init) `)`)?
     attr-dict `:` type($input)
   }];
   let hasVerifier = 1;
@@ -163,23 +168,23 @@ def Tile_TransposeOp : Tile_Op<"transpose", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Tile_DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
-  let summary = "matrix product onto an accumulator";
+def Tile_DotOp : Tile_Op<"dot", [Pure]> {
+  let summary = "matrix product";
   let description = [{
-    `acc + a b`, with `a` or `b` transposed where said.
+    `a b`, or `acc + a b`, with `a` or `b` transposed where said.
 
     Example:
     ```mlir
-    %s = fgla_tile.dot %k transposed, %v acc(%s0) : tensor<32x64xf32>, tensor<32x48xf32> -> tensor<64x48xf32>
+    %s = fgla_tile.dot %k transposed, %v acc(%s0 : tensor<64x48xf32>) : tensor<32x64xf32>, tensor<32x48xf32> -> tensor<64x48xf32>
     ```
     Constraints:
-    - (dot_c1) after the transpositions `a` is `[M, L]`, `b` is `[L, N]` and `acc` is `[M, N]`.
+    - (dot_c1) after the transpositions `a` is `[M, L]`, `b` is `[L, N]` and the result is `[M, N]`; `acc` has its type.
     - (dot_c2) `a` and `b` have one element type.
   }];
-  let arguments = (ins Tile_Tile:$a, Tile_Tile:$b, Tile_Tile:$acc, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
+  let arguments = (ins Tile_Tile:$a, Tile_Tile:$b, Optional<Tile_Tile>:$acc, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $a (`transposed` $transpose_a^)? `,` $b (`transposed` $transpose_b^)? `acc` `(` $acc `)` attr-dict
+    $a (`transposed` $transpose_a^)? `,` $b (`transposed` $transpose_b^)? (`acc` `(` $acc^ `:` type($acc) `)`)? attr-dict
     `:` type($a) `,` type($b) `->` type($result)
   }];
   let hasVerifier = 1;
@@ -232,6 +237,17 @@ def Tile_DecayedSumOp : Tile_Op<"decayed_sum", [Pure, AllTypesMatch<["value", "d
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = "$scores `,` $value `,` $decay attr-dict `:` type($scores) `,` type($value)";
   let hasVerifier = 1;
+}
+
+def Tile_WorkersOp : Tile_Op<"workers", [Pure]> {
+  let summary = "how many programs the machine runs at once";
+  let description = [{
+    Threads of a CPU, multiprocessors of a GPU: what a kernel with few batches and heads cuts its sequences for.
+
+    Example: `%n = fgla_tile.workers : index`
+  }];
+  let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
 }
 
 def Tile_LaunchOp : Tile_Op<"launch", [DestinationStyleOpInterface, AttrSizedOperandSegments,

@@ -1,0 +1,54 @@
+//===- AssignSchedule.cpp - Chooses how each attention runs ---------------===//
+
+#include "dialect/fgla/FGLA.h"
+#include "passes/schedule/Passes.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace fgla {
+#define GEN_PASS_DEF_ASSIGNSCHEDULE
+#include "passes/schedule/Passes.h.inc"
+} // namespace fgla
+
+using namespace mlir;
+using namespace fgla;
+
+/// The tile length for a CPU. Measured (docs/performance/cpu-forward.md): work per token is flat between 16 and 32, where the
+/// diagonal block and the passes over the state balance; a tile longer than the sequence is waste.
+static int64_t chooseTile(AttentionOp op) {
+  constexpr int64_t kDefaultTile = 32;
+  int64_t tokens = op.getQuery().getType().getDimSize(1);
+  if (ShapedType::isDynamic(tokens) || tokens >= kDefaultTile)
+    return kDefaultTile;
+  return static_cast<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(tokens, 1)));
+}
+
+namespace {
+struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
+  using AssignScheduleBase::AssignScheduleBase;
+
+  void runOnOperation() override {
+    if (!getOperation()->hasAttrOfType<TargetAttr>(kTargetAttrName)) {
+      getOperation()->emitError() << "module must carry the attribute '" << kTargetAttrName << "'";
+      return signalPassFailure();
+    }
+    if (tile != 0 && !llvm::isPowerOf2_64(tile)) {
+      getOperation()->emitError() << "'tile' must be a power of two, got " << tile;
+      return signalPassFailure();
+    }
+    getOperation()->walk([&](AttentionOp op) {
+      if (op->hasAttr(kScheduleAttrName))
+        return;
+      if (op.isDeltaRule()) {
+        op.emitRemark() << "rule '" << stringifyUpdateRule(op.getRule())
+                        << "' has no kernel yet and runs by the sequential lowering";
+        return;
+      }
+      int64_t tokens = op.getQuery().getType().getDimSize(1);
+      int64_t chosenTile = tile != 0 ? tile : chooseTile(op);
+      bool oneTile = !ShapedType::isDynamic(tokens) && tokens <= chosenTile;
+      int64_t chosenSegments = oneTile ? 1 : segments >= 0 ? static_cast<int64_t>(segments) : 0;
+      op->setAttr(kScheduleAttrName, ScheduleAttr::get(&getContext(), chosenTile, chosenSegments));
+    });
+  }
+};
+} // namespace

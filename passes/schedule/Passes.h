@@ -1,0 +1,19 @@
+//===- Passes.h - Passes that decide how kernels run ----------------------===//
+#ifndef FGLA_PASSES_SCHEDULE_PASSES_H
+#define FGLA_PASSES_SCHEDULE_PASSES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace fgla {
+/// The attribute of a kernel's root that holds its schedule.
+constexpr llvm::StringLiteral kScheduleAttrName = "fgla.schedule";
+/// The attribute of a module that holds its target.
+constexpr llvm::StringLiteral kTargetAttrName = "fgla.target";
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "passes/schedule/Passes.h.inc"
+} // namespace fgla
+
+#endif // FGLA_PASSES_SCHEDULE_PASSES_H

@@ -1,0 +1,441 @@
+//===- AttentionProgram.cpp - Attention as a program on tiles -------------===//
+
+#include "dialect/tile/Tile.h"
+#include "passes/tiled/AttentionProgram.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <limits>
+
+using namespace mlir;
+using namespace fgla;
+using tile::buildMap;
+using tile::buildSplat;
+using tile::ReduceKind;
+using tile::shapeOf;
+
+AttentionProgram::AttentionProgram(OpBuilder &builder, Fusion &fusion, const IRMapping &arrays, int64_t tileLength)
+    : builder(builder), fusion(fusion), arrays(arrays), root(fusion.root), loc(fusion.root.getLoc()),
+      tileLength(tileLength), keyDim(root.getKeyDim()), valueDim(root.getValueDim()),
+      compute(getComputeType(root.getQuery().getType().getElementType())), axis(root.getAxis()) {
+  // One constant for all tokens is a decay of the head; so is the stabilizer's.
+  if (axis == DecayAxis::Constant || (!axis && root.getStabilizer() == Stabilizer::Running))
+    axis = DecayAxis::Head;
+}
+
+//===----------------------------------------------------------------------===//
+// Small pieces
+//===----------------------------------------------------------------------===//
+
+Value AttentionProgram::mask(Value tile, Value rows, double value) {
+  Value valid = tile::ValidOp::create(builder, loc, RankedTensorType::get({tileLength, 1}, builder.getI1Type()), rows);
+  return buildMap(builder, loc, {tile, valid}, shapeOf(tile), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::SelectOp::create(b, l, v[1], v[0], buildConstant(b, l, compute, value));
+  });
+}
+
+Value AttentionProgram::dot(Value a, Value b, Value acc, bool transposeA, bool transposeB) {
+  auto type = RankedTensorType::get({shapeOf(a)[transposeA], shapeOf(b)[!transposeB]}, compute);
+  return tile::DotOp::create(builder, loc, type, a, b, acc, transposeA, transposeB);
+}
+
+Value AttentionProgram::multiply(Value a, Value b) {
+  return buildMap(builder, loc, {a, b}, shapeOf(a), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::MulFOp::create(b, l, v[0], v[1]);
+  });
+}
+
+Value AttentionProgram::scan(ReduceKind kind, Value tile, Value init, bool exclusive, bool reverse) {
+  return tile::ScanOp::create(builder, loc, tile.getType(), tile, init, kind, exclusive, reverse);
+}
+
+Value AttentionProgram::reduce(ReduceKind kind, Value tile, int64_t dim) {
+  SmallVector<int64_t> shape(shapeOf(tile));
+  shape[dim] = 1;
+  return tile::ReduceOp::create(builder, loc, RankedTensorType::get(shape, compute), tile, kind, dim);
+}
+
+Value AttentionProgram::lastRow(Value tile) {
+  auto shape = shapeOf(tile);
+  SmallVector<OpFoldResult> offsets{builder.getIndexAttr(shape[0] - 1), builder.getIndexAttr(0)};
+  SmallVector<OpFoldResult> sizes{builder.getIndexAttr(1), builder.getIndexAttr(shape[1])};
+  SmallVector<OpFoldResult> strides(2, builder.getIndexAttr(1));
+  return tensor::ExtractSliceOp::create(builder, loc, tile, offsets, sizes, strides);
+}
+
+Decay AttentionProgram::buildTotal(Decay decay) {
+  return {reduce(ReduceKind::Mul, decay.factor, 0), reduce(ReduceKind::ProbOr, decay.complement, 0)};
+}
+
+SmallVector<int64_t> AttentionProgram::getTotalShape() {
+  if (!root.getAnyDecay())
+    return {};
+  if (axis == DecayAxis::Key)
+    return {1, keyDim};
+  return {1, axis == DecayAxis::Value ? valueDim : 1};
+}
+
+//===----------------------------------------------------------------------===//
+// What a tile's tokens bring into the state
+//===----------------------------------------------------------------------===//
+
+Decay AttentionProgram::buildGivenDecay(TileReader &reader, Value rows) {
+  Value given = root.getAnyDecay();
+  if (!given)
+    return {};
+  auto fromTile = [&](Value tile, SmallVector<int64_t> shape) -> Decay {
+    auto map = buildMap(builder, loc, tile, shape, {compute, compute},
+                        [&](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                          Decay decay = root.getLogDecay() ? buildDecayFromLog(b, l, v[0])
+                                                           : buildDecayFromFactor(b, l, v[0]);
+                          return {decay.factor, decay.complement};
+                        });
+    return {map.getResult(0), map.getResult(1)};
+  };
+  Decay decay;
+  if (root.getAxis() == DecayAxis::Constant) {
+    decay = fromTile(reader.readHeadScalar(given), {tileLength, 1});
+  } else if (reader.isGate(given)) {
+    SmallVector<Value> pair = reader.readAll(given);
+    decay = {pair[0], pair[1]};
+  } else {
+    Value tile = reader.read(given);
+    decay = fromTile(tile, llvm::to_vector(shapeOf(tile)));
+  }
+  return {mask(decay.factor, rows, 1), mask(decay.complement, rows, 0)};
+}
+
+/// The keys of a tile from their logits; for `running` also the maximum after the tile and the decay that the growth of the maximum is.
+Value AttentionProgram::buildKeys(Value logits, Value rows, KeyTiles &tiles, Value max, Decay &stabilizer) {
+  auto subtractExp = [&](Value from, Value what) {
+    return buildMap(builder, loc, {from, what}, shapeOf(from), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+      Value difference = arith::SubFOp::create(b, l, v[0], v[1]);
+      return math::ExpOp::create(b, l, difference);
+    });
+  };
+  constexpr double kMinusInf = -std::numeric_limits<double>::infinity();
+  switch (root.getStabilizer()) {
+  case Stabilizer::None:
+    return mask(logits, rows, 0);
+  case Stabilizer::Token:
+    return mask(subtractExp(logits, reduce(ReduceKind::Max, logits, 1)), rows, 0);
+  case Stabilizer::Sequence:
+    tiles.nextMax = max;
+    return subtractExp(mask(logits, rows, kMinusInf), max);
+  case Stabilizer::Running:
+    break;
+  }
+  Value masked = mask(logits, rows, kMinusInf);
+  Value rowMax = reduce(ReduceKind::Max, masked, 1);
+  Value running = scan(ReduceKind::Max, rowMax, max, /*exclusive=*/false, /*reverse=*/false);
+  Value before = scan(ReduceKind::Max, rowMax, max, /*exclusive=*/true, /*reverse=*/false);
+  auto map = buildMap(builder, loc, {before, running}, shapeOf(running), {compute, compute},
+                      [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                        Value growth = arith::SubFOp::create(b, l, v[0], v[1]);
+                        Decay decay = buildDecayFromLog(b, l, growth);
+                        return {decay.factor, decay.complement};
+                      });
+  stabilizer = {map.getResult(0), map.getResult(1)};
+  tiles.nextMax = lastRow(running);
+  return subtractExp(masked, running);
+}
+
+KeyTiles AttentionProgram::buildKeyTiles(TileReader &reader, Value rows, Value max) {
+  KeyTiles tiles;
+  Decay stabilizer;
+  tiles.key = buildKeys(reader.read(root.getKey()), rows, tiles, max, stabilizer);
+  tiles.value = reader.read(root.getValue());
+  Decay given = buildGivenDecay(reader, rows);
+  tiles.decay = given.factor ? given : stabilizer;
+  if (given.factor && stabilizer.factor) {
+    auto map = buildMap(builder, loc, {given.factor, given.complement, stabilizer.factor, stabilizer.complement},
+                        shapeOf(given.factor), {compute, compute},
+                        [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                          Decay both = buildProduct(b, l, {v[0], v[1]}, {v[2], v[3]});
+                          return {both.factor, both.complement};
+                        });
+    tiles.decay = {map.getResult(0), map.getResult(1)};
+  }
+  if (!tiles.decay.factor)
+    return tiles;
+  tiles.fromStart = scan(ReduceKind::Mul, tiles.decay.factor, Value(), /*exclusive=*/false, /*reverse=*/false);
+  tiles.toEnd = scan(ReduceKind::Mul, tiles.decay.factor, Value(), /*exclusive=*/true, /*reverse=*/true);
+  tiles.total = {lastRow(tiles.fromStart), reduce(ReduceKind::ProbOr, tiles.decay.complement, 0)};
+  if (given.factor)
+    tiles.givenTotal = stabilizer.factor ? buildTotal(given) : tiles.total;
+  return tiles;
+}
+
+/// S times the decay G of its rows or columns. Near G = 1 a product would round the same way in each tile, and the error would grow
+/// with the sequence; so G is taken as the sum of its rounded value and the rest, which 1 - G knows.
+Value AttentionProgram::scaleState(Value state, Decay total) {
+  auto split = buildMap(builder, loc, {total.factor, total.complement}, shapeOf(total.factor), {compute, compute},
+                        [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                          Type type = v[0].getType();
+                          Value one = buildConstant(b, l, type, 1), half = buildConstant(b, l, type, 0.5);
+                          Value rounded = arith::SubFOp::create(b, l, one, v[1]);
+                          Value exact = arith::SubFOp::create(b, l, one, rounded);
+                          Value rest = arith::SubFOp::create(b, l, exact, v[1]);
+                          Value isNearOne = arith::CmpFOp::create(b, l, arith::CmpFPredicate::OLT, v[1], half);
+                          Value zero = buildConstant(b, l, type, 0);
+                          return {arith::SelectOp::create(b, l, isNearOne, rounded, v[0]),
+                                  arith::SelectOp::create(b, l, isNearOne, rest, zero)};
+                        });
+  SmallVector<Value> inputs{state, split.getResult(0), split.getResult(1)};
+  if (axis == DecayAxis::Key)
+    for (Value &part : MutableArrayRef<Value>(inputs).drop_front())
+      part = tile::TransposeOp::create(builder, loc, RankedTensorType::get({keyDim, 1}, compute), part);
+  return buildMap(builder, loc, inputs, shapeOf(state), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Value rest = arith::MulFOp::create(b, l, v[0], v[2]);
+    Value main = arith::MulFOp::create(b, l, v[0], v[1]);
+    return arith::AddFOp::create(b, l, main, rest);
+  });
+}
+
+Value AttentionProgram::buildNextState(const KeyTiles &tiles, Value state) {
+  Value key = tiles.key, value = tiles.value;
+  if (tiles.total.factor) {
+    state = scaleState(state, tiles.total);
+    if (axis == DecayAxis::Value)
+      value = multiply(value, tiles.toEnd);
+    else
+      key = multiply(key, tiles.toEnd);
+  }
+  return dot(key, value, state, /*transposeA=*/true, /*transposeB=*/false);
+}
+
+//===----------------------------------------------------------------------===//
+// What a tile's queries read
+//===----------------------------------------------------------------------===//
+
+/// Scores within the tile, zero above the diagonal; without the decay where that is per value channel.
+Value AttentionProgram::buildScores(const KeyTiles &tiles, Value query) {
+  auto type = RankedTensorType::get({tileLength, tileLength}, compute);
+  if (axis == DecayAxis::Key)
+    return tile::DecayedScoresOp::create(builder, loc, type, query, tiles.key, tiles.decay.factor);
+  Value scores = dot(query, tiles.key, Value(), /*transposeA=*/false, /*transposeB=*/true);
+  if (axis == DecayAxis::Value)
+    return scores;
+  Value decay = tiles.decay.factor;
+  if (!decay)
+    decay = buildSplat(builder, loc, {tileLength, 1}, compute, 1);
+  return multiply(scores, tile::DecayMatrixOp::create(builder, loc, type, decay));
+}
+
+Value AttentionProgram::buildOutput(TileReader &reader, const KeyTiles &tiles, Value state) {
+  Value raw = reader.read(root.getQuery());
+  Value query = buildMap(builder, loc, {raw}, shapeOf(raw), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::MulFOp::create(b, l, v[0], buildConstant(b, l, compute, root.getEffectiveScale()));
+  });
+  Value scores = buildScores(tiles, query);
+  if (axis == DecayAxis::Value) {
+    Value fromState = dot(query, state, Value(), /*transposeA=*/false, /*transposeB=*/false);
+    Value inside = tile::DecayedSumOp::create(builder, loc, tiles.value.getType(), scores, tiles.value,
+                                              tiles.decay.factor);
+    return buildMap(builder, loc, {fromState, tiles.fromStart, inside}, shapeOf(inside),
+                    [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                      Value decayed = arith::MulFOp::create(b, l, v[0], v[1]);
+                      return arith::AddFOp::create(b, l, decayed, v[2]);
+                    });
+  }
+  Value decayed = tiles.fromStart ? multiply(query, tiles.fromStart) : query;
+  Value fromState = dot(decayed, state, Value(), /*transposeA=*/false, /*transposeB=*/false);
+  return dot(scores, tiles.value, fromState, /*transposeA=*/false, /*transposeB=*/false);
+}
+
+/// The outputs of all query heads that read this key/value head.
+void AttentionProgram::buildOutputs(const KeyTiles &tiles, TileReader &keyReader, Value batch, Value head, Value token,
+                                    Value rows, Value state, Value output, OpBuilder::InsertPoint prologue) {
+  int64_t group = root.getNumQueryHeads() / root.getNumHeads();
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  auto buildHead = [&](TileReader &reader, Value queryHead) {
+    Value result = buildOutput(reader, tiles, state);
+    Value tensor = root.getOutput();
+    for (TileFormInterface consumer : fusion.consumers) {
+      result = reader.computeConsumer(consumer, tensor, result);
+      tensor = consumer->getResult(0);
+    }
+    Type element = cast<MemRefType>(output.getType()).getElementType();
+    result = convertTile(builder, loc, result, element);
+    tile::StoreOp::create(builder, loc, result, output, ValueRange{batch, token, queryHead, zero}, rows,
+                          ArrayRef<int64_t>{1, 3});
+  };
+  if (group == 1)
+    return buildHead(keyReader, head);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value size = arith::ConstantIndexOp::create(builder, loc, group);
+  Value first = arith::MulIOp::create(builder, loc, head, size);
+  auto loop = scf::ForOp::create(builder, loc, zero, size, one);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  Value queryHead = arith::AddIOp::create(builder, loc, first, loop.getInductionVar());
+  // Parameters of a query head are loaded where the head is known, in front of what uses them.
+  Operation *anchor = queryHead.getDefiningOp();
+  OpBuilder::InsertPoint inLoop(anchor->getBlock(), std::next(Block::iterator(anchor)));
+  TileReader reader(builder, fusion, arrays, tileLength, batch, queryHead, inLoop);
+  reader.moveTo(token, rows);
+  buildHead(reader, queryHead);
+}
+
+//===----------------------------------------------------------------------===//
+// The loop and its states
+//===----------------------------------------------------------------------===//
+
+Carried AttentionProgram::buildEmpty() {
+  Carried carried;
+  carried.state = buildSplat(builder, loc, {keyDim, valueDim}, compute, 0);
+  if (root.getStabilizer() == Stabilizer::Running)
+    carried.max = buildSplat(builder, loc, {1, 1}, compute, -std::numeric_limits<double>::infinity());
+  if (SmallVector<int64_t> shape = getTotalShape(); !shape.empty())
+    carried.total = {buildSplat(builder, loc, shape, compute, 1), buildSplat(builder, loc, shape, compute, 0)};
+  return carried;
+}
+
+/// The entry [b, h] of an array [B, H] as a tile.
+static Value loadScalar(OpBuilder &builder, Location loc, Value array, Value batch, Value head) {
+  auto type = RankedTensorType::get({1, 1}, cast<MemRefType>(array.getType()).getElementType());
+  return tile::LoadOp::create(builder, loc, type, array, ValueRange{batch, head}, Value(), ArrayRef<int64_t>{-1, -1});
+}
+
+Carried AttentionProgram::buildInitial(Value batch, Value head, Value sequenceMax) {
+  Carried carried = buildEmpty();
+  carried.total = {};
+  if (root.getInitialState()) {
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    auto type = RankedTensorType::get({keyDim, valueDim}, compute);
+    carried.state = tile::LoadOp::create(builder, loc, type, arrays.lookup(root.getInitialState()),
+                                         ValueRange{batch, head, zero, zero}, Value(), ArrayRef<int64_t>{2, 3});
+  }
+  Value initialMax;
+  if (root.getInitialMax())
+    initialMax = loadScalar(builder, loc, arrays.lookup(root.getInitialMax()), batch, head);
+  if (root.getStabilizer() == Stabilizer::Running && initialMax)
+    carried.max = initialMax;
+  if (root.getStabilizer() != Stabilizer::Sequence)
+    return carried;
+  carried.max = sequenceMax;
+  if (initialMax)
+    carried.state = buildMap(builder, loc, {carried.state, initialMax, sequenceMax}, shapeOf(carried.state),
+                             [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                               Value growth = arith::SubFOp::create(b, l, v[1], v[2]);
+                               Value factor = math::ExpOp::create(b, l, growth);
+                               return arith::MulFOp::create(b, l, v[0], factor);
+                             });
+  return carried;
+}
+
+/// The number of tokens in the tile at `token` of a part that ends at `end`.
+static Value buildRows(OpBuilder &builder, Location loc, Value token, Value end, Value tile) {
+  Value left = arith::SubIOp::create(builder, loc, end, token);
+  return arith::MinSIOp::create(builder, loc, left, tile);
+}
+
+Value AttentionProgram::buildSequenceMax(Value batch, Value head, Value tokens) {
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value step = arith::ConstantIndexOp::create(builder, loc, tileLength);
+  constexpr double kMinusInf = -std::numeric_limits<double>::infinity();
+  Value initial = root.getInitialMax() ? loadScalar(builder, loc, arrays.lookup(root.getInitialMax()), batch, head)
+                                       : buildSplat(builder, loc, {1, 1}, compute, kMinusInf);
+  auto loop = scf::ForOp::create(builder, loc, zero, tokens, step, initial);
+  OpBuilder::InsertionGuard guard(builder);
+  TileReader reader(builder, fusion, arrays, tileLength, batch, head,
+                    OpBuilder::InsertPoint(loop->getBlock(), Block::iterator(loop)));
+  builder.setInsertionPointToStart(loop.getBody());
+  Value rows = buildRows(builder, loc, loop.getInductionVar(), tokens, step);
+  reader.moveTo(loop.getInductionVar(), rows);
+  Value rowMax = reduce(ReduceKind::Max, mask(reader.read(root.getKey()), rows, kMinusInf), 1);
+  Value max = buildMap(builder, loc, {reduce(ReduceKind::Max, rowMax, 0), loop.getRegionIterArg(0)}, {1, 1},
+                       [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                         return arith::MaximumFOp::create(b, l, v[0], v[1]);
+                       });
+  scf::YieldOp::create(builder, loc, max);
+  return loop.getResult(0);
+}
+
+/// The values of `carried` that are there, in a fixed order, and back.
+static SmallVector<Value> pack(const Carried &carried) {
+  SmallVector<Value> values;
+  for (Value value : {carried.state, carried.max, carried.total.factor, carried.total.complement})
+    if (value)
+      values.push_back(value);
+  return values;
+}
+
+static Carried unpack(const Carried &like, ValueRange values) {
+  auto take = [&](Value present) {
+    if (!present)
+      return Value();
+    Value value = values.front();
+    values = values.drop_front();
+    return value;
+  };
+  Carried carried;
+  carried.state = take(like.state);
+  carried.max = take(like.max);
+  carried.total.factor = take(like.total.factor);
+  carried.total.complement = take(like.total.complement);
+  return carried;
+}
+
+Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value end, Carried initial, Value output) {
+  Value step = arith::ConstantIndexOp::create(builder, loc, tileLength);
+  auto loop = scf::ForOp::create(builder, loc, begin, end, step, pack(initial));
+  OpBuilder::InsertionGuard guard(builder);
+  OpBuilder::InsertPoint prologue(loop->getBlock(), Block::iterator(loop));
+  TileReader reader(builder, fusion, arrays, tileLength, batch, head, prologue);
+  builder.setInsertionPointToStart(loop.getBody());
+  Carried carried = unpack(initial, loop.getRegionIterArgs());
+  Value token = loop.getInductionVar();
+  Value rows = buildRows(builder, loc, token, end, step);
+  reader.moveTo(token, rows);
+
+  KeyTiles tiles = buildKeyTiles(reader, rows, carried.max);
+  if (output)
+    buildOutputs(tiles, reader, batch, head, token, rows, carried.state, output, prologue);
+  Carried next;
+  next.state = buildNextState(tiles, carried.state);
+  next.max = carried.max ? tiles.nextMax : Value();
+  if (carried.total.factor) {
+    auto map = buildMap(builder, loc,
+                        {carried.total.factor, carried.total.complement, tiles.givenTotal.factor,
+                         tiles.givenTotal.complement},
+                        shapeOf(carried.total.factor), {compute, compute},
+                        [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                          Decay both = buildProduct(b, l, {v[0], v[1]}, {v[2], v[3]});
+                          return {both.factor, both.complement};
+                        });
+    next.total = {map.getResult(0), map.getResult(1)};
+  }
+  scf::YieldOp::create(builder, loc, pack(next));
+  return unpack(initial, loop.getResults());
+}
+
+Carried AttentionProgram::buildMerge(Carried earlier, Carried later) {
+  Carried merged;
+  Value state = later.total.factor ? scaleState(earlier.state, later.total) : earlier.state;
+  SmallVector<Value> inputs{state, later.state};
+  if (root.getStabilizer() == Stabilizer::Running) {
+    merged.max = buildMap(builder, loc, {earlier.max, later.max}, {1, 1},
+                          [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                            return arith::MaximumFOp::create(b, l, v[0], v[1]);
+                          });
+    for (Value max : {earlier.max, later.max})
+      inputs.push_back(buildMap(builder, loc, {max, merged.max}, {1, 1},
+                                [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                                  Value growth = arith::SubFOp::create(b, l, v[0], v[1]);
+                                  return math::ExpOp::create(b, l, growth);
+                                }));
+  } else {
+    merged.max = earlier.max;
+  }
+  merged.state = buildMap(builder, loc, inputs, shapeOf(state), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Value a = v[0], c = v[1];
+    if (v.size() == 4) {
+      a = arith::MulFOp::create(b, l, a, v[2]);
+      c = arith::MulFOp::create(b, l, c, v[3]);
+    }
+    return arith::AddFOp::create(b, l, a, c);
+  });
+  return merged;
+}

@@ -1,0 +1,81 @@
+//===- AttentionProgram.h - Attention as a program on tiles ---------------===//
+#ifndef FGLA_PASSES_TILED_ATTENTIONPROGRAM_H
+#define FGLA_PASSES_TILED_ATTENTIONPROGRAM_H
+
+#include "dialect/fgla/Expressions.h"
+#include "passes/tiled/Fusion.h"
+#include "passes/tiled/TileReader.h"
+
+namespace fgla {
+/// What a loop over the tiles of a sequence carries. Null where the attention has no such thing.
+struct Carried {
+  mlir::Value state; ///< S [K, V]
+  mlir::Value max;   ///< [1, 1], what the keys in S are relative to
+  Decay total;       ///< product of the decays so far, [1, K], [1, V] or [1, 1]; kept in segments only
+};
+
+/// The parts of a tile that all query heads of one key/value head share.
+struct KeyTiles {
+  mlir::Value key, value; ///< [C, K], [C, V]; rows behind the end are zero
+  Decay decay;            ///< per token, stabilizer included: [C, K], [C, V] or [C, 1]; null without any
+  mlir::Value fromStart;  ///< P: product of the decays from the tile's start up to a token
+  mlir::Value toEnd;      ///< R: product of the decays behind a token up to the tile's end
+  Decay total;            ///< G: product over the tile
+  Decay givenTotal;       ///< the same without the stabilizer
+  mlir::Value nextMax;    ///< the running maximum after the tile
+};
+
+/// Builds the body of the loop over the tiles of one batch and key/value head. See SEMANTICS and docs/rationale-tiled.md for the
+/// formulas; the comments here say only where a line deviates from them.
+class AttentionProgram {
+public:
+  AttentionProgram(mlir::OpBuilder &builder, Fusion &fusion, const mlir::IRMapping &arrays, int64_t tileLength);
+
+  /// Zeros, an empty maximum and no decay: the state before anything was seen.
+  Carried buildEmpty();
+  /// The state that the kernel is given, or the empty one. `sequenceMax` is what the stabilizer `sequence` subtracts.
+  Carried buildInitial(mlir::Value batch, mlir::Value head, mlir::Value sequenceMax);
+  /// The maximum of the key logits of a whole sequence and of `initial_max`, [1, 1].
+  mlir::Value buildSequenceMax(mlir::Value batch, mlir::Value head, mlir::Value tokens);
+  /// The loop over the tokens [`begin`, `end`). With an `output` memref, its tiles are written; without, only the state is kept.
+  Carried buildLoop(mlir::Value batch, mlir::Value head, mlir::Value begin, mlir::Value end, Carried initial,
+                    mlir::Value output);
+  /// The state after two parts of a sequence: `later` started from the empty state.
+  Carried buildMerge(Carried earlier, Carried later);
+
+  /// The shape of a segment's total decay; empty without decay.
+  llvm::SmallVector<int64_t> getTotalShape();
+  mlir::Type getElement() { return compute; }
+
+private:
+  KeyTiles buildKeyTiles(TileReader &reader, mlir::Value rows, mlir::Value max);
+  mlir::Value buildKeys(mlir::Value logits, mlir::Value rows, KeyTiles &tiles, mlir::Value max, Decay &stabilizer);
+  Decay buildGivenDecay(TileReader &reader, mlir::Value rows);
+  mlir::Value buildOutput(TileReader &reader, const KeyTiles &tiles, mlir::Value state);
+  mlir::Value buildScores(const KeyTiles &tiles, mlir::Value query);
+  mlir::Value buildNextState(const KeyTiles &tiles, mlir::Value state);
+  mlir::Value scaleState(mlir::Value state, Decay total);
+  void buildOutputs(const KeyTiles &tiles, TileReader &keyReader, mlir::Value batch, mlir::Value head,
+                    mlir::Value token, mlir::Value rows, mlir::Value state, mlir::Value output,
+                    mlir::OpBuilder::InsertPoint prologue);
+
+  mlir::Value mask(mlir::Value tile, mlir::Value rows, double value);
+  mlir::Value dot(mlir::Value a, mlir::Value b, mlir::Value acc, bool transposeA, bool transposeB);
+  mlir::Value multiply(mlir::Value a, mlir::Value b);
+  mlir::Value scan(tile::ReduceKind kind, mlir::Value tile, mlir::Value init, bool exclusive, bool reverse);
+  mlir::Value reduce(tile::ReduceKind kind, mlir::Value tile, int64_t dim);
+  mlir::Value lastRow(mlir::Value tile);
+  Decay buildTotal(Decay decay);
+
+  mlir::OpBuilder &builder;
+  Fusion &fusion;
+  const mlir::IRMapping &arrays;
+  AttentionOp root;
+  mlir::Location loc;
+  int64_t tileLength, keyDim, valueDim;
+  mlir::Type compute;
+  std::optional<DecayAxis> axis; ///< of the decay, stabilizer included
+};
+} // namespace fgla
+
+#endif // FGLA_PASSES_TILED_ATTENTIONPROGRAM_H

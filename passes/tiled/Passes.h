@@ -1,0 +1,17 @@
+//===- Passes.h - From tensors to tile programs ---------------------------===//
+#ifndef FGLA_PASSES_TILED_PASSES_H
+#define FGLA_PASSES_TILED_PASSES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace fgla {
+/// The attribute of a function that is a kernel.
+constexpr llvm::StringLiteral kKernelAttrName = "fgla.kernel";
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "passes/tiled/Passes.h.inc"
+} // namespace fgla
+
+#endif // FGLA_PASSES_TILED_PASSES_H

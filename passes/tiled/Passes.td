@@ -1,0 +1,33 @@
+// Passes from the mathematics on tensors to programs on tiles.
+#ifndef FGLA_TILED_PASSES
+#define FGLA_TILED_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def FormKernels : Pass<"fgla-form-kernels", "::mlir::ModuleOp"> {
+  let summary = "Fuses each scheduled attention with its neighbours into a kernel of tile programs";
+  let description = [{
+    Precondition: each `fgla.attention` carries `fgla.schedule`. Postcondition: each is a private function on memrefs (`fgla_tile` ops under
+    `scf.forall` over batch, head and segment), run by `fgla_tile.launch` in the function it stood in.
+
+    Ops with a tile form that only feed the attention (feature maps, gates) and the chain of such ops that consumes its
+    output (norm, output gate) become part of the kernel: nothing between the pre-activations and the last one of them touches
+    global memory. Decays stay products: P from the tile's start to a token for queries, R from a token to the tile's end for
+    keys, both at most one. The running stabilizer is one more decay, `exp(m_(t-1) - m_t)`, and its keys are `exp(z_t - m_t)`.
+  }];
+  let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def ExpandDecays : Pass<"fgla-expand-decays", "::mlir::ModuleOp"> {
+  let summary = "Splits decayed diagonal blocks into undecayed products of halves";
+  let description = [{
+    `decayed_scores` on `C` rows becomes two of them on `C / 2` rows and one `dot`, whose query rows are decayed from the
+    middle and whose key rows are decayed to the middle: both factors are at most one and their product is the decay, so this is exact for any
+    decay, without division or case distinction. It stops at `base` rows.
+  }];
+  let options = [Option<"base", "base", "int64_t", "8", "Rows of the blocks that are left whole">];
+  let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+#endif
