@@ -1,0 +1,182 @@
+//===- ExpandBlock.cpp - Takes blocks and one-token steps apart -----------===//
+
+#include "dialect/fgla/FGLA.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include "passes/graph/IndexNotation.h"
+#include "passes/graph/Passes.h"
+
+using namespace mlir;
+using namespace fgla;
+using namespace fgla::graph;
+
+namespace fgla {
+#define GEN_PASS_DEF_EXPANDBLOCK
+#include "passes/graph/Passes.h.inc"
+} // namespace fgla
+
+static RankedTensorType typeOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()); }
+
+static SmallVector<int64_t> staticSizes(ArrayRef<OpFoldResult> sizes) {
+  return llvm::map_to_vector(
+      sizes, [](OpFoldResult size) { return getConstantIntValue(size).value_or(ShapedType::kDynamic); });
+}
+
+//===----------------------------------------------------------------------===//
+// Block
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Builds the parts of one block.
+class BlockExpansion {
+public:
+  BlockExpansion(RewriterBase &rewriter, BlockOp op)
+      : rewriter(rewriter), loc(op.getLoc()), op(op), element(op.getInput().getType().getElementType()) {
+    sizes = tensor::getMixedSizes(rewriter, loc, op.getInput());
+    rows = collapse(op.getInput(), {{0, 1}, {2}});
+  }
+
+  SmallVector<Value> build();
+
+private:
+  Value collapse(Value value, ArrayRef<ReassociationIndices> groups) {
+    return tensor::CollapseShapeOp::create(rewriter, loc, value, groups);
+  }
+  Value matmul(Value a, Value b);
+  /// x W + bias as [B, T, H, D].
+  Value project(Value weight, Value bias = {});
+  /// concat_h(y) Wo as [B, T, M].
+  Value projectOut(Value y);
+  /// A product in the computation type, in the storage type.
+  Value store(Value product);
+
+  RewriterBase &rewriter;
+  Location loc;
+  BlockOp op;
+  Type element;
+  SmallVector<OpFoldResult> sizes; ///< B, T, M
+  Value rows;                      ///< x as [B * T, M]
+};
+} // namespace
+
+Value BlockExpansion::matmul(Value a, Value b) {
+  SmallVector<OpFoldResult> shape{tensor::getMixedSize(rewriter, loc, a, 0), tensor::getMixedSize(rewriter, loc, b, 1)};
+  Value zero = buildFill(rewriter, loc, shape, getComputeType(element), 0);
+  return linalg::MatmulOp::create(rewriter, loc, TypeRange{zero.getType()}, ValueRange{a, b}, ValueRange{zero})
+      .getResult(0);
+}
+
+Value BlockExpansion::store(Value product) {
+  if (typeOf(product).getElementType() == element)
+    return product;
+  Value init = buildEmpty(rewriter, loc, tensor::getMixedSizes(rewriter, loc, product), element);
+  return buildGeneric(rewriter, loc, "rc->rc", product, init, [](OpBuilder &, Location, ValueRange v) { return v[0]; });
+}
+
+Value BlockExpansion::project(Value weight, Value bias) {
+  Value product = matmul(rows, collapse(weight, {{0}, {1, 2}}));
+  if (!bias)
+    product = store(product);
+  SmallVector<OpFoldResult> shape{sizes[0], sizes[1], rewriter.getIndexAttr(typeOf(weight).getDimSize(1)),
+                                  rewriter.getIndexAttr(typeOf(weight).getDimSize(2))};
+  auto type = RankedTensorType::get(staticSizes(shape), typeOf(product).getElementType());
+  Value result = tensor::ExpandShapeOp::create(rewriter, loc, type, product,
+                                               ArrayRef<ReassociationIndices>{{0, 1}, {2, 3}}, shape);
+  if (!bias)
+    return result;
+  return buildGeneric(rewriter, loc, "bthd,hd->bthd", {result, bias}, buildEmpty(rewriter, loc, shape, element),
+                      [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                        return arith::AddFOp::create(b, l, v[0], v[1]);
+                      });
+}
+
+Value BlockExpansion::projectOut(Value y) {
+  Value product = matmul(collapse(y, {{0, 1}, {2, 3}}), collapse(op.getOutputWeight(), {{0, 1}, {2}}));
+  return tensor::ExpandShapeOp::create(rewriter, loc, op.getOutput().getType(), store(product),
+                                       ArrayRef<ReassociationIndices>{{0, 1}, {2}}, sizes);
+}
+
+SmallVector<Value> BlockExpansion::build() {
+  auto named = [&](GateKind kind) { return GateKindAttr::get(op.getContext(), kind); };
+  Value zq = project(op.getQueryWeight()), zk = project(op.getKeyWeight()), v = project(op.getValueWeight());
+  Value zg = project(op.getGateWeight(), op.getGateBias());
+  Value zr = project(op.getRefineWeight(), op.getRefineBias());
+  Value q = FeatureMapOp::create(rewriter, loc, zq.getType(), zq, /*weight=*/Value(),
+                                 FeatureKindAttr::get(op.getContext(), FeatureKind::SafeExp));
+  Value f = GateOp::create(rewriter, loc, zg.getType(), ValueRange{zg, zr}, named(GateKind::Refined), /*log=*/UnitAttr());
+  Type stateType = op.getFinalState() ? op.getFinalState().getType() : Type();
+  Type maxType = op.getFinalMax() ? op.getFinalMax().getType() : Type();
+  auto attention = AttentionOp::create(
+      rewriter, loc, v.getType(), stateType, maxType, q, zk, v, f, /*log_decay=*/Value(), /*beta=*/Value(),
+      op.getInitialState(), op.getInitialMax(), DecayAxisAttr::get(op.getContext(), DecayAxis::Key),
+      op.getStabilizerAttr(), UpdateRuleAttr::get(op.getContext(), UpdateRule::Gated), op.getScaleAttr());
+  Value y = NormOp::create(rewriter, loc, attention.getOutput(), op.getNormWeight(), /*bias=*/Value(), op.getNormAttr(),
+                           op.getEpsAttr());
+  if (op.getOutputGateWeight())
+    y = OutputGateOp::create(rewriter, loc, y, project(op.getOutputGateWeight()));
+  SmallVector<Value> results(attention.getResults());
+  results[0] = projectOut(y);
+  return results;
+}
+
+//===----------------------------------------------------------------------===//
+// Step
+//===----------------------------------------------------------------------===//
+
+/// [B, ...] as [B, 1, ...]
+static Value insertTokenAxis(OpBuilder &builder, Location loc, Value value) {
+  if (!value)
+    return {};
+  SmallVector<OpFoldResult> shape = tensor::getMixedSizes(builder, loc, value);
+  shape.insert(shape.begin() + 1, builder.getIndexAttr(1));
+  SmallVector<ReassociationIndices> groups{{0, 1}};
+  for (int64_t dim = 2; dim < static_cast<int64_t>(shape.size()); ++dim)
+    groups.push_back({dim});
+  auto type = RankedTensorType::get(staticSizes(shape), typeOf(value).getElementType());
+  return tensor::ExpandShapeOp::create(builder, loc, type, value, groups, shape);
+}
+
+static SmallVector<Value> expandStep(RewriterBase &rewriter, StepOp op) {
+  Location loc = op.getLoc();
+  auto withToken = [&](Value value) { return insertTokenAxis(rewriter, loc, value); };
+  bool isConstant = op.getAxis() == DecayAxis::Constant;
+  RankedTensorType type = op.getOutput().getType();
+  auto outputType = RankedTensorType::get({type.getDimSize(0), 1, type.getDimSize(1), type.getDimSize(2)},
+                                          type.getElementType());
+  auto attention = AttentionOp::create(
+      rewriter, loc, outputType, op.getFinalState().getType(), op.getFinalMax() ? op.getFinalMax().getType() : Type(),
+      withToken(op.getQuery()), withToken(op.getKey()), withToken(op.getValue()),
+      isConstant ? op.getDecay() : withToken(op.getDecay()), isConstant ? op.getLogDecay() : withToken(op.getLogDecay()),
+      withToken(op.getBeta()), op.getInitialState(), op.getInitialMax(), op.getAxisAttr(), op.getStabilizerAttr(),
+      op.getRuleAttr(), op.getScaleAttr());
+  SmallVector<Value> results(attention.getResults());
+  results[0] = tensor::CollapseShapeOp::create(rewriter, loc, attention.getOutput(),
+                                               ArrayRef<ReassociationIndices>{{0, 1}, {2}, {3}});
+  return results;
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct ExpandBlock : fgla::impl::ExpandBlockBase<ExpandBlock> {
+  void runOnOperation() override {
+    SmallVector<Operation *> ops;
+    getOperation()->walk([&](Operation *op) {
+      if (isa<BlockOp, StepOp>(op))
+        ops.push_back(op);
+    });
+    IRRewriter rewriter(&getContext());
+    for (Operation *op : ops) {
+      rewriter.setInsertionPoint(op);
+      if (auto block = dyn_cast<BlockOp>(op))
+        rewriter.replaceOp(op, BlockExpansion(rewriter, block).build());
+      else
+        rewriter.replaceOp(op, expandStep(rewriter, cast<StepOp>(op)));
+    }
+  }
+};
+} // namespace

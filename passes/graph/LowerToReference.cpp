@@ -1,0 +1,51 @@
+//===- LowerToReference.cpp - Every op in its plain sequential form -------===//
+
+#include "passes/graph/LowerToReference.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include "passes/graph/Passes.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace fgla;
+
+namespace fgla {
+#define GEN_PASS_DEF_LOWERTOREFERENCE
+#include "passes/graph/Passes.h.inc"
+} // namespace fgla
+
+namespace {
+struct LowerToReference : fgla::impl::LowerToReferenceBase<LowerToReference> {
+  void runOnOperation() override {
+    SmallVector<Operation *> ops;
+    getOperation()->walk([&](Operation *op) {
+      if (isa_and_nonnull<FGLADialect>(op->getDialect()) && !isa<fgla::YieldOp>(op))
+        ops.push_back(op);
+    });
+    IRRewriter rewriter(&getContext());
+    for (Operation *op : ops)
+      if (failed(lower(rewriter, op)))
+        return signalPassFailure();
+  }
+
+private:
+  static LogicalResult lower(IRRewriter &rewriter, Operation *op) {
+    rewriter.setInsertionPoint(op);
+    using graph::buildReference;
+    return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+        .Case<FeatureMapOp, GateOp, AttentionOp, NormOp, OutputGateOp>([&](auto concrete) -> LogicalResult {
+          SmallVector<Value> results = buildReference(rewriter, concrete);
+          rewriter.replaceOp(concrete, results);
+          return success();
+        })
+        .Default([](Operation *other) {
+          return other->emitError() << "'" << other->getName()
+                                    << "' has no sequential form, take it apart first (fgla-expand-block)";
+        });
+  }
+};
+} // namespace

@@ -1,0 +1,19 @@
+//===- Passes.h - Passes on the graph -------------------------------------===//
+//
+// Tensors in, tensors out. See Passes.td.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_PASSES_GRAPH_PASSES_H
+#define FGLA_PASSES_GRAPH_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace fgla {
+#define GEN_PASS_DECL
+#include "passes/graph/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "passes/graph/Passes.h.inc"
+} // namespace fgla
+
+#endif // FGLA_PASSES_GRAPH_PASSES_H

@@ -1,0 +1,43 @@
+// Passes on the graph, in the order a module meets them.
+#ifndef FGLA_PASSES_GRAPH
+#define FGLA_PASSES_GRAPH
+
+include "mlir/Pass/PassBase.td"
+
+def ExpandBlock : Pass<"fgla-expand-block"> {
+  let summary = "takes blocks and one-token steps apart";
+  let description = [{
+    `fgla.block` becomes its projections (`linalg.matmul` on `[B * T, M]`, summed in f32 for f16 and bf16 storage), bias
+    additions, and `fgla.feature_map`, `fgla.gate`, `fgla.attention`, `fgla.norm` and `fgla.output_gate`. `fgla.step`
+    becomes `fgla.attention` on one token.
+
+    Precondition: none. Postcondition: no `fgla.block` and no `fgla.step`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def LowerToReference : Pass<"fgla-lower-to-reference"> {
+  let summary = "every op in its plain sequential form";
+  let description = [{
+    The executable specification that everything else is tested against, so plain and not fast: a
+    map, gate or norm is a `linalg.generic`; an attention is an `scf.for` over the tokens that carries the state `[B, H, K, V]` and
+    the key maximum `[B, H]`, with `linalg.generic` for the update and the read-out. Arithmetic is done in the computation type;
+    storage types are converted at the ends.
+
+    Precondition: no `fgla.block` and no `fgla.step` (`fgla-expand-block`). Postcondition: no `fgla` op at all.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def WidenToF64 : Pass<"fgla-widen-to-f64", "::mlir::ModuleOp"> {
+  let summary = "all floats become f64";
+  let description = [{
+    Tensors, memrefs and scalars of a narrower float type become f64, in signatures, constants and regions; conversions
+    between types that are now equal vanish. The same program then runs in double precision: the yardstick of `--compare=reference`.
+
+    Precondition: ops of the graph level, or what `fgla-lower-to-reference` makes of them. Postcondition: no float type but f64.
+  }];
+}
+
+#endif
