@@ -48,12 +48,20 @@ Value NodeOp::getOutput(size_t place) {
   return index < 0 ? Value() : getOutputs()[index];
 }
 
+/// What the importer called the first output.
+static StringRef outputName(NodeOp op) {
+  auto loc = dyn_cast<NameLoc>(op.getLoc());
+  return loc ? loc.getName().getValue() : StringRef();
+}
+
 std::string NodeOp::describe() {
   std::string text = ("'" + getOpType() + "'").str();
   if (!getDomain().empty())
     text += (" of domain '" + getDomain() + "'").str();
   if (!getNodeName().empty())
     text += (" (node '" + getNodeName() + "')").str();
+  else if (!outputName(*this).empty())
+    text += (" (the node that gives '" + outputName(*this) + "')").str();
   return text;
 }
 
@@ -65,11 +73,11 @@ static void setName(OpAsmSetValueNameFn setNameOf, Value value,
 }
 
 void NodeOp::getAsmResultNames(OpAsmSetValueNameFn setNameOf) {
-  // One group of results gets one name: the node's own, since ONNX's value
-  // names are often numbers.
+  StringRef name = outputName(*this);
+  if (name.empty())
+    name = getNodeName().empty() ? getOpType() : getNodeName();
   if (!getOutputs().empty())
-    setName(setNameOf, getOutputs().front(),
-            getNodeName().empty() ? getOpType() : getNodeName());
+    setName(setNameOf, getOutputs().front(), name);
 }
 
 /// Calls `present` or `absent` for each place of a list.

@@ -256,8 +256,12 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
       return failure();
     attributes.append(attribute.name(), value);
   }
-  Location loc = NameLoc::get(
-      b.getStringAttr(node.name().empty() ? node.op_type() : node.name()));
+  // The first output's name is what a reader knows the node by.
+  StringRef title = node.name().empty() ? node.op_type() : node.name();
+  for (const std::string &name : ::llvm::reverse(node.output()))
+    if (!name.empty())
+      title = name;
+  Location loc = NameLoc::get(b.getStringAttr(title));
   auto op = NodeOp::create(b, loc, outputs, node.op_type(), node.domain(),
                            versions.lookup(node.domain()), node.name(),
                            attributes.getDictionary(b.getContext()),

@@ -1,0 +1,45 @@
+//===- ONNXElementwise.h - The scalar meaning of elementwise ONNX ops -----===//
+//
+// One table: each operator says once how it is built from scalars and what it gives for numbers. The first makes IR,
+// the second lets the raising find out what an expression computes by trying it.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_PASSES_GRAPH_ONNXELEMENTWISE_H
+#define FGLA_PASSES_GRAPH_ONNXELEMENTWISE_H
+
+#include "dialect/onnx/ONNX.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace fgla::onnx {
+
+struct ElementwiseOp {
+  using Scalars = llvm::ArrayRef<mlir::Value>;
+  using Numbers = llvm::ArrayRef<double>;
+  /// How many inputs there are at least and at most (-1: any number).
+  int minInputs, maxInputs;
+  /// Builds the op on scalars of one type; an absent input is null. Narrow floats come as f32. Null where the op has no
+  /// such form.
+  mlir::Value (*buildFloat)(mlir::OpBuilder &, mlir::Location, NodeOp, Scalars);
+  mlir::Value (*buildInt)(mlir::OpBuilder &, mlir::Location, NodeOp, Scalars);
+  /// The value for floating-point numbers; an absent input is a NaN. Null where the op takes or gives other things.
+  double (*evaluate)(NodeOp, Numbers);
+};
+
+/// The row of a node of the standard domain, or null.
+const ElementwiseOp *lookupElementwise(NodeOp node);
+
+/// The names of all rows.
+llvm::SmallVector<llvm::StringRef> elementwiseNames();
+
+/// A float attribute of a node, or its default.
+double getFloatAttr(NodeOp node, llvm::StringRef name, double defaultValue);
+/// An integer attribute of a node, or its default.
+int64_t getIntAttr(NodeOp node, llvm::StringRef name, int64_t defaultValue);
+
+/// Converts a scalar between float, integer and boolean types as ONNX's Cast does.
+mlir::Value castScalar(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value, mlir::Type type);
+
+} // namespace fgla::onnx
+
+#endif // FGLA_PASSES_GRAPH_ONNXELEMENTWISE_H
