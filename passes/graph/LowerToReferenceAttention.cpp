@@ -45,7 +45,8 @@ struct Token {
   Value query, key, value, decay, beta;
 };
 
-/// Builds the recurrence of one attention. All arithmetic is in the computation type.
+/// Builds the recurrence of one attention. All arithmetic is in the computation type. Each step of a token's work writes onto the tensor that
+/// the loop carries, never beside it, so that bufferization finds it equivalent to what is yielded.
 class Recurrence {
 public:
   Recurrence(OpBuilder &builder, AttentionOp op)
@@ -57,10 +58,10 @@ public:
 
 private:
   State buildInitialState();
-  /// The maximum over the whole sequence, before the first token.
-  State shiftToSequenceMaximum(State state);
-  /// S relative to a new maximum: S * exp(m_old - m_new).
-  State rescale(State state, Value maximum);
+  /// The maximum of keys `[B, T, H, K]` or `[B, H, K]`, for each batch and head.
+  Value buildKeyMaximum(StringRef notation, Value keys);
+  /// m_new = max(m, `maximum`), S relative to it: S exp(m - m_new).
+  State raiseMaximum(State state, Value maximum);
 
   Token sliceToken(Value t);
   Value sliceToken(Value tensor, Value t);
@@ -87,7 +88,7 @@ private:
 SmallVector<Value> Recurrence::build() {
   State state = buildInitialState();
   if (op.getStabilizer() == Stabilizer::Sequence)
-    state = shiftToSequenceMaximum(state);
+    state = raiseMaximum(state, buildKeyMaximum("bthk->bh", op.getKey()));
 
   SmallVector<OpFoldResult> outputSizes = tensor::getMixedSizes(builder, loc, op.getQuery());
   outputSizes.back() = valueDim;
@@ -143,17 +144,16 @@ State Recurrence::buildInitialState() {
   return state;
 }
 
-State Recurrence::shiftToSequenceMaximum(State state) {
-  Value maximum = generic("bthk->bh", op.getKey(), state.maximum, buildMaximum);
-  return rescale(state, maximum);
+Value Recurrence::buildKeyMaximum(StringRef notation, Value keys) {
+  return generic(notation, keys, fill({batch, heads}, kMinusInfinity), buildMaximum);
 }
 
-State Recurrence::rescale(State state, Value maximum) {
-  Value matrix = generic("bhkv,bh,bh->bhkv", {state.matrix, state.maximum, maximum},
-                         empty({batch, heads, keyDim, valueDim}), [](OpBuilder &b, Location l, ValueRange v) -> Value {
-                           return arith::MulFOp::create(b, l, v[0], buildExpBelow(b, l, v[1], v[2]));
+State Recurrence::raiseMaximum(State state, Value maximum) {
+  Value factor = generic("bh,bh->bh", {state.maximum, maximum}, empty({batch, heads}),
+                         [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                           return buildExpBelow(b, l, v[0], arith::MaximumFOp::create(b, l, v[0], v[1]));
                          });
-  return {matrix, maximum};
+  return {generic("bh->bhkv", factor, state.matrix, buildMultiply), generic("bh->bh", maximum, state.maximum, buildMaximum)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -190,11 +190,11 @@ Value Recurrence::buildKeyFeatures(Token token, State &state) {
     return generic("bhk->bhk", token.key, empty({batch, heads, keyDim}),
                    [](OpBuilder &, Location, ValueRange v) { return v[0]; });
   case Stabilizer::Token:
-    maximum = generic("bhk->bh", token.key, fill({batch, heads}, kMinusInfinity), buildMaximum);
+    maximum = buildKeyMaximum("bhk->bh", token.key);
     break;
   case Stabilizer::Running:
-    maximum = generic("bhk->bh", token.key, state.maximum, buildMaximum);
-    state = rescale(state, maximum);
+    state = raiseMaximum(state, buildKeyMaximum("bhk->bh", token.key));
+    maximum = state.maximum;
     break;
   case Stabilizer::Sequence:
     maximum = state.maximum;
@@ -211,13 +211,12 @@ Value Recurrence::buildDecayedState(Token token, Value matrix) {
     return matrix;
   // By the order of DecayAxis.
   static constexpr StringLiteral dims[] = {"bhk", "bhv", "bh1", "h"};
-  std::string notation = ("bhkv," + dims[static_cast<unsigned>(*op.getAxis())] + "->bhkv").str();
+  std::string notation = (dims[static_cast<unsigned>(*op.getAxis())] + "->bhkv").str();
   bool isLog = static_cast<bool>(op.getLogDecay());
-  return generic(notation, {matrix, token.decay}, empty({batch, heads, keyDim, valueDim}),
-                 [&](OpBuilder &b, Location l, ValueRange v) -> Value {
-                   Value factor = isLog ? math::ExpOp::create(b, l, v[1]).getResult() : v[1];
-                   return arith::MulFOp::create(b, l, v[0], factor);
-                 });
+  return generic(notation, token.decay, matrix, [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Value factor = isLog ? math::ExpOp::create(b, l, v[0]).getResult() : v[0];
+    return arith::MulFOp::create(b, l, factor, v[1]);
+  });
 }
 
 /// S + k v^T, or the delta rules' S + beta k (v - S^T k)^T.
