@@ -29,7 +29,7 @@
 namespace fgla::tile {
 /// The scalar `kind` combines nothing into, of float type `type`.
 mlir::Value buildNeutral(mlir::OpBuilder &builder, mlir::Location loc, ReduceKind kind, mlir::Type type);
-/// The scalar (or elementwise) combination of `a` and `b`.
+/// The scalar or vector combination of `a` and `b`.
 mlir::Value buildCombine(mlir::OpBuilder &builder, mlir::Location loc, ReduceKind kind, mlir::Value a, mlir::Value b);
 
 /// A map of `inputs` to tiles of `shape` with the given element types; `body` gets the scalars and returns what is yielded.

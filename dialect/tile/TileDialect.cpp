@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -45,7 +46,10 @@ Value fgla::tile::buildCombine(OpBuilder &builder, Location loc, ReduceKind kind
     return arith::MaximumFOp::create(builder, loc, a, b);
   case ReduceKind::ProbOr: {
     // a + b - ab as a + b (1 - a): no cancellation, for 1 - a >= 0
-    Value one = arith::ConstantOp::create(builder, loc, builder.getFloatAttr(a.getType(), 1.0));
+    TypedAttr attr = builder.getFloatAttr(getElementTypeOrSelf(a), 1.0);
+    if (auto vector = dyn_cast<VectorType>(a.getType()))
+      attr = DenseElementsAttr::get(vector, attr);
+    Value one = arith::ConstantOp::create(builder, loc, attr);
     Value rest = arith::SubFOp::create(builder, loc, one, a);
     Value product = arith::MulFOp::create(builder, loc, b, rest);
     return arith::AddFOp::create(builder, loc, a, product);
