@@ -2,6 +2,7 @@
 
 #include "TestUtil.h"
 
+#include <atomic>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -187,6 +188,31 @@ TEST(Cache, ThreadsBuildOnce) {
     thread.join();
   EXPECT_EQ(built, 1);
   EXPECT_EQ(good, 8);
+}
+
+// Failed builds hand the lock on, and each holder deletes it: two must never
+// believe that they hold it.
+TEST(Cache, OneBuilderAtATime) {
+  TempDir dir;
+  Cache cache(dir.path());
+  std::atomic<int> building = 0, tooMany = 0, calls = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i)
+    threads.emplace_back([&] {
+      for (int repeat = 0; repeat < 20; ++repeat)
+        (void)cache.getOrBuild(keyA, ".so", [&](const std::string &) {
+          ++calls;
+          tooMany += ++building > 1;
+          usleep(100);
+          --building;
+          return Status(FGLA_UNSUPPORTED, "never");
+        });
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(calls, 160);
+  EXPECT_EQ(tooMany, 0);
+  EXPECT_EQ(dir.numFiles(), 0u);
 }
 
 // Several processes want several keys at once. Each build adds a byte to a log,

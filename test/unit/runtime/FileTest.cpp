@@ -2,7 +2,10 @@
 
 #include "TestUtil.h"
 
+#include <csignal>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace fgla::runtime;
@@ -65,4 +68,28 @@ TEST(File, WriteErrorsLeaveNothing) {
   EXPECT_FAILS(writeFileAtomically("/dev/null", chunks), FGLA_IO_ERROR,
                "cannot write '/dev/null': it exists and is no regular file");
   EXPECT_EQ(dir.numFiles(), 0u);
+}
+
+// In a child whose files may not grow beyond a few bytes.
+TEST(File, FullDiskKeepsTheOldFile) {
+  TempDir dir;
+  std::string path = writeFile(dir / "f", "old");
+  pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    rlimit limit = {10, 10};
+    std::string_view chunks[] = {"0123456789", "x"};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+      _exit(2);
+    Status status = writeFileAtomically(path, chunks);
+    _exit(status.message() == "cannot write '" + path + "': File too large"
+              ? 0
+              : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_EQ(readFile(path), "old");
+  EXPECT_EQ(dir.numFiles(), 1u);
 }

@@ -5,7 +5,9 @@
 #include "TestUtil.h"
 
 #include <atomic>
+#include <cstddef>
 #include <cstring>
+#include <elf.h>
 #include <numeric>
 #include <set>
 #include <thread>
@@ -164,10 +166,34 @@ TEST(Module, BadFiles) {
               "module must not be null");
 }
 
-// A download that was cut off must not end in SIGBUS.
+// A download that was cut off must not end in SIGBUS; also where there are no
+// section headers at the end that would show it.
 TEST(Module, TruncatedFile) {
   std::string whole = readFile(artifact("good_artifact"));
+  std::string bare = whole;
+  bare.replace(offsetof(Elf64_Ehdr, e_shoff), 8, 8, '\0');
+  bare.replace(offsetof(Elf64_Ehdr, e_shnum), 2, 2, '\0');
+  Elf64_Ehdr header;
+  std::memcpy(&header, bare.data(), sizeof(header));
+  size_t loaded = 0; // where the last loaded byte is
+  for (int i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr segment;
+    std::memcpy(&segment, &bare[header.e_phoff + i * sizeof(segment)],
+                sizeof(segment));
+    if (segment.p_type == PT_LOAD)
+      loaded = std::max(loaded, segment.p_offset + segment.p_filesz);
+  }
   TempDir dir;
+  std::string sectionless = writeFile(dir / "sectionless.so", bare);
+  fgla_module *whether = nullptr;
+  EXPECT_EQ(fgla_module_load(sectionless.c_str(), &whether), FGLA_OK);
+  fgla_module_unload(whether);
+  for (size_t length = sizeof(header); length < loaded; length += 199) {
+    std::string path = writeFile(dir / "bare" + std::to_string(length) + ".so",
+                                 bare.substr(0, length));
+    expectLoadError(path, FGLA_INVALID_ARTIFACT,
+                    "artifact '" + path + "': is cut short");
+  }
   for (size_t length = 0; length < whole.size(); length += 199) {
     // A new name each time: dlopen() remembers names.
     std::string path = writeFile(dir / std::to_string(length) + ".so",

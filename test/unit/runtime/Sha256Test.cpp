@@ -24,6 +24,27 @@ TEST(Sha256, KnownVectors) {
             "f1809a48a497200e046d39ccc7112cd0");
 }
 
+// Lengths where the padding just fits a block or just does not; digests of that
+// many 'a' by Python's hashlib.
+TEST(Sha256, Padding) {
+  const std::pair<size_t, std::string> cases[] = {
+      {55, "9f4390f8d30c2dd92ec9f095b65e2b9a"
+           "e9b0a925a5258e241c9f1e910f734318"},
+      {56, "b35439a4ac6f0948b6d6f9e3c6af0f5f"
+           "590ce20f1bde7090ef7970686ec6738a"},
+      {63, "7d3e74a05d7db15bce4ad9ec0658ea98"
+           "e3f06eeecf16b4c6fff2da457ddc2f34"},
+      {64, "ffe054fe7ae0cb6dc65c3af9b61d5209"
+           "f439851db43d0ba5997337df154668eb"},
+      {119, "31eba51c313a5c08226adf18d4a359cf"
+            "dfd8d2e816b13f4af952f7ea6584dcfb"},
+      {120, "2f3d335432c70b580af0e8e1b3674a7c"
+            "020d683aa5f73aaaedfdc55af904c21c"},
+  };
+  for (const auto &[length, expected] : cases)
+    EXPECT_EQ(digest(std::string(length, 'a')), expected) << length;
+}
+
 // Around the block length, in pieces of every size.
 TEST(Sha256, PiecesDoNotMatter) {
   for (size_t length : {55, 56, 63, 64, 65, 119, 120, 128, 300}) {

@@ -75,6 +75,10 @@ TEST(Tensor, CreateErrors) {
                "tensor shape must have dims >= 0 and a size that fits in 63 "
                "bits, got [" +
                    std::to_string(big) + ", 4, 0]");
+  EXPECT_FAILS(Tensor::create(FGLA_U8, {0, big, 4}), FGLA_INVALID_ARGUMENT,
+               "tensor shape must have dims >= 0 and a size that fits in 63 "
+               "bits, got [0, " +
+                   std::to_string(big) + ", 4]");
   EXPECT_FAILS(Tensor::create(FGLA_U8, {std::numeric_limits<int64_t>::max()}),
                FGLA_OUT_OF_MEMORY,
                "no memory for a tensor of shape [9223372036854775807] and "
