@@ -28,4 +28,24 @@ def DestinationResults : Pass<"fgla-destination-results", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def ApproximateMath : Pass<"fgla-approximate-math", "::mlir::ModuleOp"> {
+  let summary = "math functions of f32 become polynomials";
+  let description = [{
+    `exp` and `expm1` by our own patterns (within 2 ulp), the others by upstream's approximations. f64 is left to the math library.
+
+    Before and after: any ops; after, no function of f32 or of f32 vectors is a call.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def LowerLaunches : Pass<"fgla-lower-launches", "::mlir::ModuleOp"> {
+  let summary = "launches become calls";
+  let description = [{
+    On the CPU a kernel is a function like any other.
+
+    Before: `fgla_tile.launch` on memrefs (bufferized). After: `func.call`.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
 #endif
