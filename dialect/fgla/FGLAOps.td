@@ -300,6 +300,8 @@ def FGLA_BlockOp : FGLA_Op<"block", [Pure, AttrSizedOperandSegments, AttrSizedRe
     `gate` `(` $gate_weight `,` $gate_bias `)` `refine` `(` $refine_weight `,` $refine_bias `)`
     `norm` `(` $norm_weight `)` (`output_gate` `(` $output_gate_weight^ `)`)? `output` `(` $output_weight `)`
     (`state` `(` $initial_state^ `)`)? (`max` `(` $initial_max^ `)`)?
+    (`kind` `(` custom<Enum>($norm)^ `)`)? (`eps` `(` custom<Number>($eps)^ `)`)?
+    (`stabilizer` `(` custom<Enum>($stabilizer)^ `)`)? (`scale` `(` custom<Number>($scale)^ `)`)?
     attr-dict `:` `(` type(operands) `)` `->`
     `(` type($output) (`,` type($final_state)^)? (`,` type($final_max)^)? `)`
   }];

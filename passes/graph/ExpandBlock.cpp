@@ -33,69 +33,49 @@ namespace {
 class BlockExpansion {
 public:
   BlockExpansion(RewriterBase &rewriter, BlockOp op)
-      : rewriter(rewriter), loc(op.getLoc()), op(op), element(op.getInput().getType().getElementType()) {
-    sizes = tensor::getMixedSizes(rewriter, loc, op.getInput());
-    rows = collapse(op.getInput(), {{0, 1}, {2}});
-  }
+      : rewriter(rewriter), loc(op.getLoc()), op(op), element(op.getInput().getType().getElementType()),
+        sizes(tensor::getMixedSizes(rewriter, loc, op.getInput())) {}
 
   SmallVector<Value> build();
 
 private:
-  Value collapse(Value value, ArrayRef<ReassociationIndices> groups) {
-    return tensor::CollapseShapeOp::create(rewriter, loc, value, groups);
-  }
-  Value matmul(Value a, Value b);
+  /// The product of `x` and `weight` summed as `notation` says, of shape `shape`, summed in the computation type.
+  Value multiply(StringRef notation, Value x, Value weight, ArrayRef<OpFoldResult> shape);
   /// x W + bias as [B, T, H, D].
   Value project(Value weight, Value bias = {});
   /// concat_h(y) Wo as [B, T, M].
   Value projectOut(Value y);
-  /// A product in the computation type, in the storage type.
-  Value store(Value product);
 
   RewriterBase &rewriter;
   Location loc;
   BlockOp op;
   Type element;
   SmallVector<OpFoldResult> sizes; ///< B, T, M
-  Value rows;                      ///< x as [B * T, M]
 };
 } // namespace
 
-Value BlockExpansion::matmul(Value a, Value b) {
-  SmallVector<OpFoldResult> shape{tensor::getMixedSize(rewriter, loc, a, 0), tensor::getMixedSize(rewriter, loc, b, 1)};
+Value BlockExpansion::multiply(StringRef notation, Value x, Value weight, ArrayRef<OpFoldResult> shape) {
   Value zero = buildFill(rewriter, loc, shape, getComputeType(element), 0);
-  return linalg::MatmulOp::create(rewriter, loc, TypeRange{zero.getType()}, ValueRange{a, b}, ValueRange{zero})
-      .getResult(0);
-}
-
-Value BlockExpansion::store(Value product) {
-  if (typeOf(product).getElementType() == element)
-    return product;
-  Value init = buildEmpty(rewriter, loc, tensor::getMixedSizes(rewriter, loc, product), element);
-  return buildGeneric(rewriter, loc, "rc->rc", product, init, [](OpBuilder &, Location, ValueRange v) { return v[0]; });
+  return buildGeneric(rewriter, loc, notation, {x, weight}, zero, [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::AddFOp::create(b, l, v[2], arith::MulFOp::create(b, l, v[0], v[1]));
+  });
 }
 
 Value BlockExpansion::project(Value weight, Value bias) {
-  Value product = matmul(rows, collapse(weight, {{0}, {1, 2}}));
-  if (!bias)
-    product = store(product);
   SmallVector<OpFoldResult> shape{sizes[0], sizes[1], rewriter.getIndexAttr(typeOf(weight).getDimSize(1)),
                                   rewriter.getIndexAttr(typeOf(weight).getDimSize(2))};
-  auto type = RankedTensorType::get(staticSizes(shape), typeOf(product).getElementType());
-  Value result = tensor::ExpandShapeOp::create(rewriter, loc, type, product,
-                                               ArrayRef<ReassociationIndices>{{0, 1}, {2, 3}}, shape);
-  if (!bias)
-    return result;
-  return buildGeneric(rewriter, loc, "bthd,hd->bthd", {result, bias}, buildEmpty(rewriter, loc, shape, element),
-                      [](OpBuilder &b, Location l, ValueRange v) -> Value {
-                        return arith::AddFOp::create(b, l, v[0], v[1]);
-                      });
+  Value product = multiply("btm,mhd->bthd", op.getInput(), weight, shape);
+  if (bias)
+    return buildGeneric(rewriter, loc, "bthd,hd->bthd", {product, bias}, buildEmpty(rewriter, loc, shape, element),
+                        [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                          return arith::AddFOp::create(b, l, v[0], v[1]);
+                        });
+  return convertTensor(rewriter, loc, product, element);
 }
 
 Value BlockExpansion::projectOut(Value y) {
-  Value product = matmul(collapse(y, {{0, 1}, {2, 3}}), collapse(op.getOutputWeight(), {{0, 1}, {2}}));
-  return tensor::ExpandShapeOp::create(rewriter, loc, op.getOutput().getType(), store(product),
-                                       ArrayRef<ReassociationIndices>{{0, 1}, {2}}, sizes);
+  Value product = multiply("bthv,hvm->btm", y, op.getOutputWeight(), sizes);
+  return castTensor(rewriter, loc, convertTensor(rewriter, loc, product, element), op.getOutput().getType());
 }
 
 SmallVector<Value> BlockExpansion::build() {

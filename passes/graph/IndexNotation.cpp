@@ -12,14 +12,19 @@ using namespace fgla;
 static Type elementOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getElementType(); }
 
 namespace {
-/// The letters of a notation, numbered as loops: the output's first, then those that are summed over.
+/// The letters of a notation, numbered as loops: the output's first, then those that are reduced over. Where an input is
+/// as contiguous in the output's last dim as the output is, that one is the innermost loop.
 class Loops {
 public:
   Loops(MLIRContext *context, StringRef inputs, StringRef output, int64_t group) : context(context), group(group) {
-    for (char letter : output)
+    char last = output.back();
+    bool lastIsInnermost = (inputs + ",").str().find({last, ','}) != std::string::npos;
+    for (char letter : lastIsInnermost ? output.drop_back() : output)
       add(letter, utils::IteratorType::parallel);
     for (char letter : inputs)
-      add(letter, utils::IteratorType::reduction);
+      if (letter != last)
+        add(letter, utils::IteratorType::reduction);
+    add(last, utils::IteratorType::parallel);
   }
 
   AffineMap mapOf(StringRef dims) const {
@@ -91,6 +96,16 @@ Value graph::buildEmpty(OpBuilder &builder, Location loc, ArrayRef<OpFoldResult>
 Value graph::buildFill(OpBuilder &builder, Location loc, ArrayRef<OpFoldResult> sizes, Type element, double value) {
   Value scalar = arith::ConstantOp::create(builder, loc, builder.getFloatAttr(element, value));
   return linalg::FillOp::create(builder, loc, scalar, buildEmpty(builder, loc, sizes, element)).getResult(0);
+}
+
+Value graph::convertTensor(OpBuilder &builder, Location loc, Value tensor, Type element) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (type.getElementType() == element)
+    return tensor;
+  std::string dims = StringRef("abcdefgh").take_front(type.getRank()).str();
+  Value init = buildEmpty(builder, loc, tensor::getMixedSizes(builder, loc, tensor), element);
+  return buildGeneric(builder, loc, dims + "->" + dims, tensor, init,
+                      [](OpBuilder &, Location, ValueRange v) { return v[0]; });
 }
 
 Value graph::castTensor(OpBuilder &builder, Location loc, Value value, Type type) {

@@ -28,6 +28,9 @@ mlir::Value buildEmpty(mlir::OpBuilder &builder, mlir::Location loc, llvm::Array
 mlir::Value buildFill(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<mlir::OpFoldResult> sizes,
                       mlir::Type element, double value);
 
+/// A tensor of rank 1 to 8 in another float type.
+mlir::Value convertTensor(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tensor, mlir::Type element);
+
 /// `value`, cast to `type` where it is known less or more exactly.
 mlir::Value castTensor(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type type);
 } // namespace fgla::graph

@@ -7,7 +7,7 @@ include "mlir/Pass/PassBase.td"
 def ExpandBlock : Pass<"fgla-expand-block"> {
   let summary = "takes blocks and one-token steps apart";
   let description = [{
-    `fgla.block` becomes its projections (`linalg.matmul` on `[B * T, M]`, summed in f32 for f16 and bf16 storage), bias
+    `fgla.block` becomes its projections (contractions `[B, T, M] x [M, H, D]`, summed in f32 for f16 and bf16 storage), bias
     additions, and `fgla.feature_map`, `fgla.gate`, `fgla.attention`, `fgla.norm` and `fgla.output_gate`. `fgla.step`
     becomes `fgla.attention` on one token.
 
@@ -36,7 +36,9 @@ def WidenToF64 : Pass<"fgla-widen-to-f64", "::mlir::ModuleOp"> {
     Tensors, memrefs and scalars of a narrower float type become f64, in signatures, constants and regions; conversions
     between types that are now equal vanish. The same program then runs in double precision: the yardstick of `--compare=reference`.
 
-    Precondition: ops of the graph level, or what `fgla-lower-to-reference` makes of them. Postcondition: no float type but f64.
+    Run it before `fgla-lower-to-reference`, which writes constants (scale, log 2) in the computation type that it finds.
+
+    Precondition: ops of the graph level. Postcondition: no narrower float type.
   }];
 }
 
