@@ -33,14 +33,15 @@ def make_inputs(program, batch, tokens, profile="normal", seed=0):
 
 
 def scale_beta(c, arrays):
-    """The delta rule is a contraction only while beta |k|^2 < 2 (and well conditioned up to 1)."""
+    """The delta rule forgets the past instead of blowing it up while beta |k|^2 <= 1."""
     kind = CUSTOM_FEATURE[1] if c.key_map == "custom" else c.key_map
     k = reference.feature_map(kind, arrays["k"], arrays.get("k_weight"))
     if c.stabilizer == "token":
         k = reference.feature_map("safe_exp", k)
-    if k.size:
-        largest = float((k * k).sum(axis=-1).max())
-        arrays["beta"] = (arrays["beta"].astype(np.float64) / max(largest, 1e-3)).astype(arrays["beta"].dtype)
+    squares = np.maximum((k * k).sum(axis=-1), 1e-2)
+    if c.beta == "one":
+        squares = squares.max(axis=-1, keepdims=True)
+    arrays["beta"] = (arrays["beta"].astype(np.float64) / squares).astype(arrays["beta"].dtype)
 
 
 class Values:

@@ -6,6 +6,7 @@ maximum [B, H]. Every function takes arrays of any float type and works in float
 
 import math
 
+import ml_dtypes
 import numpy as np
 
 
@@ -217,17 +218,17 @@ def block(
 
 
 def relative_error(result, expected):
-    """‖result − expected‖ / ‖expected‖; 0 for two empty arrays, infinity where the result is not finite and the expectation is."""
-    result, expected = f64(result), f64(expected)
-    if result.shape != expected.shape:
+    """‖result − expected‖ / ‖expected‖, infinity where a result is not finite though it should be.
+
+    Numbers below the smallest normal one of the result's type can't be relatively exact: the denominator is at least that of each element.
+    """
+    if result.shape != np.shape(expected):
         return math.inf
-    # An empty maximum is -inf on both sides.
-    same = (result == expected) & ~np.isfinite(expected)
-    difference = np.where(same, 0.0, result) - np.where(same, 0.0, expected)
-    size = float(np.linalg.norm(np.where(same, 0.0, expected)))
-    error = float(np.linalg.norm(difference))
+    smallest = float(ml_dtypes.finfo(result.dtype).smallest_normal)
+    result, expected = f64(result), f64(expected)
+    same = (result == expected) & ~np.isfinite(expected)  # the maximum of no keys, -inf on both sides
+    expected = np.where(same, 0.0, expected)
+    error = float(np.linalg.norm(np.where(same, 0.0, result) - expected))
     if not math.isfinite(error):
         return math.inf
-    if error == 0.0:
-        return 0.0
-    return error / size if size > 0.0 else math.inf
+    return error / max(float(np.linalg.norm(expected)), smallest * math.sqrt(expected.size)) if error else 0.0
