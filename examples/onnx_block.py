@@ -4,7 +4,7 @@
 usage: onnx_block.py DIRECTORY [--stabilizer token|sequence|running] [--hidden M] [--heads H] [--key K] [--value V] [--output-gate]
                      [--batch B] [--tokens T] [--seed N]
 
-DIRECTORY gets block.onnx, and in test_data_set_0 an input and the output that ONNX's reference evaluator computes for it.
+DIRECTORY gets block.onnx, inputs.safetensors, weights.safetensors, and in expected.safetensors what ONNX's reference evaluator computes.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import onnx.reference
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import save_file
 
 OPSET = 27
 IR_VERSION = 13
@@ -157,13 +158,14 @@ def evaluate(model, x):
     return onnx.reference.ReferenceEvaluator(model).run(None, {"x": x})
 
 
-def write(directory, model, x, results):
-    data = directory / "test_data_set_0"
-    data.mkdir(parents=True, exist_ok=True)
+def write(directory, weights, model, x, results):
+    directory.mkdir(parents=True, exist_ok=True)
     onnx.save(model, directory / "block.onnx")
-    (data / "input_0.pb").write_bytes(numpy_helper.from_array(x, "x").SerializeToString())
-    for index, (output, array) in enumerate(zip(model.graph.output, results)):
-        (data / f"output_{index}.pb").write_bytes(numpy_helper.from_array(array, output.name).SerializeToString())
+    save_file({"x": x}, directory / "inputs.safetensors")
+    # The weights by name too, for a program that takes them as arguments (fgla_block.mlir).
+    save_file(weights, directory / "weights.safetensors")
+    names = [output.name for output in model.graph.output]
+    save_file(dict(zip(names, results)), directory / "expected.safetensors")
 
 
 def main():
@@ -178,7 +180,7 @@ def main():
     weights = make_weights(a.hidden, a.heads, a.key, a.value, a.output_gate, a.seed)
     model = make_model(weights, a.stabilizer)
     x = np.random.default_rng(a.seed + 1).standard_normal((a.batch, a.tokens, a.hidden)).astype(np.float32)
-    write(a.directory, model, x, evaluate(model, x))
+    write(a.directory, weights, model, x, evaluate(model, x))
 
 
 if __name__ == "__main__":

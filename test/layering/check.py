@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Checks who includes whom. One check for each source file; ends with `N passed, N failed`.
+
+The folders, in the order a model goes through them, and what each must not see:
+
+- dialect/   says what the IR means: no passes, frontends, tools or runtime
+- frontends/ brings models in: no passes, tools or runtime; only frontends/onnx sees ONNX's headers and protobuf
+- passes/X/  changes the IR: no frontends or tools, and no passes/Y that run later (the files in passes/ itself see them all)
+- runtime/   runs artifacts: nothing of MLIR, LLVM or the compiler
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test" / "numeric"))
+from reporting import Report
+
+INCLUDE = re.compile(r'^\s*(?:#\s*)?include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
+SUFFIXES = (".h", ".cpp", ".c", ".td", ".inc")
+
+# The folders of passes/, in the order in which they run.
+PASSES = ["graph", "schedule", "tiled", "cpu", "binary"]
+
+# (files, includes that they must not have, why)
+RULES = [
+    (r"dialect/", r"(passes|frontends|tools|runtime)/", "a dialect says what the IR means and knows nothing that works on it"),
+    (r"frontends/", r"(passes|tools|runtime)/", "a frontend ends where the dialects begin"),
+    (r"passes/\w+/", r"(frontends|tools)/", "a pass knows neither where a model came from nor who called"),
+    (r"passes/", r"tools/", "the compiler does not know who calls it"),
+    (r"runtime/", r"(mlir|llvm|dialect|passes|frontends|tools)/", "the runtime is used without the compiler"),
+    (r"test/unit/runtime/", r"(mlir|llvm|dialect|passes|frontends|tools)/", "the runtime is tested as it is used"),
+    (r"(?!frontends/onnx/|test/)", r"(onnx/|google/protobuf/)", "only frontends/onnx sees ONNX and protobuf"),
+]
+
+
+def violation(path, include):
+    """Why the file at PATH must not include INCLUDE, or None."""
+    for files, includes, reason in RULES:
+        if re.match(files, path) and re.match(includes, include):
+            return reason
+    own, other = re.match(r"passes/(\w+)/", path), re.match(r"passes/(\w+)/", include)
+    if own and other and PASSES.index(own.group(1)) < PASSES.index(other.group(1)):
+        return f"the passes of passes/{other.group(1)} run later, which only passes/Phases.cpp knows"
+    return None
+
+
+def main():
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+    report = Report()
+    for path in sorted(listed.stdout.decode().split("\0")):
+        if not path.endswith(SUFFIXES) or not (ROOT / path).is_file():
+            continue
+        found = INCLUDE.findall((ROOT / path).read_text(errors="replace"))
+        bad = [(include, reason) for include in found if (reason := violation(path, include))]
+        report.check(path, not bad, "; ".join(f"includes {include}, but {reason}" for include, reason in bad))
+    sys.exit(report.close())
+
+
+if __name__ == "__main__":
+    main()
