@@ -2,6 +2,7 @@
 //---------------------===//
 #include "dialect/onnx/ExternalData.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -33,8 +34,8 @@ bool fgla::onnx::isInsideFolder(const std::string &location,
     reason = "it is empty";
   else if (location.size() > 4096)
     reason = "it is too long";
-  else if (location.find('\0') != std::string::npos)
-    reason = "it holds a NUL byte";
+  else if (std::any_of(location.begin(), location.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+    reason = "it holds a control character";
   else if (location.find('\\') != std::string::npos)
     reason = "it holds a backslash";
   else if (location.front() == '/')
@@ -91,7 +92,8 @@ bool ExternalFile::open(const std::string &folder, const std::string &location,
                         std::string &error) {
   std::string reason;
   if (!isInsideFolder(location, reason)) {
-    error = "'" + location + "' is not a file in the model's folder: " + reason;
+    std::string shown = reason.find("control") == std::string::npos ? location.substr(0, 200) : "…";
+    error = "'" + shown + "' is not a file in the model's folder: " + reason;
     return false;
   }
   path = location;

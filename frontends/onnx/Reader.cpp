@@ -126,7 +126,7 @@ static bool checkTextDepth(const std::string &text, std::string &error) {
 static std::string oneLine(const std::string &text) {
   std::string line;
   for (char c : text) {
-    if (c == '\n' || c == '\t' || c == '\r')
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       c = ' ';
     if (c == ' ' && (line.empty() || line.back() == ' '))
       continue;

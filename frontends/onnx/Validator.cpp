@@ -2,6 +2,7 @@
 //---===//
 #include "frontends/onnx/Validator.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -58,9 +59,10 @@ bool Validator::checkName(const std::string &name, const char *what) {
   if (name.size() > Limits::nameBytes)
     return fail(std::string(what) + " is longer than " +
                 std::to_string(Limits::nameBytes) + " bytes");
-  if (name.find('\0') != std::string::npos)
-    return fail(std::string(what) + " '" + std::string(name.c_str()) +
-                "' holds a NUL byte");
+  // Names end up in messages and in IR; a terminal must not obey them.
+  auto isControl = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (std::any_of(name.begin(), name.end(), isControl))
+    return fail(std::string(what) + " holds a control character");
   return true;
 }
 
