@@ -124,7 +124,8 @@ template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyRule() {
                             << (op.getBeta() ? "one" : "none") << " with rule '" << rule << "' (" << label(6) << ")";
   if (!op.isDeltaRule())
     return success();
-  int64_t heads = shapeOf(op.getBeta()).back() == 1 ? 1 : sizes.heads;
+  ArrayRef<int64_t> shape = shapeOf(op.getBeta());
+  int64_t heads = !shape.empty() && shape.back() == 1 ? 1 : sizes.heads;
   if (failed(check(op.getBeta(), "operand 'beta'", "H or 1", {heads}, 6)))
     return failure();
   bool needsDecay = op.getRule() == UpdateRule::GatedDelta;

@@ -3,6 +3,7 @@
 #include "dialect/fgla/FGLA.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace fgla;
@@ -96,9 +97,11 @@ struct FoldQueryScale : OpRewritePattern<AttentionOp> {
       DenseElementsAttr elements;
       if (!matchPattern(mul->getOperand(constant), m_Constant(&elements)) || !elements.isSplat())
         continue;
-      double factor = elements.getSplatValue<APFloat>().convertToDouble();
+      double scale = op.getEffectiveScale() * elements.getSplatValue<APFloat>().convertToDouble();
+      if (!std::isfinite(scale))
+        continue;
       rewriter.modifyOpInPlace(op, [&] {
-        op.setScaleAttr(rewriter.getF64FloatAttr(op.getEffectiveScale() * factor));
+        op.setScaleAttr(rewriter.getF64FloatAttr(scale));
         op.getQueryMutable().assign(mul->getOperand(1 - constant));
       });
       return success();

@@ -52,10 +52,15 @@ LogicalResult FeatureMapOp::verify() {
   if (getOutput().getType().getElementType() != element)
     return emitOpError() << "result must have the element type of 'input', " << element << ", got "
                          << getOutput().getType().getElementType() << " (feature_map_c4)";
-  // feature_map_c5
-  if (!getExpression().empty())
-    return verifyExpression(*this, getExpression(), 1, getComputeType(element), "feature_map_c5");
   return success();
+}
+
+LogicalResult FeatureMapOp::verifyRegions() {
+  // feature_map_c5
+  if (getExpression().empty())
+    return success();
+  return verifyExpression(*this, getExpression(), 1, getComputeType(getInput().getType().getElementType()),
+                          "feature_map_c5");
 }
 
 OpFoldResult FeatureMapOp::fold(FoldAdaptor) {
@@ -94,9 +99,14 @@ LogicalResult GateOp::verify() {
     if (getInputs().size() != arity)
       return emitOpError() << "'" << stringifyGateKind(*kind) << "' takes " << arity << " input"
                            << (arity == 1 ? "" : "s") << ", got " << getInputs().size() << " (gate_c3)";
-    return success();
   }
+  return success();
+}
+
+LogicalResult GateOp::verifyRegions() {
   // gate_c4
+  if (getExpression().empty())
+    return success();
   return verifyExpression(*this, getExpression(), getInputs().size(),
                           getComputeType(getOutput().getType().getElementType()), "gate_c4");
 }

@@ -10,7 +10,9 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 
 def FGLA_Float : AnyTypeOf<[F64, F32, F16, BF16], "f64, f32, f16 or bf16">;
-def FGLA_Tensor : RankedTensorOf<[FGLA_Float]>;
+/// What an encoding would mean is not defined, and no pass keeps one.
+def FGLA_NoEncoding : CPred<"!::mlir::cast<::mlir::RankedTensorType>($_self).getEncoding()">;
+def FGLA_Tensor : RankedTensorOf<[FGLA_Float], [FGLA_NoEncoding], "ranked tensor without encoding">;
 
 defvar ElementwiseTraits = [Pure, DeclareOpInterfaceMethods<FGLA_TileFormInterface>,
                       DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>];
@@ -54,6 +56,7 @@ def FGLA_FeatureMapOp : FGLA_Op<"feature_map", ElementwiseTraits # [SingleBlock]
     `:` type($input) `->` type($output) custom<Expression>($expression)
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let hasFolder = 1;
   let extraClassDeclaration = [{
     /// The size of the last dim of the result of `kind` on `dim` channels.
@@ -95,6 +98,7 @@ def FGLA_GateOp : FGLA_Op<"gate", ElementwiseTraits # [SingleBlock]> {
     `:` custom<GateType>(type($inputs), type($output), ref($inputs)) custom<Expression>($expression)
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 /// What `attention` and `step` have in common; `heads` is the dim of the heads.

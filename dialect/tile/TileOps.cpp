@@ -32,8 +32,8 @@ static LogicalResult verifyAccess(Operation *op, MemRefType array, RankedTensorT
   }
   if (dims[0] == dims[1] && dims[0] != -1)
     return op->emitOpError() << "'dims' must differ, got " << dims[0] << " twice (" << name << "_c2)";
-  if (!tile.hasStaticShape() || tile.getElementType() != array.getElementType())
-    return op->emitOpError() << "tile must be static and have the array's element type " << array.getElementType()
+  if (tile.getElementType() != array.getElementType())
+    return op->emitOpError() << "tile must have the array's element type " << array.getElementType()
                              << ", got " << tile << " (" << name << "_c3)";
   return success();
 }
@@ -65,14 +65,18 @@ LogicalResult MapOp::verify() {
     return emitOpError() << "must have at least one result (map_c1)";
   auto shape = shapeOf(getResult(0));
   for (Value result : getResults())
-    if (shapeOf(result) != shape || !cast<RankedTensorType>(result.getType()).hasStaticShape())
-      return emitOpError() << "results must have one static shape, got " << result.getType() << " beside "
+    if (shapeOf(result) != shape)
+      return emitOpError() << "results must have one shape, got " << result.getType() << " beside "
                            << getResult(0).getType() << " (map_c1)";
   for (Value input : getInputs())
     for (int dim : {0, 1})
       if (shapeOf(input)[dim] != shape[dim] && shapeOf(input)[dim] != 1)
         return emitOpError() << "input of type " << input.getType() << " can't be broadcast to "
                              << getResult(0).getType() << " (map_c2)";
+  return success();
+}
+
+LogicalResult MapOp::verifyRegions() {
   auto elements = [](ValueRange tiles) {
     return llvm::map_to_vector(
         tiles, [](Value tile) -> Type { return cast<RankedTensorType>(tile.getType()).getElementType(); });
@@ -80,7 +84,7 @@ LogicalResult MapOp::verify() {
   Block &block = getBody().front();
   if (TypeRange(block.getArgumentTypes()) != TypeRange(elements(getInputs())))
     return emitOpError() << "region must take one scalar of each input's element type (map_c3)";
-  if (TypeRange(block.getTerminator()->getOperandTypes()) != TypeRange(elements(getResults())))
+  if (!isa<YieldOp>(block.back()) || TypeRange(block.back().getOperandTypes()) != TypeRange(elements(getResults())))
     return emitOpError() << "region must yield one scalar of each result's element type (map_c3)";
   return success();
 }
@@ -266,7 +270,7 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto matches = [](Type operand, Type argument) {
     auto shaped = dyn_cast<ShapedType>(operand);
     auto memref = dyn_cast<MemRefType>(argument);
-    return shaped && memref && shaped.getElementType() == memref.getElementType() &&
+    return shaped && shaped.hasRank() && memref && shaped.getElementType() == memref.getElementType() &&
            shaped.getShape() == memref.getShape();
   };
   ArrayRef<Type> arguments = kernel.getArgumentTypes();

@@ -10,7 +10,9 @@ include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-def Tile_Tile : 2DTensorOf<[AnyFloat]>;
+def Tile_Tile : RankedTensorOf<[AnyFloat], [
+  HasAnyRankOfPred<[2]>, HasStaticShapePred, CPred<"!::mlir::cast<::mlir::RankedTensorType>($_self).getEncoding()">
+], "static 2-D tile without encoding">;
 def Tile_Input : 2DTensorOf<[AnyFloat, I1]>;
 
 def Tile_ReduceKind : I32EnumAttr<"ReduceKind", "associative operation", [
@@ -38,7 +40,7 @@ def Tile_LoadOp : Tile_Op<"load", [DeclareOpInterfaceMethods<MemoryEffectsOpInte
     Constraints:
     - (load_c1) one index for each dim of `source`.
     - (load_c2) two dims, each -1 or a dim of `source`, not the same; where -1, the tile's size is 1.
-    - (load_c3) the result is static and has the element type of `source`.
+    - (load_c3) the result has the element type of `source`.
   }];
   let arguments = (ins AnyMemRef:$source, Variadic<Index>:$indices, Optional<Index>:$rows, DenseI64ArrayAttr:$dims);
   let results = (outs Tile_Tile:$result);
@@ -89,7 +91,7 @@ def Tile_MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
     }
     ```
     Constraints:
-    - (map_c1) all results have one static shape.
+    - (map_c1) there is a result, and all have one shape.
     - (map_c2) each input has that shape, or 1 in place of a size.
     - (map_c3) the region's arguments are the inputs' element types and it yields the results' element types.
   }];
@@ -98,6 +100,7 @@ def Tile_MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "`(` $inputs `)` attr-dict `:` functional-type($inputs, $results) $body";
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let hasCanonicalizer = 1;
 }
 

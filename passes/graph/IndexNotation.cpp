@@ -78,10 +78,10 @@ Value graph::buildGeneric(OpBuilder &builder, Location loc, StringRef notation, 
       maps.push_back(loops.mapOf(dims));
   maps.push_back(loops.mapOf(outputDims));
 
-  Type storage = elementOf(init);
+  Type storage = elementOf(init), compute = getComputeType(storage);
   auto buildBody = [&](OpBuilder &b, Location l, ValueRange scalars) {
     SmallVector<Value> converted = llvm::map_to_vector(
-        scalars, [&](Value scalar) { return convertFloat(b, l, scalar, getComputeType(scalar.getType())); });
+        scalars, [&](Value scalar) { return convertFloat(b, l, scalar, compute); });
     Value result = body(b, l, converted);
     linalg::YieldOp::create(b, l, convertFloat(b, l, result, storage));
   };

@@ -10,7 +10,7 @@
 #include "mlir/IR/BuiltinTypes.h"
 
 namespace fgla::graph {
-/// Gets one scalar for each input, then the one of the output so far, all of the computation type; returns the new output.
+/// Gets one scalar for each input, then the one of the output so far, all of the output's computation type; returns the new output.
 using ScalarBody = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
 
 /// A `linalg.generic` of `inputs` onto `init`. `notation` has one letter for each dim of each operand, inputs first. A letter that the
