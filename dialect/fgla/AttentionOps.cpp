@@ -1,5 +1,6 @@
 //===- AttentionOps.cpp - The recurrence, its one-token step, the block ---===//
 
+#include "dialect/Segments.h"
 #include "dialect/fgla/Verify.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
@@ -195,7 +196,11 @@ double AttentionOp::getEffectiveScale() {
   return getScale() ? getScale()->convertToDouble() : getDefaultScale(getKeyDim());
 }
 
-LogicalResult AttentionOp::verify() { return RecurrenceVerifier<AttentionOp>(*this).verify(); }
+LogicalResult AttentionOp::verify() {
+  if (failed(verifyRequiredOperands(*this, {0, 1, 2})))
+    return failure();
+  return RecurrenceVerifier<AttentionOp>(*this).verify();
+}
 
 LogicalResult AttentionOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
   // Only B and T may be dynamic, and the query has them first, as the output; a state has B only.
@@ -212,7 +217,11 @@ double StepOp::getEffectiveScale() {
   return getScale() ? getScale()->convertToDouble() : getDefaultScale(getKeyDim());
 }
 
-LogicalResult StepOp::verify() { return RecurrenceVerifier<StepOp>(*this).verify(); }
+LogicalResult StepOp::verify() {
+  if (failed(verifyRequiredOperands(*this, {0, 1, 2, 6})))
+    return failure();
+  return RecurrenceVerifier<StepOp>(*this).verify();
+}
 
 LogicalResult StepOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
   for (Value result : getResults())
@@ -225,6 +234,8 @@ LogicalResult StepOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedT
 //===----------------------------------------------------------------------===//
 
 LogicalResult BlockOp::verify() {
+  if (failed(verifyRequiredOperands(*this, {0, 1, 2, 3, 4, 5, 6, 7, 8, 10})))
+    return failure();
   auto check = [&](Value value, StringRef what, StringRef dims, SmallVector<int64_t> sizes, StringRef label) {
     auto isStatic = llvm::to_vector(llvm::seq<unsigned>(0, sizes.size()));
     return verifyShape(*this, value.getType(), {what, dims, sizes, label, isStatic});

@@ -1,5 +1,6 @@
 //===- ElementwiseOps.cpp - Feature maps, gates, norms, output gates ------===//
 
+#include "dialect/Segments.h"
 #include "dialect/fgla/Verify.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
@@ -122,6 +123,8 @@ bool GateOp::isTokenOperand(unsigned) { return true; }
 //===----------------------------------------------------------------------===//
 
 LogicalResult NormOp::verify() {
+  if (failed(verifyRequiredOperands(*this, {0})))
+    return failure();
   // norm_c1
   if (failed(verifyTokenTensor(*this, getInput().getType(), "operand 'input'", "norm_c1")))
     return failure();

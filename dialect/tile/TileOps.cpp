@@ -1,5 +1,6 @@
 //===- TileOps.cpp - Verifiers and canonicalization of fgla_tile ----------===//
 
+#include "dialect/Segments.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/IRMapping.h"
@@ -39,11 +40,15 @@ static LogicalResult verifyAccess(Operation *op, MemRefType array, RankedTensorT
 }
 
 LogicalResult LoadOp::verify() {
+  if (failed(verifyRequiredOperands(*this, {0})))
+    return failure();
   return verifyAccess(*this, cast<MemRefType>(getSource().getType()), getResult().getType(), getIndices().size(),
                       getDims());
 }
 
 LogicalResult StoreOp::verify() {
+  if (failed(verifyRequiredOperands(*this, {0, 1})))
+    return failure();
   return verifyAccess(*this, cast<MemRefType>(getDest().getType()), getValue().getType(), getIndices().size(),
                       getDims());
 }

@@ -10,10 +10,11 @@ include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-def Tile_Tile : RankedTensorOf<[AnyFloat], [
+class Tile_Of<list<Type> elements> : RankedTensorOf<elements, [
   HasAnyRankOfPred<[2]>, HasStaticShapePred, CPred<"!::mlir::cast<::mlir::RankedTensorType>($_self).getEncoding()">
 ], "static 2-D tile without encoding">;
-def Tile_Input : 2DTensorOf<[AnyFloat, I1]>;
+def Tile_Tile : Tile_Of<[AnyFloat]>;
+def Tile_Input : Tile_Of<[AnyFloat, I1]>;
 
 def Tile_ReduceKind : I32EnumAttr<"ReduceKind", "associative operation", [
   I32EnumAttrCase<"Add", 0, "add">,
