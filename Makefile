@@ -32,7 +32,7 @@ check: build
 
 # The CPU table of docs/benchmarks; PyTorch gets an environment of its own.
 bench: build
-	@cmake/setup.sh venv .venv-bench benchmarks/requirements.txt
+	@cmake/setup.sh venv .venv-bench benchmarks/requirements.txt --no-deps
 	@.venv-bench/bin/python benchmarks/cpu_table.py --build $(BUILD)
 
 # The tests in text and the unit tests on a build with AddressSanitizer and UndefinedBehaviorSanitizer.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what a fresh Debian 12 machine lacks. Both commands do nothing where nothing is missing.
 #
-#   setup.sh packages                     the Debian packages named in packages.txt
-#   setup.sh venv FOLDER REQUIREMENTS     a Python virtual environment with the pinned packages of REQUIREMENTS
+#   setup.sh packages                             the Debian packages named in packages.txt
+#   setup.sh venv FOLDER REQUIREMENTS [OPTIONS]   a Python virtual environment with the pinned packages of REQUIREMENTS (OPTIONS go to pip)
 set -euo pipefail
 
 fail() {
@@ -36,13 +36,14 @@ install_packages() {
 
 make_venv() {
   local folder="$1" requirements="$2" stamp="$1/requirements.stamp"
+  shift 2
   if cmp --silent "$requirements" "$stamp" && "$folder/bin/python" -c '' 2>/dev/null; then
     return 0
   fi
   echo "making $folder"
   # A venv that another interpreter made, or that a stopped run left half-made, is made anew.
   python3 -m venv --clear "$folder"
-  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" --requirement "$requirements"
   # Last, so that it is only there when all went well.
   cp "$requirements" "$stamp"
 }
@@ -50,8 +51,9 @@ make_venv() {
 case "${1-}" in
 packages) install_packages ;;
 venv)
-  [ $# -eq 3 ] || fail "usage: setup.sh venv FOLDER REQUIREMENTS"
-  make_venv "$2" "$3"
+  [ $# -ge 3 ] || fail "usage: setup.sh venv FOLDER REQUIREMENTS [OPTIONS]"
+  shift
+  make_venv "$@"
   ;;
-*) fail "usage: setup.sh packages | venv FOLDER REQUIREMENTS" ;;
+*) fail "usage: setup.sh packages | venv FOLDER REQUIREMENTS [OPTIONS]" ;;
 esac

@@ -43,7 +43,7 @@ def block_text(dtype, weights, stabilizer, norm="rms", state="none"):
     named_results = ", ".join(f'{t} {{fgla.name = "{name}"}}' for name, t in results)
     values = ", ".join(f"%r_{name}" for name, _ in results)
     return f"""func.func @{ENTRY}({signature}) -> ({named_results}) {{
-  {values} = fgla.block %x {operands} {{norm = #fgla<norm_kind {norm}>, stabilizer = #fgla<stabilizer {stabilizer}>}}
+  {values} = fgla.block %x {operands} kind({norm}) stabilizer({stabilizer})
     : ({", ".join(types[name] for name in order)}) -> ({result_types})
   return {values} : {result_types}
 }}
