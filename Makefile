@@ -44,7 +44,7 @@ format:
 
 # The reference of every dialect and pass, from their .td files.
 docs: $(BUILD)/build.ninja
-	@$(PYTHON) docs/generate_reference.py
+	@$(PYTHON) docs/generate_reference.py --build $(BUILD)
 
 packages:
 ifneq ($(SETUP),0)
