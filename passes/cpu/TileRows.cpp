@@ -106,14 +106,19 @@ struct LowerMap : TilePattern<tile::MapOp> {
     VectorLoops loops(rewriter, op.getLoc(), vectorBits);
     bool isColumn = shape[1] == 1 && shape[0] > 1;
     int64_t rows = isColumn ? 1 : shape[0], columns = isColumn ? shape[0] : shape[1];
+    // An input that a result takes the place of is read from where it is overwritten, element after element.
     SmallVector<Value> inputs(op.getInputs()), outs;
+    SmallVector<std::optional<unsigned>> overwrittenBy(inputs.size());
+    for (OpResult result : op.getResults()) {
+      Value destination = loops.destination(result);
+      for (auto [input, by] : llvm::zip_equal(inputs, overwrittenBy))
+        if (input == destination)
+          by = result.getResultNumber();
+      outs.push_back(isColumn ? loops.collapse(destination) : destination);
+    }
     for (Value &input : inputs)
       if (isColumn && shapeOf(input)[0] > 1 && !input.getDefiningOp<tile::ValidOp>())
         input = loops.collapse(input);
-    for (Value result : op.getResults()) {
-      Value destination = loops.destination(result);
-      outs.push_back(isColumn ? loops.collapse(destination) : destination);
-    }
     int64_t lanes = loops.vectorFor(rewriter.getF32Type(), columns).getNumElements();
     for (Value result : op.getResults())
       lanes = std::min(lanes, loops.vectorFor(getElementTypeOrSelf(result), columns).getNumElements());
@@ -121,8 +126,8 @@ struct LowerMap : TilePattern<tile::MapOp> {
       return loops.loop(0, columns, lanes, perRow, [&](Value column, ValueRange tiles) {
         Position position{row, column, lanes, isColumn};
         SmallVector<Value> vectors;
-        for (auto [input, tile] : llvm::zip_equal(op.getInputs(), inputs))
-          vectors.push_back(readInput(loops, input, tile, position));
+        for (auto [input, tile, by] : llvm::zip_equal(op.getInputs(), inputs, overwrittenBy))
+          vectors.push_back(readInput(loops, input, by ? tiles[*by] : tile, position));
         SmallVector<Value> results = vectorizeBody(loops, op.getBody().front(), vectors, lanes), next;
         for (auto [vector, tile] : llvm::zip_equal(results, tiles))
           next.push_back(loops.write(vector, tile, position.indices()));

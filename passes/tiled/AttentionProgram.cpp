@@ -1,6 +1,5 @@
 //===- AttentionProgram.cpp - Attention as a program on tiles -------------===//
 
-#include "dialect/tile/Tile.h"
 #include "passes/tiled/AttentionProgram.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"

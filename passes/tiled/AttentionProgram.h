@@ -3,6 +3,7 @@
 #define FGLA_PASSES_TILED_ATTENTIONPROGRAM_H
 
 #include "dialect/fgla/Expressions.h"
+#include "dialect/tile/Tile.h"
 #include "passes/tiled/Fusion.h"
 #include "passes/tiled/TileReader.h"
 
@@ -25,8 +26,8 @@ struct KeyTiles {
   mlir::Value nextMax;    ///< the running maximum after the tile
 };
 
-/// Builds the body of the loop over the tiles of one batch and key/value head. See SEMANTICS and docs/rationale-tiled.md for the
-/// formulas; the comments here say only where a line deviates from them.
+/// Builds the body of the loop over the tiles of one batch and key/value head. The formulas are in
+/// docs/rationale-tiled.md.
 class AttentionProgram {
 public:
   AttentionProgram(mlir::OpBuilder &builder, Fusion &fusion, const mlir::IRMapping &arrays, int64_t tileLength);

@@ -239,9 +239,8 @@ void KernelWriter::writeOutputs() {
 }
 
 void KernelWriter::write() {
-  Value query = output;
-  batches = memref::DimOp::create(builder, loc, query, 0);
-  tokens = memref::DimOp::create(builder, loc, query, 1);
+  batches = memref::DimOp::create(builder, loc, output, 0);
+  tokens = memref::DimOp::create(builder, loc, output, 1);
   heads = index(root.getNumHeads());
   writeSequenceMax();
   if (schedule.getSegments() != 1) {
