@@ -109,6 +109,7 @@ class Runner:
         build = ["--build", self.build]
         suites = {
             "layering": lambda: self.script("layering", ROOT / "test" / "layering" / "check.py"),
+            "docs": lambda: self.script("docs", ROOT / "test" / "docs" / "check.py", *build),
             "lit": self.lit,
             "unit": self.unit,
             "reference": lambda: self.script("reference", numeric / "test_reference.py", *quick),
