@@ -28,7 +28,7 @@ private:
   LogicalResult verifyElementTypes();
   LogicalResult verifyDecay();
   LogicalResult verifyRule();
-  LogicalResult verifyState(Value state, Value max, StringRef what);
+  LogicalResult verifyStates();
 
   std::string label(int number) { return (OpTy::getOperationName().substr(5) + "_c" + Twine(number)).str(); }
   /// Checks a value with batch and, in `attention`, token axis in front of `dims` (named `names`, e.g. "H, K").
@@ -38,10 +38,44 @@ private:
   Type element;
   Sizes sizes{kAny, kAny, kAny, kAny, kAny, kAny};
 };
+
+/// The state and the maximum that its keys are relative to, as operands ("operand 'initial") or results ("result 'final").
+struct StateRule {
+  StringRef what;
+  SmallVector<int64_t> shape; ///< [B, H, K, V]
+  Type compute;
+  bool hasMax; ///< the stabilizer keeps a maximum
+  std::string stateLabel, maxLabel;
+};
 } // namespace
 
 static ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
 static Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
+
+static LogicalResult verifyState(Operation *op, Value state, Value max, const StateRule &rule) {
+  std::string name = (rule.what + "_state'").str();
+  if (state) {
+    if (failed(verifyShape(op, state.getType(), {name, "[B, H, K, V]", rule.shape, rule.stateLabel, {1, 2, 3}})))
+      return failure();
+    if (elementOf(state) != rule.compute)
+      return op->emitOpError() << name << " must hold " << rule.compute << ", got " << elementOf(state) << " ("
+                               << rule.stateLabel << ")";
+  }
+  name = (rule.what + "_max'").str();
+  if ((state && rule.hasMax) != static_cast<bool>(max))
+    return op->emitOpError() << name << " must be given if and only if the state is and the stabilizer is "
+                             << "'running' or 'sequence', got " << (max ? "one" : "none") << " (" << rule.maxLabel
+                             << ")";
+  if (!max)
+    return success();
+  SmallVector<int64_t> shape(ArrayRef<int64_t>(rule.shape).take_front(2));
+  if (failed(verifyShape(op, max.getType(), {name, "[B, H]", shape, rule.maxLabel, {1}})))
+    return failure();
+  if (elementOf(max) != rule.compute)
+    return op->emitOpError() << name << " must hold " << rule.compute << ", got " << elementOf(max) << " ("
+                             << rule.maxLabel << ")";
+  return success();
+}
 
 template <typename OpTy>
 LogicalResult RecurrenceVerifier<OpTy>::check(Value value, StringRef what, StringRef names, SmallVector<int64_t> dims,
@@ -140,36 +174,18 @@ template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyRule() {
   return success();
 }
 
-template <typename OpTy>
-LogicalResult RecurrenceVerifier<OpTy>::verifyState(Value state, Value max, StringRef what) {
-  Type compute = getComputeType(element);
-  std::string name = (what + "_state'").str();
-  if (state) {
-    SmallVector<int64_t> shape{sizes.batch, sizes.heads, sizes.keyDim, sizes.valueDim};
-    if (failed(verifyShape(op, state.getType(), {name, "[B, H, K, V]", shape, label(8), {1, 2, 3}})))
-      return failure();
-    if (elementOf(state) != compute)
-      return op.emitOpError() << name << " must hold " << compute << ", got " << elementOf(state) << " (" << label(8)
-                              << ")";
-  }
-  name = (what + "_max'").str();
-  if ((state && op.hasMaxState()) != static_cast<bool>(max))
-    return op.emitOpError() << name << " must be given if and only if the state is and the stabilizer is "
-                            << "'running' or 'sequence', got " << (max ? "one" : "none") << " (" << label(9) << ")";
-  if (!max)
-    return success();
-  if (failed(verifyShape(op, max.getType(), {name, "[B, H]", {sizes.batch, sizes.heads}, label(9), {1}})))
+template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyStates() {
+  StateRule rule{"operand 'initial",  {sizes.batch, sizes.heads, sizes.keyDim, sizes.valueDim},
+                 getComputeType(element), op.hasMaxState(), label(8), label(9)};
+  if (failed(verifyState(op, op.getInitialState(), op.getInitialMax(), rule)))
     return failure();
-  if (elementOf(max) != compute)
-    return op.emitOpError() << name << " must hold " << compute << ", got " << elementOf(max) << " (" << label(9)
-                            << ")";
-  return success();
+  rule.what = "result 'final";
+  return verifyState(op, op.getFinalState(), op.getFinalMax(), rule);
 }
 
 template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verify() {
   if (failed(verifyMainOperands()) || failed(verifyElementTypes()) || failed(verifyDecay()) || failed(verifyRule()) ||
-      failed(verifyState(op.getInitialState(), op.getInitialMax(), "operand 'initial")) ||
-      failed(verifyState(op.getFinalState(), op.getFinalMax(), "result 'final")))
+      failed(verifyStates()))
     return failure();
   if (!hasTokens && op.getStabilizer() == Stabilizer::Sequence)
     return op.emitOpError() << "stabilizer 'sequence' needs the whole sequence, use 'running' (" << label(9) << ")";
@@ -271,7 +287,7 @@ LogicalResult BlockOp::verify() {
   if (failed(check(getNormWeight(), "operand 'norm_weight'", "[V] or [H, V]",
                    perHead ? SmallVector<int64_t>{heads, valueDim} : SmallVector<int64_t>{valueDim}, "block_c3")))
     return failure();
-  // block_c4; the attention that the block expands to checks its states
+  // block_c4
   if (getOutput().getType() != getInput().getType())
     return emitOpError() << "result must have the type of 'input', " << getInput().getType() << ", got "
                          << getOutput().getType() << " (block_c4)";
@@ -280,6 +296,20 @@ LogicalResult BlockOp::verify() {
     if (elementOf(operand) != element)
       return emitOpError() << "operands must have the element type of 'input', " << element << ", got "
                            << elementOf(operand) << " (block_c4)";
+  bool hasMax = getStabilizer() == Stabilizer::Running || getStabilizer() == Stabilizer::Sequence;
+  StateRule rule{"operand 'initial", {shapeOf(getInput())[0], heads, keyDim, valueDim}, getComputeType(element), hasMax,
+                 "block_c4", "block_c4"};
+  if (failed(verifyState(*this, getInitialState(), getInitialMax(), rule)))
+    return failure();
+  rule.what = "result 'final";
+  if (failed(verifyState(*this, getFinalState(), getFinalMax(), rule)))
+    return failure();
+  // block_c5
+  double eps = getEps().convertToDouble();
+  if (!std::isfinite(eps) || eps < 0)
+    return emitOpError() << "'eps' must be finite and not negative, got " << eps << " (block_c5)";
+  if (getScale() && !getScale()->isFinite())
+    return emitOpError() << "'scale' must be finite, got " << getScale()->convertToDouble() << " (block_c5)";
   return success();
 }
 

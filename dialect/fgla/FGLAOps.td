@@ -24,7 +24,10 @@ def FGLA_YieldOp : FGLA_Op<"yield", [Pure, Terminator, ReturnLike,
   let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
-def FGLA_FeatureMapOp : FGLA_Op<"feature_map", ElementwiseTraits # [SingleBlock]> {
+/// The region of a map or gate is a function of its arguments. Isolated, so that constants stay inside when they are folded.
+defvar ExpressionTraits = ElementwiseTraits # [SingleBlock, IsolatedFromAbove];
+
+def FGLA_FeatureMapOp : FGLA_Op<"feature_map", ExpressionTraits> {
   let summary = "maps queries or keys to features";
   let description = [{
     `y = map(x)` or, with a learnable per-head matrix `weight [H, Din, D]`, `y = map(x W_h)`.
@@ -66,7 +69,7 @@ def FGLA_FeatureMapOp : FGLA_Op<"feature_map", ElementwiseTraits # [SingleBlock]
   }];
 }
 
-def FGLA_GateOp : FGLA_Op<"gate", ElementwiseTraits # [SingleBlock]> {
+def FGLA_GateOp : FGLA_Op<"gate", ExpressionTraits> {
   let summary = "pre-activations to decays";
   let description = [{
     `sigmoid(zg)` gives `f = σ(zg)`; `refined(zg, zr)` gives ReGLA's gate `f = g (g + 2 r (1 - g))`, `g = σ(zg)`, `r = σ(zr)`,
@@ -290,7 +293,9 @@ def FGLA_BlockOp : FGLA_Op<"block", [Pure, AttrSizedOperandSegments, AttrSizedRe
     - (block_c2) query, key, gate and refine weights have shape `[M, H, K]`, the value weight `[M, H, V]`, the output
       gate weight `[M, H, V]`, the output weight `[H, V, M]`.
     - (block_c3) the gate and refine biases have shape `[H, K]`, the norm weight `[V]` or `[H, V]`.
-    - (block_c4) the result has `input`'s type; states as for `fgla.attention` (attention_c8, attention_c9).
+    - (block_c4) the operands have `input`'s element type and the result its type; states as for `fgla.attention`
+      (attention_c8, attention_c9).
+    - (block_c5) `eps` is finite and not negative, `scale` is finite.
   }];
   let arguments = (ins FGLA_Tensor:$input, FGLA_Tensor:$query_weight, FGLA_Tensor:$key_weight, FGLA_Tensor:$value_weight,
     FGLA_Tensor:$gate_weight, FGLA_Tensor:$gate_bias, FGLA_Tensor:$refine_weight, FGLA_Tensor:$refine_bias,

@@ -42,19 +42,13 @@ LogicalResult fgla::verifyExpression(Operation *op, Region &region, unsigned num
     if (argument != type)
       return op->emitOpError() << "region arguments must have the computation type " << type << ", got " << argument
                                << " (" << label << ")";
-  for (Operation &nested : block.without_terminator()) {
+  for (Operation &nested : block.without_terminator())
     if (!isPure(&nested) || nested.getNumRegions() != 0)
       return op->emitOpError() << "region must hold only ops without side effects and regions, got '"
                                << nested.getName() << "' (" << label << ")";
-    for (Value operand : nested.getOperands())
-      if (operand.getParentRegion() != &region)
-        return op->emitOpError() << "region must not use values from outside, used by '" << nested.getName() << "' ("
-                                 << label << ")";
-  }
   auto yield = dyn_cast<YieldOp>(block.back());
-  if (!yield || yield.getValue().getType() != type || yield.getValue().getParentRegion() != &region)
-    return op->emitOpError() << "region must end in 'fgla.yield' of one " << type << " computed in it (" << label
-                             << ")";
+  if (!yield || yield.getValue().getType() != type)
+    return op->emitOpError() << "region must end in 'fgla.yield' of one " << type << " (" << label << ")";
   return success();
 }
 

@@ -189,7 +189,7 @@ LogicalResult ValidOp::verify() {
 
 LogicalResult ReduceOp::verify() {
   if (getDim() != 0 && getDim() != 1)
-    return emitOpError() << "'dim' must be 0 or 1, got " << getDim() << " (reduce_c1)";
+    return emitOpError() << "'dim' must be 0 or 1, got " << static_cast<int64_t>(getDim()) << " (reduce_c1)";
   SmallVector<int64_t> shape(shapeOf(getInput()));
   shape[getDim()] = 1;
   auto expected = RankedTensorType::get(shape, getInput().getType().getElementType());

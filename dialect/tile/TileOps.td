@@ -116,7 +116,7 @@ def Tile_ValidOp : Tile_Op<"valid", [Pure]> {
     - (valid_c1) the result is `[C, 1]`.
   }];
   let arguments = (ins Index:$rows);
-  let results = (outs 2DTensorOf<[I1]>:$result);
+  let results = (outs Tile_Of<[I1]>:$result);
   let assemblyFormat = "`rows` `(` $rows `)` attr-dict `:` type($result)";
   let hasVerifier = 1;
 }

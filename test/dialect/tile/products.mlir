@@ -1,0 +1,18 @@
+// RUN: fgla-opt %s --verify-roundtrip | FileCheck %s
+// RUN: fgla-opt %s --mlir-print-op-generic | fgla-opt | FileCheck %s
+// RUN: fgla-opt %s --emit-bytecode | fgla-opt | FileCheck %s
+
+// CHECK-LABEL: func.func @products
+func.func @products(%q: tensor<32x64xf32>, %f: tensor<32x1xf32>, %v: tensor<32x48xf32>, %s: tensor<64x48xf32>, %h: tensor<32x64xbf16>) {
+  // CHECK: fgla_tile.dot %{{.*}} transposed, %{{.*}} acc(%{{.*}} : tensor<64x48xf32>) : tensor<32x64xf32>, tensor<32x48xf32> -> tensor<64x48xf32>
+  %0 = fgla_tile.dot %q transposed, %v acc(%s : tensor<64x48xf32>) : tensor<32x64xf32>, tensor<32x48xf32> -> tensor<64x48xf32>
+  // CHECK: fgla_tile.dot %{{[^ ]*}}, %{{[^ ]*}} transposed : tensor<32x64xbf16>, tensor<32x64xbf16> -> tensor<32x32xf32>
+  %1 = fgla_tile.dot %h, %h transposed : tensor<32x64xbf16>, tensor<32x64xbf16> -> tensor<32x32xf32>
+  // CHECK: %[[A:.*]] = fgla_tile.decayed_scores %{{.*}}, %{{.*}}, %{{.*}} : tensor<32x64xf32> -> tensor<32x32xf32>
+  %2 = fgla_tile.decayed_scores %q, %q, %q : tensor<32x64xf32> -> tensor<32x32xf32>
+  // CHECK: fgla_tile.decay_matrix %{{.*}} : tensor<32x1xf32> -> tensor<32x32xf32>
+  %3 = fgla_tile.decay_matrix %f : tensor<32x1xf32> -> tensor<32x32xf32>
+  // CHECK: fgla_tile.decayed_sum %[[A]], %{{.*}}, %{{.*}} : tensor<32x32xf32>, tensor<32x48xf32>
+  %4 = fgla_tile.decayed_sum %2, %v, %v : tensor<32x32xf32>, tensor<32x48xf32>
+  return
+}
