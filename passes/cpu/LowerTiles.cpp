@@ -7,7 +7,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -34,10 +33,9 @@ struct LowerWorkers : OpRewritePattern<tile::WorkersOp> {
     if (!module.lookupSymbol(kName)) {
       OpBuilder::InsertionGuard guard(rewriter);
       rewriter.setInsertionPointToStart(module.getBody());
-      auto function = func::FuncOp::create(rewriter, module.getLoc(), kName, rewriter.getFunctionType({}, type));
-      function.setPrivate();
+      LLVM::LLVMFuncOp::create(rewriter, module.getLoc(), kName, LLVM::LLVMFunctionType::get(type, {}));
     }
-    Value threads = func::CallOp::create(rewriter, op.getLoc(), kName, TypeRange(type)).getResult(0);
+    Value threads = LLVM::CallOp::create(rewriter, op.getLoc(), type, kName, ValueRange()).getResult();
     rewriter.replaceOpWithNewOp<arith::IndexCastOp>(op, rewriter.getIndexType(), threads);
     return success();
   }
@@ -52,7 +50,8 @@ static void copyYields(scf::ForOp loop) {
     Value value = operand.get();
     Operation *op = value.getDefiningOp();
     bool isWritten = op && op->getBlock() == loop.getBody() && isa<tile::TileDialect>(op->getDialect());
-    if (!isa<RankedTensorType>(value.getType()) || isWritten)
+    bool isKept = value == loop.getRegionIterArg(operand.getOperandNumber());
+    if (!isa<RankedTensorType>(value.getType()) || isWritten || isKept)
       continue;
     operand.set(tile::buildMap(builder, value.getLoc(), {value}, tile::shapeOf(value),
                                [](OpBuilder &, Location, ValueRange scalars) { return scalars.front(); }));

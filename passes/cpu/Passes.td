@@ -12,7 +12,7 @@ def LowerTiles : Pass<"fgla-lower-tiles", "::mlir::ModuleOp"> {
 
     Before: kernels on tiles. After: no op of `fgla_tile` but `launch`.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
 }
 

@@ -415,16 +415,17 @@ Carried AttentionProgram::buildMerge(Carried earlier, Carried later) {
   Value state = later.total.factor ? scaleState(earlier.state, later.total) : earlier.state;
   SmallVector<Value> inputs{state, later.state};
   if (root.getStabilizer() == Stabilizer::Running) {
-    merged.max = buildMap(builder, loc, {earlier.max, later.max}, {1, 1},
-                          [](OpBuilder &b, Location l, ValueRange v) -> Value {
-                            return arith::MaximumFOp::create(b, l, v[0], v[1]);
-                          });
-    for (Value max : {earlier.max, later.max})
-      inputs.push_back(buildMap(builder, loc, {max, merged.max}, {1, 1},
-                                [](OpBuilder &b, Location l, ValueRange v) -> Value {
-                                  Value growth = arith::SubFOp::create(b, l, v[0], v[1]);
-                                  return math::ExpOp::create(b, l, growth);
-                                }));
+    auto map = buildMap(builder, loc, {earlier.max, later.max}, {1, 1}, {compute, compute, compute},
+                        [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                          SmallVector<Value> results{arith::MaximumFOp::create(b, l, v[0], v[1])};
+                          for (Value max : v) {
+                            Value growth = arith::SubFOp::create(b, l, max, results[0]);
+                            results.push_back(math::ExpOp::create(b, l, growth));
+                          }
+                          return results;
+                        });
+    merged.max = map.getResult(0);
+    inputs.append({map.getResult(1), map.getResult(2)});
   } else {
     merged.max = earlier.max;
   }

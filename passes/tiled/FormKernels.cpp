@@ -50,7 +50,7 @@ private:
   Carried loadSegment(AttentionProgram &program, ValueRange position);
   void storeFinal(const Carried &carried, Value batch, Value head);
   Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
-  /// A buffer [B, H, segments, trailing...], for what segments tell later ones.
+  /// A buffer [B, H, segments, trailing...], for what segments tell later ones. Bufferization's deallocation frees it.
   Value allocate(ArrayRef<int64_t> trailing, bool perSegment);
 
   Fusion &fusion;
@@ -65,7 +65,6 @@ private:
   Value segments, segmentLength; ///< null where the schedule has one segment
   Value sequenceMax;             ///< [B, H], for the stabilizer `sequence`
   Value states, maxima, totals, complements;
-  SmallVector<Value> buffers;
 };
 } // namespace
 
@@ -86,8 +85,7 @@ Value KernelWriter::allocate(ArrayRef<int64_t> trailing, bool perSegment) {
   }
   llvm::append_range(shape, trailing);
   auto type = MemRefType::get(shape, getComputeType(root.getQuery().getType().getElementType()));
-  buffers.push_back(memref::AllocOp::create(builder, loc, type, sizes));
-  return buffers.back();
+  return memref::AllocOp::create(builder, loc, type, sizes);
 }
 
 /// Cuts sequences into whole tiles: as many segments as the schedule says, or as keep all workers busy. All segments have tokens, unless
@@ -248,8 +246,6 @@ void KernelWriter::write() {
     writeSegmentStates();
   }
   writeOutputs();
-  for (Value buffer : buffers)
-    memref::DeallocOp::create(builder, loc, buffer);
   func::ReturnOp::create(builder, loc);
 }
 

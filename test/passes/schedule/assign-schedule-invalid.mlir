@@ -1,0 +1,26 @@
+// RUN: not fgla-opt %s --fgla-assign-schedule="tile=24" -split-input-file 2>&1 | FileCheck %s
+
+// CHECK: error: 'tile' must be a power of two, got 24
+module attributes {fgla.target = #fgla.target<"cpu">} {
+}
+
+// -----
+
+// CHECK: error: module must carry the attribute 'fgla.target'
+module {
+}
+
+// -----
+
+// CHECK: error: 'tile' must be between 1 and 1024, got 2048
+func.func private @f() attributes {s = #fgla.schedule<tile = 2048>}
+
+// -----
+
+// CHECK: error: 'tile' must be a power of two, got 12
+func.func private @f() attributes {s = #fgla.schedule<tile = 12>}
+
+// -----
+
+// CHECK: error: 'segments' must not be negative, got -1
+func.func private @f() attributes {s = #fgla.schedule<tile = 16, segments = -1>}

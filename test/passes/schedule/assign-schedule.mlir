@@ -1,0 +1,40 @@
+// RUN: fgla-opt %s --fgla-assign-schedule -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: fgla-opt %s --fgla-assign-schedule="tile=16 segments=4" -split-input-file | FileCheck %s --check-prefix=GIVEN
+
+module attributes {fgla.target = #fgla.target<"cpu">} {
+  // CHECK-LABEL: func.func @dynamic
+  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 32, segments = 0>
+  // GIVEN: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 16, segments = 4>
+  func.func @dynamic(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> tensor<?x?x2x16xf32> {
+    %o = fgla.attention %q, %q, %v : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)
+    return %o : tensor<?x?x2x16xf32>
+  }
+
+  // One token: a tile of one token, and nothing to cut into segments.
+  // CHECK-LABEL: func.func @one_token
+  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 1>
+  func.func @one_token(%q: tensor<?x1x2x16xf32>, %v: tensor<?x1x2x16xf32>) -> tensor<?x1x2x16xf32> {
+    %o = fgla.attention %q, %q, %v : (tensor<?x1x2x16xf32>, tensor<?x1x2x16xf32>, tensor<?x1x2x16xf32>) -> (tensor<?x1x2x16xf32>)
+    return %o : tensor<?x1x2x16xf32>
+  }
+
+  // What is there stays.
+  // CHECK-LABEL: func.func @given
+  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 64>
+  func.func @given(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> tensor<?x?x2x16xf32> {
+    %o = fgla.attention %q, %q, %v {fgla.schedule = #fgla.schedule<tile = 64>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)
+    return %o : tensor<?x?x2x16xf32>
+  }
+}
+
+// -----
+
+module attributes {fgla.target = #fgla.target<"cpu">} {
+  // CHECK-LABEL: func.func @delta
+  // CHECK-NOT: fgla.schedule
+  func.func @delta(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>, %b: tensor<?x?x2xf32>) -> tensor<?x?x2x16xf32> {
+    // expected-remark @below {{rule 'delta' has no kernel yet and runs by the sequential lowering}}
+    %o = fgla.attention %q, %q, %v beta(%b) rule(delta) : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2xf32>) -> (tensor<?x?x2x16xf32>)
+    return %o : tensor<?x?x2x16xf32>
+  }
+}

@@ -1,0 +1,154 @@
+// RUN: fgla-opt %s --fgla-form-kernels --canonicalize --cse -split-input-file | FileCheck %s
+
+// The block between the pre-activations and the norm is one kernel: five tiles in, one out, nothing else touches memory.
+
+// CHECK-LABEL: func.func private @fgla_kernel(
+// CHECK-SAME: %[[ZQ:.+]]: memref<?x?x4x64xf32>, %[[ZK:.+]]: memref<?x?x4x64xf32>, %[[V:.+]]: memref<?x?x4x32xf32>,
+// CHECK-SAME: %[[ZG:.+]]: memref<?x?x4x64xf32>, %[[ZR:.+]]: memref<?x?x4x64xf32>, %[[W:.+]]: memref<32xf32>,
+// CHECK-SAME: %[[Y:.+]]: memref<?x?x4x32xf32>) attributes {fgla.kernel = #fgla.schedule<tile = 32>}
+// CHECK: %[[T:.+]] = memref.dim %[[Y]]
+// CHECK: scf.forall (%[[B:.+]], %[[H:.+]]) in (%{{.+}}, 4)
+// CHECK:   fgla_tile.load %[[W]]
+// CHECK:   scf.for %[[T0:.+]] = %{{.+}} to %{{.+}} step %{{.+}} iter_args(%[[S:.+]] = %{{.+}}, %[[M:.+]] = %{{.+}}) -> (tensor<64x32xf32>, tensor<1x1xf32>)
+// The number of tokens in this tile.
+// CHECK:     %[[N:.+]] = arith.minsi
+// The running maximum, and its growth as a decay.
+// CHECK:     fgla_tile.load %[[ZK]][%[[B]], %[[T0]], %[[H]], %{{.+}}] rows(%[[N]]) dims [1, 3]
+// CHECK:     fgla_tile.valid rows(%[[N]])
+// CHECK:     %[[ROWMAX:.+]] = fgla_tile.reduce max
+// CHECK:     %[[RUN:.+]] = fgla_tile.scan max %[[ROWMAX]] init(%[[M]] : tensor<1x1xf32>)
+// CHECK:     fgla_tile.scan max %[[ROWMAX]] exclusive init(%[[M]] : tensor<1x1xf32>)
+// CHECK:     %[[K:.+]] = fgla_tile.map(%{{.+}}, %[[RUN]])
+// CHECK:       math.exp
+// CHECK:     %[[VT:.+]] = fgla_tile.load %[[V]]
+// The gate, its padding and the growth are one map with two results, f and 1 - f.
+// CHECK:     fgla_tile.load %[[ZG]]
+// CHECK:     fgla_tile.load %[[ZR]]
+// CHECK:     %[[F:.+]]:2 = fgla_tile.map
+// CHECK:     %[[P:.+]] = fgla_tile.scan mul %[[F]]#0 : tensor<32x64xf32>
+// CHECK:     %[[R:.+]] = fgla_tile.scan mul %[[F]]#0 exclusive reverse : tensor<32x64xf32>
+// CHECK:     fgla_tile.reduce prob_or %[[F]]#1 dim 0
+// CHECK:     fgla_tile.load %[[ZQ]]
+// CHECK:     %[[Q:.+]] = fgla_tile.map
+// CHECK:     %[[A:.+]] = fgla_tile.decayed_scores %[[Q]], %[[K]], %[[F]]#0
+// CHECK:     %[[QP:.+]] = fgla_tile.map(%[[Q]], %[[P]])
+// CHECK:     %[[O0:.+]] = fgla_tile.dot %[[QP]], %[[S]]
+// CHECK:     %[[O:.+]] = fgla_tile.dot %[[A]], %[[VT]] acc(%[[O0]] : tensor<32x32xf32>)
+// CHECK:     fgla_tile.reduce add
+// CHECK:     math.sqrt
+// CHECK:     fgla_tile.store %{{.+}}, %[[Y]][%[[B]], %[[T0]], %[[H]], %{{.+}}] rows(%[[N]]) dims [1, 3]
+// CHECK:     %[[KR:.+]] = fgla_tile.map(%[[K]], %[[R]])
+// CHECK:     %[[NEXT:.+]] = fgla_tile.dot %[[KR]] transposed, %[[VT]] acc(
+// CHECK:     scf.yield %[[NEXT]], %{{.+}}
+
+// CHECK-LABEL: func.func @fgla(
+// CHECK-NOT: fgla.
+// CHECK: fgla_tile.launch @fgla_kernel ins(
+func.func @fgla(%zq: tensor<?x?x4x64xf32>, %zk: tensor<?x?x4x64xf32>, %v: tensor<?x?x4x32xf32>, %zg: tensor<?x?x4x64xf32>, %zr: tensor<?x?x4x64xf32>, %w: tensor<32xf32>) -> tensor<?x?x4x32xf32> {
+  %q = fgla.feature_map safe_exp %zq : tensor<?x?x4x64xf32> -> tensor<?x?x4x64xf32>
+  %f = fgla.gate refined(%zg, %zr) : tensor<?x?x4x64xf32>
+  %o = fgla.attention %q, %zk, %v decay(%f) axis(key) stabilizer(running) {fgla.schedule = #fgla.schedule<tile = 32>} : (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x32xf32>, tensor<?x?x4x64xf32>) -> (tensor<?x?x4x32xf32>)
+  %y = fgla.norm rms %o weight(%w : tensor<32xf32>) eps(1.0e-6) : tensor<?x?x4x32xf32>
+  return %y : tensor<?x?x4x32xf32>
+}
+
+// -----
+
+// A decay of the head: one matrix of decays within the tile.
+// CHECK-LABEL: func.func private @head_kernel(
+// CHECK: %[[F:.+]]:2 = fgla_tile.map({{.*}} -> (tensor<16x1xf32>, tensor<16x1xf32>)
+// CHECK: %[[D:.+]] = fgla_tile.decay_matrix %[[F]]#0
+// CHECK-NOT: decayed_scores
+func.func @head(%q: tensor<?x?x2x16xf32>, %k: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>, %a: tensor<?x?x2x1xf32>) -> tensor<?x?x2x16xf32> {
+  %o = fgla.attention %q, %k, %v log_decay(%a) axis(head) {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x1xf32>) -> (tensor<?x?x2x16xf32>)
+  return %o : tensor<?x?x2x16xf32>
+}
+
+// -----
+
+// A decay of the values: scores without decay, values decayed.
+// CHECK-LABEL: func.func private @value_kernel(
+// CHECK: %[[A:.+]] = fgla_tile.dot %{{.+}}, %{{.+}} transposed
+// CHECK: fgla_tile.decayed_sum %[[A]]
+func.func @value(%q: tensor<?x?x2x16xf32>, %k: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x32xf32>, %f: tensor<?x?x2x32xf32>) -> tensor<?x?x2x32xf32> {
+  %o = fgla.attention %q, %k, %v decay(%f) axis(value) {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x32xf32>, tensor<?x?x2x32xf32>) -> (tensor<?x?x2x32xf32>)
+  return %o : tensor<?x?x2x32xf32>
+}
+
+// -----
+
+// Four query heads read one state: a loop over them inside the tile.
+// CHECK-LABEL: func.func private @grouped_kernel(
+// CHECK: scf.forall (%{{.+}}, %[[H:.+]]) in (%{{.+}}, 2)
+// CHECK: %[[FIRST:.+]] = arith.muli %[[H]], %c4
+// CHECK: scf.for %[[G:.+]] = %c0 to %c4 step %c1
+// CHECK:   %[[QH:.+]] = arith.addi %[[FIRST]], %[[G]]
+// CHECK:   fgla_tile.load %arg0[%{{.+}}, %{{.+}}, %[[QH]], %c0]
+func.func @grouped(%q: tensor<?x?x8x16xbf16>, %k: tensor<?x?x2x16xbf16>, %v: tensor<?x?x2x16xbf16>) -> tensor<?x?x8x16xbf16> {
+  %o = fgla.attention %q, %k, %v {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x8x16xbf16>, tensor<?x?x2x16xbf16>, tensor<?x?x2x16xbf16>) -> (tensor<?x?x8x16xbf16>)
+  return %o : tensor<?x?x8x16xbf16>
+}
+
+// -----
+
+// Segments: first the states of all but the last, then the outputs, which start from what the earlier ones leave.
+// CHECK-LABEL: func.func private @segmented_kernel(
+// CHECK: fgla_tile.workers
+// CHECK: memref.alloc(%{{.+}}, %{{.+}}) : memref<?x2x?x16x16xf32>
+// CHECK: scf.forall (%{{.+}}, %{{.+}}, %{{.+}}) in (%{{.+}}, 2, %{{.+}})
+// CHECK:   scf.for {{.*}} -> (tensor<16x16xf32>, tensor<1x16xf32>, tensor<1x16xf32>)
+// CHECK-NOT: fgla_tile.dot %{{.+}}, %{{.+}} :
+// CHECK: scf.forall (%{{.+}}, %{{.+}}, %[[S:.+]]) in (%{{.+}}, 2, %{{.+}})
+// CHECK:   scf.for %{{.+}} = %c0 to %[[S]] step %c1 iter_args
+// CHECK:   scf.for
+// CHECK:     fgla_tile.decayed_scores
+func.func @segmented(%q: tensor<?x?x2x16xf32>, %k: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>, %f: tensor<?x?x2x16xf32>) -> tensor<?x?x2x16xf32> {
+  %o = fgla.attention %q, %k, %v decay(%f) axis(key) {fgla.schedule = #fgla.schedule<tile = 16, segments = 0>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)
+  return %o : tensor<?x?x2x16xf32>
+}
+
+// -----
+
+// A feature map with another user stays outside; a norm whose weight depends on nothing is moved in.
+// CHECK-LABEL: func.func private @shared_kernel(
+// CHECK-NOT: math.exp
+// CHECK: return
+// CHECK-LABEL: func.func @shared(
+// CHECK: %[[Q:.+]] = fgla.feature_map exp
+// CHECK: fgla_tile.launch @shared_kernel ins(%[[Q]]
+func.func @shared(%z: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) {
+  %q = fgla.feature_map exp %z : tensor<?x?x2x16xf32> -> tensor<?x?x2x16xf32>
+  %o = fgla.attention %q, %z, %v {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)
+  return %q, %o : tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>
+}
+
+// -----
+
+// An op that consumes the output and is computed from something behind the attention: that moves in front of it.
+// CHECK-LABEL: func.func private @late_kernel(
+// CHECK: fgla_tile.store
+// CHECK-LABEL: func.func @late(
+// CHECK: %[[G:.+]] = arith.negf
+// CHECK: fgla_tile.launch @late_kernel ins({{.*}}%[[G]]
+// CHECK-NOT: fgla.output_gate
+func.func @late(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>, %z: tensor<?x?x2x16xf32>) -> tensor<?x?x2x16xf32> {
+  %o = fgla.attention %q, %q, %v {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)
+  %g = arith.negf %z : tensor<?x?x2x16xf32>
+  %y = fgla.output_gate %o, %g : tensor<?x?x2x16xf32>
+  return %y : tensor<?x?x2x16xf32>
+}
+
+// -----
+
+// The output has two users: it leaves the kernel as it is.
+// CHECK-LABEL: func.func private @two_users_kernel(
+// CHECK-NOT: math.sqrt
+// CHECK: return
+// CHECK-LABEL: func.func @two_users(
+// CHECK: fgla_tile.launch
+// CHECK: fgla.norm
+func.func @two_users(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) {
+  %o = fgla.attention %q, %q, %v {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)
+  %y = fgla.norm rms %o : tensor<?x?x2x16xf32>
+  return %o, %y : tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>
+}
