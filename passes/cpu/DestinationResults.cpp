@@ -17,6 +17,8 @@ using namespace mlir;
 static LogicalResult rewrite(func::FuncOp function) {
   if (!function.getBody().hasOneBlock())
     return function.emitOpError("must have one block to become an entry point");
+  // Names and dims stand in the manifest now; translation to LLVM IR knows nothing of them.
+  function.removeArgAttrsAttr();
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
     if (isa<RankedTensorType>(type))
       function.setArgAttr(i, bufferization::BufferizationDialect::kWritableAttrName,
@@ -47,7 +49,7 @@ namespace {
 struct DestinationResults : fgla::cpu::impl::DestinationResultsBase<DestinationResults> {
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function.isPublic() && !function.isDeclaration() && function.getNumResults() > 0 && failed(rewrite(function)))
+      if (function.isPublic() && !function.isDeclaration() && failed(rewrite(function)))
         return signalPassFailure();
   }
 };

@@ -1,0 +1,78 @@
+//===- Compiler.h - From a file to an artifact ----------------------------===//
+//
+// What fgla-compile, fgla-run and fgla-bench share. Errors are values: one line
+// of text, as the tools print it.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_PASSES_COMPILER_H
+#define FGLA_PASSES_COMPILER_H
+
+#include "passes/Phases.h"
+#include "runtime/Module.h"
+#include "runtime/Status.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace fgla {
+
+struct CompileOptions {
+  std::string target = "cpu";
+  PhaseOptions phases;
+  /// The phase that the source is in already, and the last one that runs.
+  Phase from = Phase::Import;
+  Phase to = Phase::Binary;
+  /// Where to write the module after each phase ("2.graph.mlir"); empty for
+  /// nowhere.
+  std::string dumpDir;
+};
+
+/// A file that can be compiled, and what kind it is.
+struct Source {
+  enum class Kind { MLIR, ONNX };
+  std::string path;
+  std::string bytes;
+  Kind kind = Kind::MLIR;
+};
+
+/// Reads a file; its kind goes by the ending of its name (.mlir, .mlirbc,
+/// .onnx, .onnxtxt).
+runtime::Result<Source> readSource(const std::string &path);
+
+/// A context with all dialects that a source can hold. One thread: compilation
+/// of one module gains nothing from more.
+std::unique_ptr<mlir::MLIRContext> makeContext();
+
+/// Text or ONNX to a module. Arguments and results without `fgla.name` get the
+/// names they have in the text.
+runtime::Result<mlir::OwningOpRef<mlir::ModuleOp>>
+importSource(const Source &source, mlir::MLIRContext &context);
+
+/// Runs the phases after `options.from` up to `options.to` (`Binary` has no
+/// passes).
+runtime::Status runPhases(mlir::ModuleOp module, const CompileOptions &options);
+
+/// All phases: the bytes of an object file. `manifest`, if given, receives the
+/// artifact's manifest.
+runtime::Result<std::string> compileToObject(const Source &source,
+                                             const CompileOptions &options,
+                                             std::string *manifest = nullptr);
+
+/// The text after phase `options.to`.
+runtime::Result<std::string> compileToText(const Source &source,
+                                           const CompileOptions &options);
+
+/// All phases: optimized LLVM IR as text.
+runtime::Result<std::string> compileToLLVMText(const Source &source,
+                                               const CompileOptions &options);
+
+/// Compiles, links, and loads the result. Compiled code is kept on disk
+/// (runtime/Cache.h), named by what it depends on: the source, the options, the
+/// compiler and this machine's processor.
+runtime::Result<std::unique_ptr<runtime::Module>>
+compileAndLoad(const Source &source, const CompileOptions &options);
+
+} // namespace fgla
+
+#endif // FGLA_PASSES_COMPILER_H

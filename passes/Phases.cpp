@@ -1,0 +1,249 @@
+//===- Phases.cpp - The phases of compilation and their order -------------===//
+
+#include "passes/Phases.h"
+#include "passes/CheckPhase.h"
+#include "passes/binary/Passes.h"
+#include "passes/cpu/Passes.h"
+#include "passes/graph/ConvertONNX.h"
+#include "passes/graph/Passes.h"
+#include "passes/schedule/Passes.h"
+#include "passes/tiled/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/Transforms/RequestCWrappers.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
+#include "mlir/Pass/PassOptions.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using fgla::Lowering;
+using fgla::Phase;
+using fgla::PhaseOptions;
+
+//===----------------------------------------------------------------------===//
+// Names
+//===----------------------------------------------------------------------===//
+
+StringRef fgla::stringifyPhase(Phase phase) {
+  switch (phase) {
+  case Phase::Import:
+    return "import";
+  case Phase::Graph:
+    return "graph";
+  case Phase::Schedule:
+    return "schedule";
+  case Phase::Tiled:
+    return "tiled";
+  case Phase::Reference:
+    return "reference";
+  case Phase::Kernel:
+    return "kernel";
+  case Phase::Binary:
+    return "binary";
+  }
+  return {};
+}
+
+std::optional<Phase> fgla::symbolizePhase(StringRef name) {
+  for (Phase phase :
+       {Phase::Import, Phase::Graph, Phase::Schedule, Phase::Tiled,
+        Phase::Reference, Phase::Kernel, Phase::Binary})
+    if (stringifyPhase(phase) == name)
+      return phase;
+  return std::nullopt;
+}
+
+StringRef fgla::stringifyLowering(Lowering lowering) {
+  return lowering == Lowering::Tiled ? "tiled" : "reference";
+}
+
+std::optional<Lowering> fgla::symbolizeLowering(StringRef name) {
+  if (name == "tiled")
+    return Lowering::Tiled;
+  if (name == "reference")
+    return Lowering::Reference;
+  return std::nullopt;
+}
+
+llvm::ArrayRef<Phase> fgla::getPhases(Lowering lowering) {
+  static constexpr Phase tiled[] = {Phase::Import,   Phase::Graph,
+                                    Phase::Schedule, Phase::Tiled,
+                                    Phase::Kernel,   Phase::Binary};
+  static constexpr Phase reference[] = {Phase::Import, Phase::Graph,
+                                        Phase::Reference, Phase::Kernel,
+                                        Phase::Binary};
+  return lowering == Lowering::Tiled ? llvm::ArrayRef<Phase>(tiled)
+                                     : llvm::ArrayRef<Phase>(reference);
+}
+
+//===----------------------------------------------------------------------===//
+// The phases
+//===----------------------------------------------------------------------===//
+
+static void addCleanUp(OpPassManager &manager) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
+/// In: fgla ops, or the mirror of an ONNX graph. Out: attention and what
+/// surrounds it, on tensors; each function by itself.
+static void buildGraph(OpPassManager &manager, const PhaseOptions &) {
+  manager.addPass(fgla::onnx::createConvertONNX());
+  manager.addPass(createInlinerPass());
+  manager.addPass(createSymbolDCEPass());
+  manager.addPass(fgla::createExpandBlock());
+  addCleanUp(manager);
+}
+
+/// Out: each attention that gets a kernel carries its schedule.
+static void buildSchedule(OpPassManager &manager, const PhaseOptions &options) {
+  fgla::AssignScheduleOptions schedule;
+  schedule.tile = options.tile;
+  manager.addPass(fgla::createAssignSchedule(schedule));
+}
+
+/// Out: kernels on tiles and their launches; what got no kernel is plain linalg
+/// and scf.
+static void buildTiled(OpPassManager &manager, const PhaseOptions &) {
+  manager.addPass(fgla::createFormKernels());
+  manager.addPass(fgla::createExpandDecays());
+  manager.addPass(fgla::createLowerToReference());
+  addCleanUp(manager);
+}
+
+/// Out: plain linalg, scf and arith on tensors, one token after the other.
+static void buildReference(OpPassManager &manager,
+                           const PhaseOptions &options) {
+  if (options.widenToF64)
+    manager.addPass(fgla::createWidenToF64());
+  manager.addPass(fgla::createLowerToReference());
+  addCleanUp(manager);
+}
+
+/// Tensors to memrefs. Results are written where the caller wants them,
+/// temporaries are freed.
+static void addBufferization(OpPassManager &manager) {
+  manager.addPass(fgla::cpu::createDestinationResults());
+  manager.addPass(bufferization::createEmptyTensorEliminationPass());
+  bufferization::OneShotBufferizePassOptions options;
+  options.bufferizeFunctionBoundaries = true;
+  // Most tiles that a loop carries are updated in place; one that is read again
+  // behind its update gets new memory each turn.
+  options.allowReturnAllocsFromLoops = true;
+  options.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  manager.addPass(bufferization::createOneShotBufferizePass(options));
+  addCleanUp(manager);
+  manager.addNestedPass<func::FuncOp>(
+      bufferization::createBufferHoistingPass());
+  manager.addNestedPass<func::FuncOp>(
+      bufferization::createBufferLoopHoistingPass());
+  bufferization::buildBufferDeallocationPipeline(manager, {});
+}
+
+/// Loops and vectors to the LLVM dialect.
+static void addToLLVM(OpPassManager &manager) {
+  manager.addPass(createForallToParallelLoopPass());
+  manager.addPass(createConvertSCFToOpenMPPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  manager.addPass(arith::createArithExpandOpsPass(expand));
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createConvertMathToLibmPass());
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertIndexToLLVMPass());
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createConvertOpenMPToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  addCleanUp(manager);
+}
+
+/// In: linalg, scf and arith on tensors, and kernels. Out: the LLVM dialect,
+/// with the entry points of an artifact.
+static void buildKernel(OpPassManager &manager, const PhaseOptions &) {
+  manager.addPass(fgla::binary::createRecordManifest());
+  manager.addPass(fgla::binary::createMakeShapeFunctions());
+  manager.addPass(fgla::cpu::createLowerTiles());
+  addBufferization(manager);
+  manager.addPass(fgla::cpu::createLowerLaunches());
+  manager.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  manager.addPass(fgla::cpu::createApproximateMath());
+  addToLLVM(manager);
+  manager.addPass(fgla::binary::createEmitEntryPoints());
+}
+
+void fgla::buildPhase(OpPassManager &manager, Phase phase,
+                      const PhaseOptions &options) {
+  switch (phase) {
+  case Phase::Import:
+  case Phase::Binary:
+    return;
+  case Phase::Graph:
+    buildGraph(manager, options);
+    break;
+  case Phase::Schedule:
+    buildSchedule(manager, options);
+    break;
+  case Phase::Tiled:
+    buildTiled(manager, options);
+    break;
+  case Phase::Reference:
+    buildReference(manager, options);
+    break;
+  case Phase::Kernel:
+    buildKernel(manager, options);
+    break;
+  }
+  manager.addPass(createCheckPhase(phase));
+}
+
+//===----------------------------------------------------------------------===//
+// Registration
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
+  Option<int64_t> tile{
+      *this, "tile",
+      llvm::cl::desc(
+          "tokens that a kernel computes together (0: the schedule's choice)"),
+      llvm::cl::init(0)};
+  Option<bool> widenToF64{*this, "widen-to-f64",
+                          llvm::cl::desc("make every float f64"),
+                          llvm::cl::init(false)};
+};
+} // namespace
+
+void fgla::registerPhasePipelines() {
+  registerCheckPhasePass();
+  for (Phase phase : {Phase::Graph, Phase::Schedule, Phase::Tiled,
+                      Phase::Reference, Phase::Kernel}) {
+    std::string name = ("fgla-phase-" + stringifyPhase(phase)).str();
+    std::string summary =
+        ("the passes of the phase '" + stringifyPhase(phase) + "'").str();
+    PassPipelineRegistration<PipelineOptions>(
+        name, summary,
+        [phase](OpPassManager &manager, const PipelineOptions &given) {
+          PhaseOptions options;
+          options.lowering =
+              phase == Phase::Reference ? Lowering::Reference : Lowering::Tiled;
+          options.tile = given.tile;
+          options.widenToF64 = given.widenToF64;
+          buildPhase(manager, phase, options);
+        });
+  }
+}

@@ -1,0 +1,54 @@
+//===- Phases.h - The phases of compilation and their order ---------------===//
+//
+// The one place that knows which passes run, and in which order. Every phase is
+// a function that fills a pass manager, a registered pipeline
+// (`--fgla-phase-graph`), and a contract that its last pass checks
+// (CheckPhase.cpp).
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_PASSES_PHASES_H
+#define FGLA_PASSES_PHASES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <optional>
+
+namespace fgla {
+
+/// In the order a module goes through them. `Reference` stands where `Schedule`
+/// and `Tiled` stand in the other lowering.
+enum class Phase { Import, Graph, Schedule, Tiled, Reference, Kernel, Binary };
+
+/// How `fgla` ops become loops: chunkwise kernels, or the plain sequential
+/// recurrence.
+enum class Lowering { Tiled, Reference };
+
+llvm::StringRef stringifyPhase(Phase phase);
+std::optional<Phase> symbolizePhase(llvm::StringRef name);
+llvm::StringRef stringifyLowering(Lowering lowering);
+std::optional<Lowering> symbolizeLowering(llvm::StringRef name);
+
+/// All phases of a lowering, in order.
+llvm::ArrayRef<Phase> getPhases(Lowering lowering);
+
+/// What the phases can be told.
+struct PhaseOptions {
+  Lowering lowering = Lowering::Tiled;
+  /// Tokens that a kernel computes together; 0 leaves it to the schedule.
+  int64_t tile = 0;
+  /// Makes every float f64: what results are compared with.
+  bool widenToF64 = false;
+};
+
+/// Appends the passes of one phase, its check included. `Import` and `Binary`
+/// have none: they are done by a frontend and by emitting an object file.
+void buildPhase(mlir::OpPassManager &manager, Phase phase,
+                const PhaseOptions &options);
+
+/// Registers a pipeline for each phase that has passes.
+void registerPhasePipelines();
+
+} // namespace fgla
+
+#endif // FGLA_PASSES_PHASES_H

@@ -1,0 +1,96 @@
+//===- MakeShapeFunctions.cpp - Shapes of results, without computing them -===//
+
+#include "passes/binary/Passes.h"
+#include "passes/binary/Symbols.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+namespace fgla::binary {
+#define GEN_PASS_DEF_MAKESHAPEFUNCTIONS
+#include "passes/binary/Passes.h.inc"
+} // namespace fgla::binary
+
+using namespace mlir;
+
+/// A copy of `function` that stores the dims of what it would return.
+static func::FuncOp cloneForShapes(func::FuncOp function) {
+  func::FuncOp clone = function.clone();
+  clone.setName(fgla::binary::getShapeFunction(function.getName()));
+  clone->setAttr(fgla::binary::shapeFunctionAttr,
+                 UnitAttr::get(function.getContext()));
+  auto ret = cast<func::ReturnOp>(clone.getBody().front().getTerminator());
+  OpBuilder builder(ret);
+  Location loc = ret.getLoc();
+  unsigned index = clone.getNumArguments();
+  auto type = MemRefType::get({ShapedType::kDynamic}, builder.getIndexType());
+  (void)clone.insertArgument(index, type, {}, loc);
+  int64_t position = 0;
+  for (Value value : ret.getOperands())
+    for (int64_t d = 0,
+                 rank = cast<RankedTensorType>(value.getType()).getRank();
+         d < rank; ++d) {
+      Value dim = tensor::DimOp::create(builder, loc, value, d);
+      Value at = arith::ConstantIndexOp::create(builder, loc, position++);
+      memref::StoreOp::create(builder, loc, dim, clone.getArgument(index), at);
+    }
+  ret.getOperandsMutable().clear();
+  clone.setType(
+      FunctionType::get(function.getContext(), clone.getArgumentTypes(), {}));
+  clone.removeResAttrsAttr();
+  return clone;
+}
+
+/// Finds what reads the values in a tensor, or computes a tensor.
+static Operation *findComputation(func::FuncOp shapes) {
+  Operation *found = nullptr;
+  shapes.walk([&](Operation *op) {
+    bool onTensors =
+        llvm::any_of(op->getResultTypes(), llvm::IsaPred<TensorType>) ||
+        isa<tensor::ExtractOp>(op);
+    if (onTensors && !found)
+      found = op;
+  });
+  return found;
+}
+
+namespace {
+struct MakeShapeFunctions
+    : fgla::binary::impl::MakeShapeFunctionsBase<MakeShapeFunctions> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    OpPassManager simplify("func.func");
+    simplify.addPass(memref::createResolveShapedTypeResultDimsPass());
+    simplify.addPass(createCanonicalizerPass());
+    simplify.addPass(createCSEPass());
+
+    SmallVector<func::FuncOp> entries;
+    for (auto function : module.getOps<func::FuncOp>())
+      if (function.isPublic() && !function.isDeclaration())
+        entries.push_back(function);
+    for (func::FuncOp function : entries) {
+      if (!function.getBody().hasOneBlock()) {
+        function.emitOpError("must have one block to become an entry point");
+        return signalPassFailure();
+      }
+      func::FuncOp shapes = cloneForShapes(function);
+      module.insert(std::next(function->getIterator()), shapes);
+      if (failed(runPipeline(simplify, shapes)))
+        return signalPassFailure();
+      if (Operation *op = findComputation(shapes)) {
+        op->emitError("the shape of a result of '")
+            << function.getName() << "' depends on the values that '"
+            << op->getName() << "' computes";
+        return signalPassFailure();
+      }
+    }
+  }
+};
+} // namespace

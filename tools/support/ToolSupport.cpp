@@ -1,0 +1,47 @@
+//===- ToolSupport.cpp - What the tools' command lines share --------------===//
+
+#include "tools/support/ToolSupport.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using fgla::runtime::Result;
+using fgla::runtime::Status;
+
+int fgla::tools::fail(const Twine &message) {
+  errs() << "error: " << message << "\n";
+  return 1;
+}
+
+void fgla::tools::parseCommandLine(int argc, char **argv,
+                                   cl::OptionCategory &category,
+                                   StringRef overview) {
+  cl::HideUnrelatedOptions(category);
+  cl::SetVersionPrinter(
+      [](raw_ostream &os) { os << "fgla " << FGLA_VERSION << "\n"; });
+  std::string errors;
+  raw_string_ostream stream(errors);
+  if (cl::ParseCommandLineOptions(argc, argv, overview, &stream))
+    return;
+  // LLVM writes "<program>: <what is wrong>" and hints; the first line says it.
+  StringRef line = StringRef(errors).trim().split('\n').first;
+  line.consume_front(argv[0]);
+  line.consume_front(": ");
+  std::exit(fail(line + " (see --help)"));
+}
+
+Result<fgla::Lowering> fgla::tools::parseLowering(StringRef text) {
+  if (std::optional<Lowering> lowering = symbolizeLowering(text))
+    return *lowering;
+  return Status(FGLA_INVALID_ARGUMENT, "unknown lowering '" + text.str() +
+                                           "' (known: tiled, reference)");
+}
+
+Result<fgla::Phase> fgla::tools::parsePhase(StringRef text) {
+  if (std::optional<Phase> phase = symbolizePhase(text))
+    return *phase;
+  return Status(FGLA_INVALID_ARGUMENT, "unknown phase '" + text.str() +
+                                           "' (known: import, graph, schedule, "
+                                           "tiled, reference, kernel, binary)");
+}
