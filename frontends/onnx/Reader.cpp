@@ -146,7 +146,7 @@ static bool guarded(const char *what, std::string &error, Step step) {
     step();
     return true;
   } catch (const std::exception &e) {
-    error = std::string(what) + ": " + oneLine(e.what());
+    error = std::string(what) + ": " + e.what();
   } catch (...) {
     error = std::string(what) + ": unknown failure";
   }
@@ -267,34 +267,36 @@ static bool process(Model &model, std::string &error) {
   });
 }
 
+static bool parseText(pb::ModelProto &message, const std::string &text,
+                      std::string &error) {
+  if (static_cast<int64_t>(text.size()) > Limits::textBytes) {
+    error = "has " + std::to_string(text.size()) +
+            " bytes, the limit of the text format is " +
+            std::to_string(Limits::textBytes);
+    return false;
+  }
+  pb::Common::Status status;
+  if (!checkTextDepth(text, error) || !guarded("cannot be parsed", error, [&] {
+        status = pb::OnnxParser::Parse(message, text.c_str());
+      }))
+    return false;
+  if (!status.IsOK())
+    error = "cannot be parsed: " + status.ErrorMessage();
+  return status.IsOK();
+}
+
 std::unique_ptr<Model>
 fgla::onnx::readModelFromMemory(const char *data, size_t size, bool isText,
                                 const std::string &folder, std::string &error) {
   auto model = std::make_unique<Model>();
   model->folder = folder;
-  if (isText) {
-    std::string text(data, size);
-    if (static_cast<int64_t>(size) > Limits::textBytes) {
-      error = "has " + std::to_string(size) +
-              " bytes, the limit of the text format is " +
-              std::to_string(Limits::textBytes);
-      return nullptr;
-    }
-    bool parsed = false;
-    if (!checkTextDepth(text, error) ||
-        !guarded("cannot be parsed", error, [&] {
-          auto status = pb::OnnxParser::Parse(model->proto, text.c_str());
-          parsed = status.IsOK();
-          if (!parsed)
-            error = "cannot be parsed: " + oneLine(status.ErrorMessage());
-        }))
-      return nullptr;
-    if (!parsed)
-      return nullptr;
-  } else if (!parseBinary(model->proto, data, size, error)) {
-    return nullptr;
-  }
-  return process(*model, error) ? std::move(model) : nullptr;
+  bool ok = isText ? parseText(model->proto, std::string(data, size), error)
+                   : parseBinary(model->proto, data, size, error);
+  if (ok && process(*model, error))
+    return model;
+  // Messages quote what the file says.
+  error = oneLine(error);
+  return nullptr;
 }
 
 std::unique_ptr<Model> fgla::onnx::readModel(const std::string &path,
@@ -318,8 +320,11 @@ bool fgla::onnx::readTensorProtoFromMemory(const char *data, size_t size,
                                            TensorData &tensor,
                                            std::string &error) {
   pb::TensorProto proto;
-  return parseBinary(proto, data, size, error) &&
-         decodeTensor(proto, tensor, error);
+  if (parseBinary(proto, data, size, error) &&
+      decodeTensor(proto, tensor, error))
+    return true;
+  error = oneLine(error);
+  return false;
 }
 
 bool fgla::onnx::readTensorProto(const std::string &path, TensorData &tensor,

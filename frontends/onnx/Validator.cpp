@@ -2,6 +2,8 @@
 //---===//
 #include "frontends/onnx/Validator.h"
 
+#include "onnx/checker.h"
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -172,6 +174,10 @@ bool Validator::checkNode(pb::NodeProto &node, int depth) {
       !checkName(node.overload(), "an overload"))
     return false;
   normalizeDomain(node.mutable_domain());
+  // The checker would let these pass and print a warning of its own.
+  if (pb::checker::check_is_experimental_op(node))
+    return fail("node '" + node.name() + "': the experimental operator '" +
+                node.op_type() + "' is not supported");
   for (const std::string &input : node.input())
     if (!checkName(input, "a value's name"))
       return false;

@@ -172,11 +172,29 @@ static SmallVector<Dim> keepDims(ArrayRef<Dim> dims, ArrayRef<int64_t> axes) {
   return kept;
 }
 
+/// A sum over axes of `input` becomes a mean.
+static FailureOr<Tensor> divideByCount(ONNXLowering &lowering, NodeOp node, const Tensor &sum, const Tensor &input,
+                                       ArrayRef<int64_t> axes) {
+  SmallVector<Dim> reduced;
+  for (int64_t axis : axes)
+    reduced.push_back(input.dims[axis]);
+  std::optional<Dim> count = product(reduced);
+  if (!count)
+    return lowering.error(node) << "the size is too large", failure();
+  OpBuilder &b = lowering.b;
+  Value number = count->materialize(b, lowering.loc());
+  number = arith::IndexCastOp::create(b, lowering.loc(), b.getI64Type(), number);
+  Value divisor = arith::SIToFPOp::create(b, lowering.loc(), sum.element, number);
+  return lowering.elementwise(sum, sum.dims, sum.element, [&](OpBuilder &nested, Location loc, ValueRange args) -> Value {
+    return arith::DivFOp::create(nested, loc, args[0], divisor);
+  });
+}
+
 static LogicalResult convertReduce(ONNXLowering &lowering, NodeOp node) {
   FailureOr<Tensor> input = lowering.input(node, 0);
   if (failed(input))
     return failure();
-  if (!isa<FloatType>(input->element) && !input->element.isSignlessInteger())
+  if (!isa<FloatType>(input->element) && (!input->element.isSignlessInteger() || input->element.isInteger(1)))
     return lowering.error(node) << "element type " << input->element << " is not supported";
   bool isMean = node.getOpType() == "ReduceMean";
   if (isMean && failed(checkFloat(lowering, node, *input)))
@@ -196,18 +214,10 @@ static LogicalResult convertReduce(ONNXLowering &lowering, NodeOp node) {
     return failure();
   Tensor result = reduceAxes(lowering, *input, *axes, node.getOpType() == "ReduceMax" ? Reduction::Max : Reduction::Sum);
   if (isMean) {
-    SmallVector<Dim> reduced;
-    for (int64_t axis : *axes)
-      reduced.push_back(input->dims[axis]);
-    std::optional<Dim> count = product(reduced);
-    if (!count)
-      return lowering.error(node) << "the size is too large";
-    OpBuilder &b = lowering.b;
-    Value number = arith::IndexCastOp::create(b, lowering.loc(), b.getI64Type(), count->materialize(b, lowering.loc()));
-    Value divisor = arith::SIToFPOp::create(b, lowering.loc(), result.element, number);
-    result = lowering.elementwise(result, result.dims, result.element, [&](OpBuilder &nested, Location loc, ValueRange args) -> Value {
-      return arith::DivFOp::create(nested, loc, args[0], divisor);
-    });
+    FailureOr<Tensor> mean = divideByCount(lowering, node, result, *input, *axes);
+    if (failed(mean))
+      return failure();
+    result = *mean;
   }
   result = lowering.cast(result, input->element);
   if (!getIntAttr(node, "keepdims", 1))
@@ -243,11 +253,20 @@ static LogicalResult convertSoftmax(ONNXLowering &lowering, NodeOp node) {
 // CumSum
 //===----------------------------------------------------------------------===//
 
+/// `x + sum` in the type of `sum`.
+static Value addScalars(OpBuilder &b, Location loc, Value x, Value sum) {
+  x = castScalar(b, loc, x, sum.getType());
+  return isa<FloatType>(sum.getType()) ? Value(arith::AddFOp::create(b, loc, x, sum))
+                                       : Value(arith::AddIOp::create(b, loc, x, sum));
+}
+
 static LogicalResult convertCumSum(ONNXLowering &lowering, NodeOp node) {
   FailureOr<Tensor> input = lowering.input(node, 0);
   std::optional<SmallVector<int64_t>> list = lowering.constants(node.getInput(1));
-  if (failed(input) || failed(checkFloat(lowering, node, *input)))
+  if (failed(input))
     return failure();
+  if (!isa<FloatType>(input->element) && !input->element.isSignlessInteger())
+    return lowering.error(node) << "element type " << input->element << " is not supported";
   if (!list || list->size() != 1)
     return lowering.error(node) << "the axis must be a constant";
   FailureOr<int64_t> axis = lowering.axis(node, list->front(), input->rank());
@@ -274,13 +293,24 @@ static LogicalResult convertCumSum(ONNXLowering &lowering, NodeOp node) {
     SmallVector<OpFoldResult> offsets(input->rank(), b.getIndexAttr(0));
     offsets[*axis] = position;
     Tensor row = lowering.slice(*input, offsets, rowDims, SmallVector<int64_t>(input->rank(), 1));
-    Tensor before = lowering.make(loop.getRegionIterArg(1), rowDims);
-    Tensor after = lowering.elementwise({row, before}, rowDims, type, [&](OpBuilder &nested, Location nestedLoc, ValueRange args) -> Value {
-      return arith::AddFOp::create(nested, nestedLoc, castScalar(nested, nestedLoc, args[0], type), args[1]);
-    });
-    Value written = lowering.cast(isExclusive ? before : after, input->element).value;
-    Value result = tensor::InsertSliceOp::create(b, loc, written, loop.getRegionIterArg(0), offsets, sizes, strides);
-    scf::YieldOp::create(b, loc, ValueRange{result, after.value});
+    Value sum = loop.getRegionIterArg(1), result = loop.getRegionIterArg(0);
+    auto write = [&] {
+      Value written = lowering.cast(lowering.make(sum, rowDims), input->element).value;
+      result = tensor::InsertSliceOp::create(b, loc, written, result, offsets, sizes, strides);
+    };
+    // The sum is added to in its place, so what is written before it and what after it matters.
+    if (isExclusive)
+      write();
+    SmallVector<AffineMap> maps(2, b.getMultiDimIdentityMap(input->rank()));
+    SmallVector<utils::IteratorType> iterators(input->rank(), utils::IteratorType::parallel);
+    sum = linalg::GenericOp::create(b, loc, sum.getType(), row.value, sum, maps, iterators,
+                                    [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
+                                      linalg::YieldOp::create(nested, nestedLoc, addScalars(nested, nestedLoc, args[0], args[1]));
+                                    })
+              .getResult(0);
+    if (!isExclusive)
+      write();
+    scf::YieldOp::create(b, loc, ValueRange{result, sum});
   }
   return lowering.bind(node, lowering.make(loop.getResult(0), input->dims));
 }
@@ -301,6 +331,40 @@ static FailureOr<Value> normParameter(ONNXLowering &lowering, NodeOp node, size_
   return failed(flat) ? FailureOr<Value>(failure()) : flat->value;
 }
 
+/// The mean and the inverse standard deviation that LayerNormalization may also give, in f32.
+static LogicalResult bindStatistics(ONNXLowering &lowering, NodeOp node, const Tensor &input, int64_t axis) {
+  Value meanOutput = node.getOutput(1), deviationOutput = node.getOutput(2);
+  if ((!meanOutput || meanOutput.use_empty()) && (!deviationOutput || deviationOutput.use_empty()))
+    return success();
+  Type type = arithmeticType(input.element);
+  double eps = getFloatAttr(node, "epsilon", 1e-5);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(axis, input.rank()));
+  SmallVector<Dim> kept = keepDims(input.dims, axes);
+  auto mean = [&](const Tensor &x) -> FailureOr<Tensor> {
+    FailureOr<Tensor> result = divideByCount(lowering, node, reduceAxes(lowering, x, axes, Reduction::Sum), x, axes);
+    return failed(result) ? result : lowering.reshape(node, *result, kept);
+  };
+  FailureOr<Tensor> center = mean(input);
+  if (failed(center))
+    return failure();
+  Tensor squares = lowering.elementwise({input, *center}, input.dims, type, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+    Value distance = arith::SubFOp::create(b, loc, castScalar(b, loc, args[0], type), args[1]);
+    return arith::MulFOp::create(b, loc, distance, distance);
+  });
+  FailureOr<Tensor> variance = mean(squares);
+  if (failed(variance))
+    return failure();
+  Tensor deviation = lowering.elementwise(*variance, kept, type, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+    Value sum = arith::AddFOp::create(b, loc, args[0], arith::ConstantOp::create(b, loc, b.getFloatAttr(type, eps)));
+    Value one = arith::ConstantOp::create(b, loc, b.getFloatAttr(type, 1));
+    return arith::DivFOp::create(b, loc, one, math::SqrtOp::create(b, loc, sum));
+  });
+  for (auto [output, value] : {std::pair(meanOutput, *center), std::pair(deviationOutput, deviation)})
+    if (output)
+      lowering.bind(output, lowering.cast(value, cast<ShapedType>(output.getType()).getElementType()));
+  return success();
+}
+
 /// RMSNormalization and LayerNormalization. The axes before the normalized ones become [B, T, H] of fgla.norm: as they are for rank 4, so that a norm
 /// of attention's heads stays next to attention; all of them in T else.
 static LogicalResult convertNorm(ONNXLowering &lowering, NodeOp node) {
@@ -311,9 +375,8 @@ static LogicalResult convertNorm(ONNXLowering &lowering, NodeOp node) {
   FailureOr<int64_t> axis = lowering.axis(node, getIntAttr(node, "axis", -1), input->rank());
   if (failed(axis))
     return failure();
-  for (size_t place : {1, 2})
-    if (Value extra = node.getOutput(place); extra && !extra.use_empty())
-      return lowering.error(node) << "output " << place << " is not supported";
+  if (failed(bindStatistics(lowering, node, *input, *axis)))
+    return failure();
   ArrayRef<Dim> dims = input->dims;
   std::optional<Dim> channels = product(dims.drop_front(*axis)), tokens = product(dims.take_front(*axis));
   if (!tokens || !channels || !channels->isConstant() || channels->getStatic() < 1)

@@ -329,6 +329,8 @@ Tensor ONNXLowering::reduce(const Tensor &input, ArrayRef<int64_t> axes, Type ac
 }
 
 Tensor ONNXLowering::slice(const Tensor &input, ArrayRef<OpFoldResult> offsets, ArrayRef<Dim> sizes, ArrayRef<int64_t> steps) {
+  if (llvm::any_of(sizes, [](const Dim &size) { return size.isZero(); }))
+    return empty(sizes, input.element);
   SmallVector<OpFoldResult> strides;
   for (int64_t step : steps)
     strides.push_back(b.getIndexAttr(step));
