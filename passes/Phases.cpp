@@ -52,16 +52,13 @@ StringRef fgla::stringifyPhase(Phase phase) {
 
 std::optional<Phase> fgla::symbolizePhase(StringRef name) {
   for (Phase phase :
-       {Phase::Import, Phase::Graph, Phase::Schedule, Phase::Tiled,
-        Phase::Reference, Phase::Kernel, Phase::Binary})
+       {Phase::Import, Phase::Graph, Phase::Schedule, Phase::Tiled, Phase::Reference, Phase::Kernel, Phase::Binary})
     if (stringifyPhase(phase) == name)
       return phase;
   return std::nullopt;
 }
 
-StringRef fgla::stringifyLowering(Lowering lowering) {
-  return lowering == Lowering::Tiled ? "tiled" : "reference";
-}
+StringRef fgla::stringifyLowering(Lowering lowering) { return lowering == Lowering::Tiled ? "tiled" : "reference"; }
 
 std::optional<Lowering> fgla::symbolizeLowering(StringRef name) {
   if (name == "tiled")
@@ -72,14 +69,10 @@ std::optional<Lowering> fgla::symbolizeLowering(StringRef name) {
 }
 
 llvm::ArrayRef<Phase> fgla::getPhases(Lowering lowering) {
-  static constexpr Phase tiled[] = {Phase::Import,   Phase::Graph,
-                                    Phase::Schedule, Phase::Tiled,
-                                    Phase::Kernel,   Phase::Binary};
-  static constexpr Phase reference[] = {Phase::Import, Phase::Graph,
-                                        Phase::Reference, Phase::Kernel,
-                                        Phase::Binary};
-  return lowering == Lowering::Tiled ? llvm::ArrayRef<Phase>(tiled)
-                                     : llvm::ArrayRef<Phase>(reference);
+  static constexpr Phase tiled[] = {Phase::Import, Phase::Graph,  Phase::Schedule,
+                                    Phase::Tiled,  Phase::Kernel, Phase::Binary};
+  static constexpr Phase reference[] = {Phase::Import, Phase::Graph, Phase::Reference, Phase::Kernel, Phase::Binary};
+  return lowering == Lowering::Tiled ? llvm::ArrayRef<Phase>(tiled) : llvm::ArrayRef<Phase>(reference);
 }
 
 //===----------------------------------------------------------------------===//
@@ -118,8 +111,7 @@ static void buildTiled(OpPassManager &manager, const PhaseOptions &) {
 }
 
 /// Out: plain linalg, scf and arith on tensors, one token after the other.
-static void buildReference(OpPassManager &manager,
-                           const PhaseOptions &options) {
+static void buildReference(OpPassManager &manager, const PhaseOptions &options) {
   if (options.widenToF64)
     manager.addPass(fgla::createWidenToF64());
   manager.addPass(fgla::createLowerToReference());
@@ -136,14 +128,11 @@ static void addBufferization(OpPassManager &manager) {
   // Most tiles that a loop carries are updated in place; one that is read again
   // behind its update gets new memory each turn.
   options.allowReturnAllocsFromLoops = true;
-  options.functionBoundaryTypeConversion =
-      bufferization::LayoutMapOption::IdentityLayoutMap;
+  options.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
   manager.addPass(bufferization::createOneShotBufferizePass(options));
   addCleanUp(manager);
-  manager.addNestedPass<func::FuncOp>(
-      bufferization::createBufferHoistingPass());
-  manager.addNestedPass<func::FuncOp>(
-      bufferization::createBufferLoopHoistingPass());
+  manager.addNestedPass<func::FuncOp>(bufferization::createBufferHoistingPass());
+  manager.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
   bufferization::buildBufferDeallocationPipeline(manager, {});
 }
 
@@ -159,7 +148,9 @@ static void addToLLVM(OpPassManager &manager) {
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   manager.addPass(arith::createArithExpandOpsPass(expand));
-  manager.addPass(createConvertMathToLLVMPass());
+  ConvertMathToLLVMPassOptions math;
+  math.approximateLog1p = false; // log(1 + x) loses what is small
+  manager.addPass(createConvertMathToLLVMPass(math));
   manager.addPass(createConvertMathToLibmPass());
   manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createArithToLLVMConversionPass());
@@ -180,14 +171,13 @@ static void buildKernel(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(fgla::cpu::createLowerTiles());
   addBufferization(manager);
   manager.addPass(fgla::cpu::createLowerLaunches());
-  manager.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  manager.addPass(fgla::cpu::createVectorizeLinalg());
   manager.addPass(fgla::cpu::createApproximateMath());
   addToLLVM(manager);
   manager.addPass(fgla::binary::createEmitEntryPoints());
 }
 
-void fgla::buildPhase(OpPassManager &manager, Phase phase,
-                      const PhaseOptions &options) {
+void fgla::buildPhase(OpPassManager &manager, Phase phase, const PhaseOptions &options) {
   switch (phase) {
   case Phase::Import:
   case Phase::Binary:
@@ -217,30 +207,22 @@ void fgla::buildPhase(OpPassManager &manager, Phase phase,
 
 namespace {
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
-  Option<int64_t> tile{
-      *this, "tile",
-      llvm::cl::desc(
-          "tokens that a kernel computes together (0: the schedule's choice)"),
-      llvm::cl::init(0)};
-  Option<bool> widenToF64{*this, "widen-to-f64",
-                          llvm::cl::desc("make every float f64"),
-                          llvm::cl::init(false)};
+  Option<int64_t> tile{*this, "tile",
+                       llvm::cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
+                       llvm::cl::init(0)};
+  Option<bool> widenToF64{*this, "widen-to-f64", llvm::cl::desc("make every float f64"), llvm::cl::init(false)};
 };
 } // namespace
 
 void fgla::registerPhasePipelines() {
   registerCheckPhasePass();
-  for (Phase phase : {Phase::Graph, Phase::Schedule, Phase::Tiled,
-                      Phase::Reference, Phase::Kernel}) {
+  for (Phase phase : {Phase::Graph, Phase::Schedule, Phase::Tiled, Phase::Reference, Phase::Kernel}) {
     std::string name = ("fgla-phase-" + stringifyPhase(phase)).str();
-    std::string summary =
-        ("the passes of the phase '" + stringifyPhase(phase) + "'").str();
+    std::string summary = ("the passes of the phase '" + stringifyPhase(phase) + "'").str();
     PassPipelineRegistration<PipelineOptions>(
-        name, summary,
-        [phase](OpPassManager &manager, const PipelineOptions &given) {
+        name, summary, [phase](OpPassManager &manager, const PipelineOptions &given) {
           PhaseOptions options;
-          options.lowering =
-              phase == Phase::Reference ? Lowering::Reference : Lowering::Tiled;
+          options.lowering = phase == Phase::Reference ? Lowering::Reference : Lowering::Tiled;
           options.tile = given.tile;
           options.widenToF64 = given.widenToF64;
           buildPhase(manager, phase, options);

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
@@ -24,8 +25,7 @@ using namespace mlir;
 static func::FuncOp cloneForShapes(func::FuncOp function) {
   func::FuncOp clone = function.clone();
   clone.setName(fgla::binary::getShapeFunction(function.getName()));
-  clone->setAttr(fgla::binary::shapeFunctionAttr,
-                 UnitAttr::get(function.getContext()));
+  clone->setAttr(fgla::binary::shapeFunctionAttr, UnitAttr::get(function.getContext()));
   auto ret = cast<func::ReturnOp>(clone.getBody().front().getTerminator());
   OpBuilder builder(ret);
   Location loc = ret.getLoc();
@@ -34,16 +34,13 @@ static func::FuncOp cloneForShapes(func::FuncOp function) {
   (void)clone.insertArgument(index, type, {}, loc);
   int64_t position = 0;
   for (Value value : ret.getOperands())
-    for (int64_t d = 0,
-                 rank = cast<RankedTensorType>(value.getType()).getRank();
-         d < rank; ++d) {
+    for (int64_t d = 0, rank = cast<RankedTensorType>(value.getType()).getRank(); d < rank; ++d) {
       Value dim = tensor::DimOp::create(builder, loc, value, d);
       Value at = arith::ConstantIndexOp::create(builder, loc, position++);
       memref::StoreOp::create(builder, loc, dim, clone.getArgument(index), at);
     }
   ret.getOperandsMutable().clear();
-  clone.setType(
-      FunctionType::get(function.getContext(), clone.getArgumentTypes(), {}));
+  clone.setType(FunctionType::get(function.getContext(), clone.getArgumentTypes(), {}));
   clone.removeResAttrsAttr();
   return clone;
 }
@@ -52,9 +49,7 @@ static func::FuncOp cloneForShapes(func::FuncOp function) {
 static Operation *findComputation(func::FuncOp shapes) {
   Operation *found = nullptr;
   shapes.walk([&](Operation *op) {
-    bool onTensors =
-        llvm::any_of(op->getResultTypes(), llvm::IsaPred<TensorType>) ||
-        isa<tensor::ExtractOp>(op);
+    bool onTensors = llvm::any_of(op->getResultTypes(), llvm::IsaPred<TensorType>) || isa<tensor::ExtractOp>(op);
     if (onTensors && !found)
       found = op;
   });
@@ -62,13 +57,16 @@ static Operation *findComputation(func::FuncOp shapes) {
 }
 
 namespace {
-struct MakeShapeFunctions
-    : fgla::binary::impl::MakeShapeFunctionsBase<MakeShapeFunctions> {
+struct MakeShapeFunctions : fgla::binary::impl::MakeShapeFunctionsBase<MakeShapeFunctions> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     OpPassManager simplify("func.func");
-    simplify.addPass(memref::createResolveShapedTypeResultDimsPass());
-    simplify.addPass(createCanonicalizerPass());
+    // Twice: what a loop returns may have the shape of what another op returns, and the other way round.
+    for (int i = 0; i < 2; ++i) {
+      simplify.addPass(memref::createResolveShapedTypeResultDimsPass());
+      simplify.addPass(createSCFForLoopCanonicalizationPass());
+      simplify.addPass(createCanonicalizerPass());
+    }
     simplify.addPass(createCSEPass());
 
     SmallVector<func::FuncOp> entries;
@@ -86,8 +84,7 @@ struct MakeShapeFunctions
         return signalPassFailure();
       if (Operation *op = findComputation(shapes)) {
         op->emitError("the shape of a result of '")
-            << function.getName() << "' depends on the values that '"
-            << op->getName() << "' computes";
+            << function.getName() << "' depends on the values that '" << op->getName() << "' computes";
         return signalPassFailure();
       }
     }

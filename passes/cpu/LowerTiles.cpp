@@ -4,10 +4,12 @@
 #include "passes/cpu/Passes.h"
 #include "passes/cpu/TileLowering.h"
 #include "passes/schedule/Passes.h"
+#include "passes/tiled/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -66,7 +68,10 @@ struct LowerTiles : fgla::cpu::impl::LowerTilesBase<LowerTiles> {
       getOperation()->emitError() << "module must carry the attribute '" << fgla::kTargetAttrName << "'";
       return signalPassFailure();
     }
-    getOperation()->walk([](scf::ForOp loop) { copyYields(loop); });
+    getOperation()->walk([](func::FuncOp function) {
+      if (function->hasAttr(fgla::kKernelAttrName))
+        function.walk([](scf::ForOp loop) { copyYields(loop); });
+    });
     RewritePatternSet patterns(&getContext());
     populateTileRowPatterns(patterns, target.getVectorBits());
     populateTileDotPatterns(patterns, target.getVectorBits());

@@ -28,12 +28,27 @@ def DestinationResults : Pass<"fgla-destination-results", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def VectorizeLinalg : Pass<"fgla-vectorize-linalg", "::mlir::ModuleOp"> {
+  let summary = "linalg on memory becomes loops over vectors";
+  let description = [{
+    Any linalg op on memrefs, and `memref.copy`: loops that lie next to each other in all operands become one; the loop along which outputs (or, in a
+    reduction, inputs) are contiguous goes by vectors as wide as the module's target has, with a mask at its end; what reductions
+    combine stays in registers; outer loops are shared out by OpenMP where there is enough to do. An op that cannot go by vectors becomes
+    loops over scalars.
+
+    Before: linalg on memrefs. After: no linalg op, no `memref.copy` of ranked memrefs.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::omp::OpenMPDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
 def ApproximateMath : Pass<"fgla-approximate-math", "::mlir::ModuleOp"> {
   let summary = "math functions of f32 become polynomials";
   let description = [{
-    `exp` and `expm1` by our own patterns (within 2 ulp), the others by upstream's approximations. f64 is left to the math library.
+    `exp` and `expm1` by our own patterns (within 2 ulp), the others by upstream's approximations. f64 is left to the math library, but for
+    `expm1`.
 
-    Before and after: any ops; after, no function of f32 or of f32 vectors is a call.
+    Before: any ops. After: no function of f32 or of f32 vectors is a call.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
