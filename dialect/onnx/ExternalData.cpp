@@ -28,8 +28,7 @@ static std::vector<std::string> splitPath(const std::string &location) {
   return parts;
 }
 
-bool fgla::onnx::isInsideFolder(const std::string &location,
-                                std::string &reason) {
+bool fgla::onnx::isInsideFolder(const std::string &location, std::string &reason) {
   if (location.empty())
     reason = "it is empty";
   else if (location.size() > 4096)
@@ -70,16 +69,14 @@ static int openBeneath(int root, const std::vector<std::string> &parts) {
   struct open_how how = {};
   how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  int file = static_cast<int>(
-      syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how)));
+  int file = static_cast<int>(syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how)));
   if (file >= 0 || (errno != ENOSYS && errno != EPERM))
     return file;
   int folder = dup(root);
   for (size_t i = 0; i != parts.size() && folder >= 0; ++i) {
     bool last = i + 1 == parts.size();
-    int next = openat(folder, parts[i].c_str(),
-                      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
-                          (last ? 0 : O_DIRECTORY));
+    int next =
+        openat(folder, parts[i].c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (last ? 0 : O_DIRECTORY));
     int saved = errno;
     close(folder);
     errno = saved;
@@ -88,8 +85,7 @@ static int openBeneath(int root, const std::vector<std::string> &parts) {
   return folder;
 }
 
-bool ExternalFile::open(const std::string &folder, const std::string &location,
-                        std::string &error) {
+bool ExternalFile::open(const std::string &folder, const std::string &location, std::string &error) {
   std::string reason;
   if (!isInsideFolder(location, reason)) {
     std::string shown = reason.find("control") == std::string::npos ? location.substr(0, 200) : "…";
@@ -97,11 +93,9 @@ bool ExternalFile::open(const std::string &folder, const std::string &location,
     return false;
   }
   path = location;
-  int root = ::open(folder.empty() ? "." : folder.c_str(),
-                    O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int root = ::open(folder.empty() ? "." : folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (root < 0) {
-    error = "the model's folder '" + folder +
-            "' cannot be opened: " + std::strerror(errno);
+    error = "the model's folder '" + folder + "' cannot be opened: " + std::strerror(errno);
     return false;
   }
   descriptor = openBeneath(root, splitPath(location));
@@ -109,8 +103,7 @@ bool ExternalFile::open(const std::string &folder, const std::string &location,
   close(root);
   if (descriptor < 0) {
     error = "'" + location + "' cannot be opened in the model's folder: " +
-            (saved == ELOOP ? "symbolic links are not followed"
-                            : std::strerror(saved));
+            (saved == ELOOP ? "symbolic links are not followed" : std::strerror(saved));
     return false;
   }
   struct stat status;
@@ -122,20 +115,16 @@ bool ExternalFile::open(const std::string &folder, const std::string &location,
   return true;
 }
 
-bool ExternalFile::contains(int64_t offset, int64_t length,
-                            std::string &error) const {
+bool ExternalFile::contains(int64_t offset, int64_t length, std::string &error) const {
   int64_t end;
-  if (offset >= 0 && length >= 0 &&
-      !__builtin_add_overflow(offset, length, &end) && end <= bytes)
+  if (offset >= 0 && length >= 0 && !__builtin_add_overflow(offset, length, &end) && end <= bytes)
     return true;
-  error = "'" + path + "' has " + std::to_string(bytes) + " bytes, offset " +
-          std::to_string(offset) + " and length " + std::to_string(length) +
-          " do not lie inside";
+  error = "'" + path + "' has " + std::to_string(bytes) + " bytes, offset " + std::to_string(offset) + " and length " +
+          std::to_string(length) + " do not lie inside";
   return false;
 }
 
-bool ExternalFile::read(int64_t offset, int64_t length, char *target,
-                        std::string &error) const {
+bool ExternalFile::read(int64_t offset, int64_t length, char *target, std::string &error) const {
   if (!contains(offset, length, error))
     return false;
   while (length > 0) {
@@ -143,8 +132,7 @@ bool ExternalFile::read(int64_t offset, int64_t length, char *target,
     if (count < 0 && errno == EINTR)
       continue;
     if (count <= 0) {
-      error = "'" + path + "' cannot be read: " +
-              (count ? std::strerror(errno) : "it became shorter");
+      error = "'" + path + "' cannot be read: " + (count ? std::strerror(errno) : "it became shorter");
       return false;
     }
     target += count;

@@ -29,16 +29,14 @@ public:
 
   /// Opens `location` beneath `folder` ("" is the working directory). Only a
   /// regular file is accepted. Returns false and sets `error` else.
-  bool open(const std::string &folder, const std::string &location,
-            std::string &error);
+  bool open(const std::string &folder, const std::string &location, std::string &error);
   /// The size of the file when it was opened.
   int64_t size() const { return bytes; }
   /// Whether `length` bytes from `offset` lie inside the file; sets `error` if
   /// not.
   bool contains(int64_t offset, int64_t length, std::string &error) const;
   /// Reads `length` bytes from `offset` to `target`.
-  bool read(int64_t offset, int64_t length, char *target,
-            std::string &error) const;
+  bool read(int64_t offset, int64_t length, char *target, std::string &error) const;
 
 private:
   int descriptor = -1;

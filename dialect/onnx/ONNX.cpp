@@ -26,16 +26,14 @@ void ONNXDialect::initialize() {
 
 /// The index, among the values that are there, of `place` in a list with absent
 /// places; -1 if it is absent or past the end.
-static int64_t indexOfPlace(ArrayRef<int64_t> absent, size_t numPresent,
-                            size_t place) {
+static int64_t indexOfPlace(ArrayRef<int64_t> absent, size_t numPresent, size_t place) {
   size_t before = 0;
   for (int64_t position : absent) {
     if (static_cast<size_t>(position) == place)
       return -1;
     before += static_cast<size_t>(position) < place;
   }
-  return place - before < numPresent ? static_cast<int64_t>(place - before)
-                                     : -1;
+  return place - before < numPresent ? static_cast<int64_t>(place - before) : -1;
 }
 
 Value NodeOp::getInput(size_t place) {
@@ -66,8 +64,7 @@ std::string NodeOp::describe() {
 }
 
 /// Prints a name as part of an SSA name; MLIR itself makes it legal and unique.
-static void setName(OpAsmSetValueNameFn setNameOf, Value value,
-                    StringRef name) {
+static void setName(OpAsmSetValueNameFn setNameOf, Value value, StringRef name) {
   if (!name.empty())
     setNameOf(value, name);
 }
@@ -81,8 +78,7 @@ void NodeOp::getAsmResultNames(OpAsmSetValueNameFn setNameOf) {
 }
 
 /// Calls `present` or `absent` for each place of a list.
-static void forEachPlace(ArrayRef<int64_t> absent, size_t numPresent,
-                         function_ref<void(size_t)> present,
+static void forEachPlace(ArrayRef<int64_t> absent, size_t numPresent, function_ref<void(size_t)> present,
                          function_ref<void()> isAbsent, raw_ostream &os) {
   size_t index = 0;
   for (size_t place = 0, e = absent.size() + numPresent; place != e; ++place) {
@@ -101,9 +97,7 @@ void NodeOp::print(OpAsmPrinter &p) {
   p << " ";
   p.printAttributeWithoutType(getOpTypeAttr());
   p << "(";
-  forEachPlace(
-      getAbsentInputs(), getInputs().size(),
-      [&](size_t i) { p.printOperand(getInputs()[i]); }, blank, os);
+  forEachPlace(getAbsentInputs(), getInputs().size(), [&](size_t i) { p.printOperand(getInputs()[i]); }, blank, os);
   p << ")";
   if (!getDomain().empty()) {
     p << " domain ";
@@ -118,33 +112,28 @@ void NodeOp::print(OpAsmPrinter &p) {
     p << " ";
     p.printAttribute(getNodeAttributes());
   }
-  p.printOptionalAttrDictWithKeyword(
-      (*this)->getDiscardableAttrDictionary().getValue());
+  p.printOptionalAttrDictWithKeyword((*this)->getDiscardableAttrDictionary().getValue());
   p << " : (";
   forEachPlace(
-      getAbsentInputs(), getInputs().size(),
-      [&](size_t i) { p.printType(getInputs()[i].getType()); }, blank, os);
+      getAbsentInputs(), getInputs().size(), [&](size_t i) { p.printType(getInputs()[i].getType()); }, blank, os);
   p << ") -> (";
   forEachPlace(
-      getAbsentOutputs(), getOutputs().size(),
-      [&](size_t i) { p.printType(getOutputs()[i].getType()); }, blank, os);
+      getAbsentOutputs(), getOutputs().size(), [&](size_t i) { p.printType(getOutputs()[i].getType()); }, blank, os);
   p << ")";
 }
 
 /// Parses `( element, _, element )`; absent places go to `absent`.
-static ParseResult parsePlaces(OpAsmParser &parser,
-                               SmallVectorImpl<int64_t> &absent,
+static ParseResult parsePlaces(OpAsmParser &parser, SmallVectorImpl<int64_t> &absent,
                                function_ref<ParseResult()> parseElement) {
   int64_t place = 0;
-  return parser.parseCommaSeparatedList(
-      OpAsmParser::Delimiter::Paren, [&]() -> ParseResult {
-        if (succeeded(parser.parseOptionalKeyword("_"))) {
-          absent.push_back(place++);
-          return success();
-        }
-        ++place;
-        return parseElement();
-      });
+  return parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren, [&]() -> ParseResult {
+    if (succeeded(parser.parseOptionalKeyword("_"))) {
+      absent.push_back(place++);
+      return success();
+    }
+    ++place;
+    return parseElement();
+  });
 }
 
 ParseResult NodeOp::parse(OpAsmParser &parser, OperationState &result) {
@@ -156,33 +145,24 @@ ParseResult NodeOp::parse(OpAsmParser &parser, OperationState &result) {
   int64_t version = 0;
   NamedAttrList attributes;
   if (parser.parseAttribute(opType, b.getNoneType()) ||
-      parsePlaces(parser, absentInputs, [&]() {
-        return parser.parseOperand(operands.emplace_back());
-      }))
+      parsePlaces(parser, absentInputs, [&]() { return parser.parseOperand(operands.emplace_back()); }))
     return failure();
-  if (succeeded(parser.parseOptionalKeyword("domain")) &&
-      parser.parseAttribute(domain, b.getNoneType()))
+  if (succeeded(parser.parseOptionalKeyword("domain")) && parser.parseAttribute(domain, b.getNoneType()))
     return failure();
   if (parser.parseKeyword("version") || parser.parseInteger(version))
     return failure();
-  if (succeeded(parser.parseOptionalKeyword("name")) &&
-      parser.parseAttribute(name, b.getNoneType()))
+  if (succeeded(parser.parseOptionalKeyword("name")) && parser.parseAttribute(name, b.getNoneType()))
     return failure();
-  if (parser.parseOptionalAttrDict(attributes) ||
-      parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
+  if (parser.parseOptionalAttrDict(attributes) || parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
       parser.parseColon())
     return failure();
   SMLoc typesLoc = parser.getCurrentLocation();
-  if (parsePlaces(
-          parser, absentTypes,
-          [&]() { return parser.parseType(operandTypes.emplace_back()); }) ||
-      parser.parseArrow() || parsePlaces(parser, absentOutputs, [&]() {
-        return parser.parseType(result.types.emplace_back());
-      }))
+  if (parsePlaces(parser, absentTypes, [&]() { return parser.parseType(operandTypes.emplace_back()); }) ||
+      parser.parseArrow() ||
+      parsePlaces(parser, absentOutputs, [&]() { return parser.parseType(result.types.emplace_back()); }))
     return failure();
   if (absentTypes != absentInputs)
-    return parser.emitError(
-        typesLoc, "expected '_' in the same places of inputs and types");
+    return parser.emitError(typesLoc, "expected '_' in the same places of inputs and types");
   auto &properties = result.getOrAddProperties<NodeOp::Properties>();
   properties.op_type = opType;
   properties.domain = domain;
@@ -191,32 +171,24 @@ ParseResult NodeOp::parse(OpAsmParser &parser, OperationState &result) {
   properties.node_attributes = attributes.getDictionary(b.getContext());
   properties.absent_inputs = b.getDenseI64ArrayAttr(absentInputs);
   properties.absent_outputs = b.getDenseI64ArrayAttr(absentOutputs);
-  return parser.resolveOperands(operands, operandTypes, typesLoc,
-                                result.operands);
+  return parser.resolveOperands(operands, operandTypes, typesLoc, result.operands);
 }
 
 static bool isNodeAttribute(Attribute attr) {
   if (auto list = dyn_cast<ArrayAttr>(attr))
-    return llvm::all_of(list, [](Attribute a) {
-      return !isa<ArrayAttr>(a) && isNodeAttribute(a);
-    });
-  return isa<IntegerAttr, FloatAttr, StringAttr, DenseI64ArrayAttr,
-             DenseF32ArrayAttr, ElementsAttr, TypeAttr>(attr);
+    return llvm::all_of(list, [](Attribute a) { return !isa<ArrayAttr>(a) && isNodeAttribute(a); });
+  return isa<IntegerAttr, FloatAttr, StringAttr, DenseI64ArrayAttr, DenseF32ArrayAttr, ElementsAttr, TypeAttr>(attr);
 }
 
 LogicalResult NodeOp::verify() {
   if (getOpType().empty())
     return emitOpError("must name an ONNX operator (node_c1)");
-  auto checkPlaces = [&](ArrayRef<int64_t> absent, size_t numPresent,
-                         StringRef what) -> LogicalResult {
+  auto checkPlaces = [&](ArrayRef<int64_t> absent, size_t numPresent, StringRef what) -> LogicalResult {
     int64_t previous = -1;
     for (int64_t place : absent) {
-      if (place <= previous ||
-          place >= static_cast<int64_t>(absent.size() + numPresent))
-        return emitOpError()
-               << "absent " << what << " must be ascending places below "
-               << absent.size() + numPresent << ", got " << place
-               << " (node_c2)";
+      if (place <= previous || place >= static_cast<int64_t>(absent.size() + numPresent))
+        return emitOpError() << "absent " << what << " must be ascending places below " << absent.size() + numPresent
+                             << ", got " << place << " (node_c2)";
       previous = place;
     }
     return success();
@@ -231,8 +203,7 @@ LogicalResult NodeOp::verify() {
                               "elements or type, got "
                            << attr.getValue() << " (node_c3)";
   if (static_cast<int64_t>(getVersion()) < 1)
-    return emitOpError() << "version must be at least 1, got "
-                         << static_cast<int64_t>(getVersion()) << " (node_c4)";
+    return emitOpError() << "version must be at least 1, got " << static_cast<int64_t>(getVersion()) << " (node_c4)";
   return success();
 }
 
@@ -254,11 +225,9 @@ void InitializerOp::print(OpAsmPrinter &p) {
   if (getFile()) {
     p << " file ";
     p.printAttributeWithoutType(getFileAttr());
-    p << " offset " << static_cast<int64_t>(getOffset()) << " length "
-      << static_cast<int64_t>(getLength());
+    p << " offset " << static_cast<int64_t>(getOffset()) << " length " << static_cast<int64_t>(getLength());
   }
-  p.printOptionalAttrDictWithKeyword(
-      (*this)->getDiscardableAttrDictionary().getValue());
+  p.printOptionalAttrDictWithKeyword((*this)->getDiscardableAttrDictionary().getValue());
   if (!getValue() || cast<ElementsAttr>(*getValue()).getType() != getType())
     p << " : " << getType();
 }
@@ -271,12 +240,10 @@ ParseResult InitializerOp::parse(OpAsmParser &parser, OperationState &result) {
   int64_t offset = 0, length = 0;
   if (parser.parseAttribute(properties.weight_name, b.getNoneType()))
     return failure();
-  if (succeeded(parser.parseOptionalKeyword("value")) &&
-      parser.parseAttribute(value))
+  if (succeeded(parser.parseOptionalKeyword("value")) && parser.parseAttribute(value))
     return failure();
   if (succeeded(parser.parseOptionalKeyword("file")) &&
-      (parser.parseAttribute(file, b.getNoneType()) ||
-       parser.parseKeyword("offset") || parser.parseInteger(offset) ||
+      (parser.parseAttribute(file, b.getNoneType()) || parser.parseKeyword("offset") || parser.parseInteger(offset) ||
        parser.parseKeyword("length") || parser.parseInteger(length)))
     return failure();
   if (parser.parseOptionalAttrDictWithKeyword(result.attributes))
@@ -288,39 +255,32 @@ ParseResult InitializerOp::parse(OpAsmParser &parser, OperationState &result) {
   if (succeeded(parser.parseOptionalColon()))
     return parser.parseType(result.types.emplace_back());
   if (!value)
-    return parser.emitError(parser.getCurrentLocation(),
-                            "expected ':' and the type of the weight");
+    return parser.emitError(parser.getCurrentLocation(), "expected ':' and the type of the weight");
   result.addTypes(value.getType());
   return success();
 }
 
 LogicalResult InitializerOp::verify() {
   if (getValue().has_value() == getFile().has_value())
-    return emitOpError(
-        "must have a value or a file, not both (initializer_c1)");
+    return emitOpError("must have a value or a file, not both (initializer_c1)");
   auto type = dyn_cast<RankedTensorType>(getType());
   if (!type || !type.hasStaticShape())
-    return emitOpError() << "must be a tensor of known shape, got " << getType()
-                         << " (initializer_c2)";
+    return emitOpError() << "must be a tensor of known shape, got " << getType() << " (initializer_c2)";
   if (getValue()) {
     if (cast<ElementsAttr>(*getValue()).getType() != type)
       return emitOpError() << "value must have the type " << type << ", got "
-                           << cast<ElementsAttr>(*getValue()).getType()
-                           << " (initializer_c2)";
+                           << cast<ElementsAttr>(*getValue()).getType() << " (initializer_c2)";
     return success();
   }
   int64_t offset = getOffset(), length = getLength();
   std::optional<int64_t> size = byteSize(type);
   if (offset < 0 || !size || length != *size)
-    return emitOpError()
-           << "must have an offset of at least 0 and the length of " << type
-           << ", which is " << (size ? Twine(*size) : Twine("unknown"))
-           << ", got offset " << offset << " and length " << length
-           << " (initializer_c3)";
+    return emitOpError() << "must have an offset of at least 0 and the length of " << type << ", which is "
+                         << (size ? Twine(*size) : Twine("unknown")) << ", got offset " << offset << " and length "
+                         << length << " (initializer_c3)";
   std::string reason;
   if (!isInsideFolder(getFile()->str(), reason))
-    return emitOpError() << "file must be a relative path without '..', got '"
-                         << *getFile() << "' (initializer_c4)";
+    return emitOpError() << "file must be a relative path without '..', got '" << *getFile() << "' (initializer_c4)";
   return success();
 }
 
@@ -328,9 +288,7 @@ std::optional<int64_t> fgla::onnx::byteSize(ShapedType type) {
   Type element = type.getElementType();
   if (!element.isIntOrFloat() || !type.hasStaticShape())
     return std::nullopt;
-  int64_t size = element.getIntOrFloatBitWidth() <= 8
-                     ? 1
-                     : element.getIntOrFloatBitWidth() / 8;
+  int64_t size = element.getIntOrFloatBitWidth() <= 8 ? 1 : element.getIntOrFloatBitWidth() / 8;
   for (int64_t dim : type.getShape())
     if (__builtin_mul_overflow(size, dim, &size))
       return std::nullopt;

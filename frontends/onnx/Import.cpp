@@ -26,8 +26,7 @@ namespace {
 /// Builds the function of one model.
 class Importer {
 public:
-  Importer(const Model &model, MLIRContext &context)
-      : model(model), graph(model.proto.graph()), b(&context) {}
+  Importer(const Model &model, MLIRContext &context) : model(model), graph(model.proto.graph()), b(&context) {}
   OwningOpRef<ModuleOp> run();
 
 private:
@@ -35,8 +34,7 @@ private:
   Type convertElementType(int32_t dataType, StringRef name);
   Type convertType(const pb::TypeProto &type, StringRef name);
   ElementsAttr convertTensor(const pb::TensorProto &proto);
-  Attribute convertAttribute(const pb::AttributeProto &attribute,
-                             const pb::NodeProto &node);
+  Attribute convertAttribute(const pb::AttributeProto &attribute, const pb::NodeProto &node);
   ArrayAttr describeDims(const pb::TypeProto &type, Type converted);
   NamedAttrList describeValue(const pb::ValueInfoProto &info, Type type);
   LogicalResult collectTypes();
@@ -96,8 +94,7 @@ Type Importer::convertType(const pb::TypeProto &type, StringRef name) {
     return UnrankedTensorType::get(element);
   SmallVector<int64_t> shape;
   for (const auto &dim : type.tensor_type().shape().dim())
-    shape.push_back(dim.has_dim_value() ? dim.dim_value()
-                                        : ShapedType::kDynamic);
+    shape.push_back(dim.has_dim_value() ? dim.dim_value() : ShapedType::kDynamic);
   return RankedTensorType::get(shape, element);
 }
 
@@ -108,8 +105,7 @@ ElementsAttr Importer::convertTensor(const pb::TensorProto &proto) {
     error() << reason;
     return {};
   }
-  auto type = RankedTensorType::get(
-      data.shape, convertElementType(proto.data_type(), data.name));
+  auto type = RankedTensorType::get(data.shape, convertElementType(proto.data_type(), data.name));
   if (data.type == ElementType::Bool) {
     SmallVector<bool> bits(data.bytes.begin(), data.bytes.end());
     return DenseElementsAttr::get(type, ArrayRef<bool>(bits));
@@ -121,13 +117,11 @@ ElementsAttr Importer::convertTensor(const pb::TensorProto &proto) {
   // for shapes and constants, not for weights.
   if (bytes.size() <= 1024)
     return DenseElementsAttr::getFromRawBuffer(type, bytes);
-  return DenseResourceElementsAttr::get(
-      type, data.name.empty() ? "tensor" : data.name,
-      HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 64));
+  return DenseResourceElementsAttr::get(type, data.name.empty() ? "tensor" : data.name,
+                                        HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 64));
 }
 
-Attribute Importer::convertAttribute(const pb::AttributeProto &attribute,
-                                     const pb::NodeProto &node) {
+Attribute Importer::convertAttribute(const pb::AttributeProto &attribute, const pb::NodeProto &node) {
   auto strings = [&](const auto &list) {
     SmallVector<Attribute> attrs;
     for (const std::string &text : list)
@@ -144,23 +138,18 @@ Attribute Importer::convertAttribute(const pb::AttributeProto &attribute,
   case pb::AttributeProto::TENSOR:
     return convertTensor(attribute.t());
   case pb::AttributeProto::INTS:
-    return b.getDenseI64ArrayAttr(
-        SmallVector<int64_t>(attribute.ints().begin(), attribute.ints().end()));
+    return b.getDenseI64ArrayAttr(SmallVector<int64_t>(attribute.ints().begin(), attribute.ints().end()));
   case pb::AttributeProto::FLOATS:
-    return b.getDenseF32ArrayAttr(SmallVector<float>(attribute.floats().begin(),
-                                                     attribute.floats().end()));
+    return b.getDenseF32ArrayAttr(SmallVector<float>(attribute.floats().begin(), attribute.floats().end()));
   case pb::AttributeProto::STRINGS:
     return strings(attribute.strings());
   case pb::AttributeProto::GRAPH:
   case pb::AttributeProto::GRAPHS:
-    error() << "node '" << node.name() << "' (" << node.op_type()
-            << "): operators with subgraphs are not supported";
+    error() << "node '" << node.name() << "' (" << node.op_type() << "): operators with subgraphs are not supported";
     return {};
   default:
-    error() << "node '" << node.name() << "' (" << node.op_type()
-            << "): attribute '" << attribute.name() << "' of kind "
-            << pb::AttributeProto_AttributeType_Name(attribute.type())
-            << " is not supported";
+    error() << "node '" << node.name() << "' (" << node.op_type() << "): attribute '" << attribute.name()
+            << "' of kind " << pb::AttributeProto_AttributeType_Name(attribute.type()) << " is not supported";
     return {};
   }
 }
@@ -172,8 +161,7 @@ ArrayAttr Importer::describeDims(const pb::TypeProto &type, Type converted) {
   SmallVector<Attribute> names;
   for (auto [index, size] : llvm::enumerate(ranked.getShape())) {
     std::string name = ShapedType::isDynamic(size) ? "?" : std::to_string(size);
-    if (ShapedType::isDynamic(size) &&
-        static_cast<int>(index) < type.tensor_type().shape().dim_size() &&
+    if (ShapedType::isDynamic(size) && static_cast<int>(index) < type.tensor_type().shape().dim_size() &&
         !type.tensor_type().shape().dim(index).dim_param().empty())
       name = type.tensor_type().shape().dim(index).dim_param();
     names.push_back(b.getStringAttr(name));
@@ -181,8 +169,7 @@ ArrayAttr Importer::describeDims(const pb::TypeProto &type, Type converted) {
   return b.getArrayAttr(names);
 }
 
-NamedAttrList Importer::describeValue(const pb::ValueInfoProto &info,
-                                      Type type) {
+NamedAttrList Importer::describeValue(const pb::ValueInfoProto &info, Type type) {
   NamedAttrList attrs;
   attrs.append("fgla.name", b.getStringAttr(info.name()));
   if (ArrayAttr dims = describeDims(info.type(), type))
@@ -191,8 +178,7 @@ NamedAttrList Importer::describeValue(const pb::ValueInfoProto &info,
 }
 
 LogicalResult Importer::collectTypes() {
-  for (const auto *infos :
-       {&graph.value_info(), &graph.output(), &graph.input()})
+  for (const auto *infos : {&graph.value_info(), &graph.output(), &graph.input()})
     for (const auto &info : *infos)
       types[info.name()] = &info.type();
   for (const auto &import : model.proto.opset_import())
@@ -205,16 +191,13 @@ LogicalResult Importer::importInitializers() {
     ElementsAttr value = convertTensor(tensor);
     if (!value)
       return failure();
-    values[tensor.name()] = InitializerOp::create(
-        b, NameLoc::get(b.getStringAttr(tensor.name())), value.getType(),
-        tensor.name(), value, StringAttr(), 0, 0);
+    values[tensor.name()] = InitializerOp::create(b, NameLoc::get(b.getStringAttr(tensor.name())), value.getType(),
+                                                  tensor.name(), value, StringAttr(), 0, 0);
   }
   for (const auto &[name, weight] : model.externalWeights) {
-    auto type = RankedTensorType::get(
-        weight.shape, convertElementType(weight.dataType, name));
-    values[name] = InitializerOp::create(
-        b, NameLoc::get(b.getStringAttr(name)), type, name, ElementsAttr(),
-        b.getStringAttr(weight.file), weight.offset, weight.length);
+    auto type = RankedTensorType::get(weight.shape, convertElementType(weight.dataType, name));
+    values[name] = InitializerOp::create(b, NameLoc::get(b.getStringAttr(name)), type, name, ElementsAttr(),
+                                         b.getStringAttr(weight.file), weight.offset, weight.length);
   }
   return success();
 }
@@ -230,8 +213,7 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
     }
     Value value = values.lookup(name);
     if (!value)
-      return error() << "node '" << node.name() << "' (" << node.op_type()
-                     << "): input '" << name
+      return error() << "node '" << node.name() << "' (" << node.op_type() << "): input '" << name
                      << "' is not produced by an earlier node, an initializer "
                         "or an input";
     inputs.push_back(value);
@@ -242,9 +224,8 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
       continue;
     }
     const pb::TypeProto *proto = types.lookup(name);
-    Type type = proto && proto->value_case() != pb::TypeProto::VALUE_NOT_SET
-                    ? convertType(*proto, name)
-                    : b.getNoneType();
+    Type type =
+        proto && proto->value_case() != pb::TypeProto::VALUE_NOT_SET ? convertType(*proto, name) : b.getNoneType();
     if (!type)
       return failure();
     outputs.push_back(type);
@@ -262,17 +243,13 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
     if (!name.empty())
       title = name;
   Location loc = NameLoc::get(b.getStringAttr(title));
-  auto op = NodeOp::create(b, loc, outputs, node.op_type(), node.domain(),
-                           versions.lookup(node.domain()), node.name(),
-                           attributes.getDictionary(b.getContext()),
-                           absentInputs, absentOutputs, inputs);
+  auto op = NodeOp::create(b, loc, outputs, node.op_type(), node.domain(), versions.lookup(node.domain()), node.name(),
+                           attributes.getDictionary(b.getContext()), absentInputs, absentOutputs, inputs);
   for (auto [name, value] :
-       llvm::zip(llvm::make_filter_range(
-                     node.output(), [](auto &name) { return !name.empty(); }),
-                 op.getOutputs()))
+       llvm::zip(llvm::make_filter_range(node.output(), [](auto &name) { return !name.empty(); }), op.getOutputs()))
     if (!values.try_emplace(name, value).second)
-      return error() << "node '" << node.name() << "' (" << node.op_type()
-                     << "): value '" << name << "' is defined twice";
+      return error() << "node '" << node.name() << "' (" << node.op_type() << "): value '" << name
+                     << "' is defined twice";
   return success();
 }
 
@@ -288,9 +265,7 @@ std::string Importer::functionName() {
 
 OwningOpRef<ModuleOp> Importer::run() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(b, b.getUnknownLoc());
-  (*module)->setAttr(
-      "onnx.folder",
-      b.getStringAttr(model.folder.empty() ? "." : model.folder));
+  (*module)->setAttr("onnx.folder", b.getStringAttr(model.folder.empty() ? "." : model.folder));
   b.setInsertionPointToEnd(module->getBody());
   if (failed(collectTypes()))
     return nullptr;
@@ -312,12 +287,9 @@ OwningOpRef<ModuleOp> Importer::run() {
       return nullptr;
     argTypes.push_back(type);
     argNames.push_back(input.name());
-    argAttrs.push_back(
-        describeValue(input, type).getDictionary(b.getContext()));
+    argAttrs.push_back(describeValue(input, type).getDictionary(b.getContext()));
   }
-  auto func =
-      func::FuncOp::create(b, b.getUnknownLoc(), functionName(),
-                           b.getFunctionType(argTypes, {}), {}, argAttrs);
+  auto func = func::FuncOp::create(b, b.getUnknownLoc(), functionName(), b.getFunctionType(argTypes, {}), {}, argAttrs);
   b.setInsertionPointToEnd(func.addEntryBlock());
   for (auto [name, arg] : llvm::zip(argNames, func.getArguments()))
     if (!values.try_emplace(name, arg).second) {
@@ -333,8 +305,7 @@ OwningOpRef<ModuleOp> Importer::run() {
   for (const auto &output : graph.output()) {
     Value value = values.lookup(output.name());
     if (!value) {
-      error() << "output '" << output.name()
-              << "' is not produced by any node, initializer or input";
+      error() << "output '" << output.name() << "' is not produced by any node, initializer or input";
       return nullptr;
     }
     results.push_back(value);
@@ -343,8 +314,7 @@ OwningOpRef<ModuleOp> Importer::run() {
   func::ReturnOp::create(b, b.getUnknownLoc(), results);
   func.setFunctionType(b.getFunctionType(argTypes, resultTypes));
   for (auto [index, output] : llvm::enumerate(graph.output()))
-    func.setResultAttrs(index, describeValue(output, resultTypes[index])
-                                   .getDictionary(b.getContext()));
+    func.setResultAttrs(index, describeValue(output, resultTypes[index]).getDictionary(b.getContext()));
   if (failed(verify(*module)))
     return nullptr;
   return module;
@@ -354,8 +324,7 @@ void fgla::onnx::loadImportDialects(MLIRContext &context) {
   context.loadDialect<ONNXDialect, fgla::FGLADialect, func::FuncDialect>();
 }
 
-OwningOpRef<ModuleOp> fgla::onnx::importONNX(StringRef path,
-                                             MLIRContext &context) {
+OwningOpRef<ModuleOp> fgla::onnx::importONNX(StringRef path, MLIRContext &context) {
   loadImportDialects(context);
   std::string reason;
   std::unique_ptr<Model> model = readModel(path.str(), reason);
@@ -365,14 +334,11 @@ OwningOpRef<ModuleOp> fgla::onnx::importONNX(StringRef path,
   return nullptr;
 }
 
-OwningOpRef<ModuleOp> fgla::onnx::importONNXFromMemory(StringRef bytes,
-                                                       bool isText,
-                                                       StringRef folder,
+OwningOpRef<ModuleOp> fgla::onnx::importONNXFromMemory(StringRef bytes, bool isText, StringRef folder,
                                                        MLIRContext &context) {
   loadImportDialects(context);
   std::string reason;
-  std::unique_ptr<Model> model = readModelFromMemory(
-      bytes.data(), bytes.size(), isText, folder.str(), reason);
+  std::unique_ptr<Model> model = readModelFromMemory(bytes.data(), bytes.size(), isText, folder.str(), reason);
   if (model)
     return Importer(*model, context).run();
   emitError(UnknownLoc::get(&context)) << reason;
@@ -381,22 +347,14 @@ OwningOpRef<ModuleOp> fgla::onnx::importONNXFromMemory(StringRef bytes,
 
 void fgla::onnx::registerONNXTranslation() {
   static TranslateToMLIRRegistration registration(
-      "import-onnx",
-      "import an ONNX model (.onnx, or .onnxtxt for ONNX's text format)",
-      [](llvm::SourceMgr &sources,
-         MLIRContext *context) -> OwningOpRef<Operation *> {
-        const llvm::MemoryBuffer *buffer =
-            sources.getMemoryBuffer(sources.getMainFileID());
+      "import-onnx", "import an ONNX model (.onnx, or .onnxtxt for ONNX's text format)",
+      [](llvm::SourceMgr &sources, MLIRContext *context) -> OwningOpRef<Operation *> {
+        const llvm::MemoryBuffer *buffer = sources.getMemoryBuffer(sources.getMainFileID());
         // The name leads to external weights; standard input has none.
-        OwningOpRef<ModuleOp> module =
-            buffer->getBufferIdentifier() == "<stdin>"
-                ? importONNXFromMemory(buffer->getBuffer(), /*isText=*/false,
-                                       "", *context)
-                : importONNX(buffer->getBufferIdentifier(), *context);
-        return OwningOpRef<Operation *>(module ? module.release().getOperation()
-                                               : nullptr);
+        OwningOpRef<ModuleOp> module = buffer->getBufferIdentifier() == "<stdin>"
+                                           ? importONNXFromMemory(buffer->getBuffer(), /*isText=*/false, "", *context)
+                                           : importONNX(buffer->getBufferIdentifier(), *context);
+        return OwningOpRef<Operation *>(module ? module.release().getOperation() : nullptr);
       },
-      [](DialectRegistry &registry) {
-        registry.insert<ONNXDialect, fgla::FGLADialect, func::FuncDialect>();
-      });
+      [](DialectRegistry &registry) { registry.insert<ONNXDialect, fgla::FGLADialect, func::FuncDialect>(); });
 }

@@ -23,13 +23,11 @@ void loadImportDialects(mlir::MLIRContext &context);
 /// are relative to.
 ///
 /// On failure one error is emitted and null is returned.
-mlir::OwningOpRef<mlir::ModuleOp> importONNX(llvm::StringRef path,
-                                             mlir::MLIRContext &context);
+mlir::OwningOpRef<mlir::ModuleOp> importONNX(llvm::StringRef path, mlir::MLIRContext &context);
 
 /// Likewise from memory.
-mlir::OwningOpRef<mlir::ModuleOp>
-importONNXFromMemory(llvm::StringRef bytes, bool isText, llvm::StringRef folder,
-                     mlir::MLIRContext &context);
+mlir::OwningOpRef<mlir::ModuleOp> importONNXFromMemory(llvm::StringRef bytes, bool isText, llvm::StringRef folder,
+                                                       mlir::MLIRContext &context);
 
 /// Registers `--import-onnx` for a tool built on mlirTranslateMain.
 void registerONNXTranslation();

@@ -26,8 +26,7 @@ namespace io = ::google::protobuf::io;
 // Bytes
 //===----------------------------------------------------------------------===//
 
-static bool readFile(const std::string &path, int64_t limit, std::string &bytes,
-                     std::string &error) {
+static bool readFile(const std::string &path, int64_t limit, std::string &bytes, std::string &error) {
   int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) {
     error = std::string("cannot be opened: ") + std::strerror(errno);
@@ -38,8 +37,7 @@ static bool readFile(const std::string &path, int64_t limit, std::string &bytes,
   if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
     error = "is not a regular file";
   } else if (status.st_size > limit) {
-    error = "has " + std::to_string(status.st_size) + " bytes, the limit is " +
-            std::to_string(limit);
+    error = "has " + std::to_string(status.st_size) + " bytes, the limit is " + std::to_string(limit);
   } else {
     bytes.resize(status.st_size);
     size_t done = 0;
@@ -63,24 +61,20 @@ static bool readFile(const std::string &path, int64_t limit, std::string &bytes,
 /// silenced while we parse.
 namespace {
 struct QuietProtobuf {
-  google::protobuf::LogHandler *previous =
-      google::protobuf::SetLogHandler(nullptr);
+  google::protobuf::LogHandler *previous = google::protobuf::SetLogHandler(nullptr);
   ~QuietProtobuf() { google::protobuf::SetLogHandler(previous); }
 };
 } // namespace
 
-static bool parseBinary(google::protobuf::Message &message, const char *data,
-                        size_t size, std::string &error) {
+static bool parseBinary(google::protobuf::Message &message, const char *data, size_t size, std::string &error) {
   if (static_cast<int64_t>(size) > Limits::messageBytes) {
     error = "is larger than a protobuf message can be";
     return false;
   }
   QuietProtobuf quiet;
-  io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(data),
-                              static_cast<int>(size));
+  io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(data), static_cast<int>(size));
   stream.SetRecursionLimit(Limits::messageDepth);
-  if (size != 0 && message.ParseFromCodedStream(&stream) &&
-      stream.ConsumedEntireMessage())
+  if (size != 0 && message.ParseFromCodedStream(&stream) && stream.ConsumedEntireMessage())
     return true;
   error = size == 0 ? "is empty"
                     : "is not a complete protobuf message of this kind, or "
@@ -106,12 +100,10 @@ static bool checkTextDepth(const std::string &text, std::string &error) {
       inString = true;
     } else if (c == '(' || c == '[' || c == '{' || c == '<') {
       if (++depth > Limits::messageDepth) {
-        error = "nests more than " + std::to_string(Limits::messageDepth) +
-                " brackets";
+        error = "nests more than " + std::to_string(Limits::messageDepth) + " brackets";
         return false;
       }
-    } else if (c == ')' || c == ']' || c == '}' ||
-               (c == '>' && (i == 0 || text[i - 1] != '='))) {
+    } else if (c == ')' || c == ']' || c == '}' || (c == '>' && (i == 0 || text[i - 1] != '='))) {
       depth -= depth > 0;
     }
   }
@@ -140,8 +132,7 @@ static std::string oneLine(const std::string &text) {
 }
 
 /// Runs `step`, which calls the ONNX library; its exceptions end here.
-template <typename Step>
-static bool guarded(const char *what, std::string &error, Step step) {
+template <typename Step> static bool guarded(const char *what, std::string &error, Step step) {
   try {
     step();
     return true;
@@ -158,16 +149,14 @@ static bool guarded(const char *what, std::string &error, Step step) {
 //===----------------------------------------------------------------------===//
 
 static bool parseNumber(const std::string &text, int64_t &number) {
-  if (text.empty() || text.size() > 18 ||
-      text.find_first_not_of("0123456789") != std::string::npos)
+  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos)
     return false;
   number = std::stoll(text);
   return true;
 }
 
 /// Reads where an external weight lies and sees that the file holds it.
-static bool locateWeight(const pb::TensorProto &proto,
-                         const std::string &folder, ExternalWeight &weight,
+static bool locateWeight(const pb::TensorProto &proto, const std::string &folder, ExternalWeight &weight,
                          std::string &error) {
   std::string reason;
   auto fail = [&](const std::string &what) {
@@ -182,8 +171,7 @@ static bool locateWeight(const pb::TensorProto &proto,
   for (const auto &[key, value] : entries) {
     if (key == "location")
       weight.file = value;
-    else if (key == "offset" ? !parseNumber(value, weight.offset)
-                             : key == "length" && !parseNumber(value, length))
+    else if (key == "offset" ? !parseNumber(value, weight.offset) : key == "length" && !parseNumber(value, length))
       return fail(key + " must be a number, got '" + value.substr(0, 40) + "'");
     else if (key != "offset" && key != "length" && key != "checksum")
       return fail("unknown key '" + key.substr(0, 40) + "'");
@@ -197,11 +185,9 @@ static bool locateWeight(const pb::TensorProto &proto,
   if (proto.has_raw_data())
     return fail("the tensor also has data in the message");
   if (length >= 0 && length != weight.length)
-    return fail("length is " + std::to_string(length) +
-                ", its shape and type need " + std::to_string(weight.length));
+    return fail("length is " + std::to_string(length) + ", its shape and type need " + std::to_string(weight.length));
   ExternalFile file;
-  if (!file.open(folder, weight.file, reason) ||
-      !file.contains(weight.offset, weight.length, reason))
+  if (!file.open(folder, weight.file, reason) || !file.contains(weight.offset, weight.length, reason))
     return fail(reason);
   return true;
 }
@@ -221,8 +207,7 @@ static bool takeExternalWeights(Model &model, std::string &error) {
     }
     ExternalWeight weight;
     if (tensor.name().empty() || model.externalWeights.count(tensor.name())) {
-      error = "initializer name '" + tensor.name() +
-              "' must be unique and not empty";
+      error = "initializer name '" + tensor.name() + "' must be unique and not empty";
       return false;
     }
     if (!locateWeight(tensor, model.folder, weight, error))
@@ -249,11 +234,9 @@ static bool takeExternalWeights(Model &model, std::string &error) {
 static bool process(Model &model, std::string &error) {
   if (!validateModel(model.proto, error) || !takeExternalWeights(model, error))
     return false;
-  if (!guarded("the ONNX checker rejects the model", error,
-               [&] { pb::checker::check_model(model.proto); }))
+  if (!guarded("the ONNX checker rejects the model", error, [&] { pb::checker::check_model(model.proto); }))
     return false;
-  if (model.proto.functions_size() != 0 &&
-      !guarded("functions cannot be inlined", error, [&] {
+  if (model.proto.functions_size() != 0 && !guarded("functions cannot be inlined", error, [&] {
         pb::inliner::InlineLocalFunctions(model.proto,
                                           /*convert_version=*/true);
       }))
@@ -262,36 +245,31 @@ static bool process(Model &model, std::string &error) {
     pb::ShapeInferenceOptions options(/*check_type=*/true, /*error_mode=*/1,
                                       /*data_prop=*/true);
     pb::shape_inference::DataValueMap shapes;
-    pb::shape_inference::InferShapes(
-        model.proto, pb::OpSchemaRegistry::Instance(), options, &shapes);
+    pb::shape_inference::InferShapes(model.proto, pb::OpSchemaRegistry::Instance(), options, &shapes);
   });
 }
 
-static bool parseText(pb::ModelProto &message, const std::string &text,
-                      std::string &error) {
+static bool parseText(pb::ModelProto &message, const std::string &text, std::string &error) {
   if (static_cast<int64_t>(text.size()) > Limits::textBytes) {
-    error = "has " + std::to_string(text.size()) +
-            " bytes, the limit of the text format is " +
+    error = "has " + std::to_string(text.size()) + " bytes, the limit of the text format is " +
             std::to_string(Limits::textBytes);
     return false;
   }
   pb::Common::Status status;
-  if (!checkTextDepth(text, error) || !guarded("cannot be parsed", error, [&] {
-        status = pb::OnnxParser::Parse(message, text.c_str());
-      }))
+  if (!checkTextDepth(text, error) ||
+      !guarded("cannot be parsed", error, [&] { status = pb::OnnxParser::Parse(message, text.c_str()); }))
     return false;
   if (!status.IsOK())
     error = "cannot be parsed: " + status.ErrorMessage();
   return status.IsOK();
 }
 
-std::unique_ptr<Model>
-fgla::onnx::readModelFromMemory(const char *data, size_t size, bool isText,
-                                const std::string &folder, std::string &error) {
+std::unique_ptr<Model> fgla::onnx::readModelFromMemory(const char *data, size_t size, bool isText,
+                                                       const std::string &folder, std::string &error) {
   auto model = std::make_unique<Model>();
   model->folder = folder;
-  bool ok = isText ? parseText(model->proto, std::string(data, size), error)
-                   : parseBinary(model->proto, data, size, error);
+  bool ok =
+      isText ? parseText(model->proto, std::string(data, size), error) : parseBinary(model->proto, data, size, error);
   if (ok && process(*model, error))
     return model;
   // Messages quote what the file says.
@@ -299,36 +277,26 @@ fgla::onnx::readModelFromMemory(const char *data, size_t size, bool isText,
   return nullptr;
 }
 
-std::unique_ptr<Model> fgla::onnx::readModel(const std::string &path,
-                                             std::string &error) {
+std::unique_ptr<Model> fgla::onnx::readModel(const std::string &path, std::string &error) {
   const std::string suffix = ".onnxtxt";
-  bool isText =
-      path.size() > suffix.size() &&
-      path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0;
+  bool isText = path.size() > suffix.size() && path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0;
   size_t slash = path.rfind('/');
-  std::string folder = slash == std::string::npos ? ""
-                       : slash == 0               ? "/"
-                                                  : path.substr(0, slash);
+  std::string folder = slash == std::string::npos ? "" : slash == 0 ? "/" : path.substr(0, slash);
   std::string bytes;
-  if (!readFile(path, isText ? Limits::textBytes : Limits::messageBytes, bytes,
-                error))
+  if (!readFile(path, isText ? Limits::textBytes : Limits::messageBytes, bytes, error))
     return nullptr;
   return readModelFromMemory(bytes.data(), bytes.size(), isText, folder, error);
 }
 
-bool fgla::onnx::readTensorProtoFromMemory(const char *data, size_t size,
-                                           TensorData &tensor,
-                                           std::string &error) {
+bool fgla::onnx::readTensorProtoFromMemory(const char *data, size_t size, TensorData &tensor, std::string &error) {
   pb::TensorProto proto;
-  if (parseBinary(proto, data, size, error) &&
-      decodeTensor(proto, tensor, error))
+  if (parseBinary(proto, data, size, error) && decodeTensor(proto, tensor, error))
     return true;
   error = oneLine(error);
   return false;
 }
 
-bool fgla::onnx::readTensorProto(const std::string &path, TensorData &tensor,
-                                 std::string &error) {
+bool fgla::onnx::readTensorProto(const std::string &path, TensorData &tensor, std::string &error) {
   std::string bytes, reason;
   if (readFile(path, Limits::messageBytes, bytes, reason) &&
       readTensorProtoFromMemory(bytes.data(), bytes.size(), tensor, reason))

@@ -24,8 +24,7 @@ namespace pb = ::ONNX_NAMESPACE;
 /// What a model may hold at most. The numbers are far above real models and far
 /// below what hurts.
 struct Limits {
-  static constexpr int64_t messageBytes =
-      (int64_t(1) << 31) - 1; // protobuf's own bound
+  static constexpr int64_t messageBytes = (int64_t(1) << 31) - 1; // protobuf's own bound
   static constexpr int64_t textBytes = int64_t(1) << 26;
   static constexpr int messageDepth = 64;
   static constexpr int graphDepth = 8;
@@ -61,28 +60,22 @@ struct Model {
 std::unique_ptr<Model> readModel(const std::string &path, std::string &error);
 
 /// Likewise from memory; `folder` is where external weights are looked for.
-std::unique_ptr<Model> readModelFromMemory(const char *data, size_t size,
-                                           bool isText,
-                                           const std::string &folder,
+std::unique_ptr<Model> readModelFromMemory(const char *data, size_t size, bool isText, const std::string &folder,
                                            std::string &error);
 
 /// Our name of an ONNX element type; sets `error` if there is none.
-bool elementTypeFromONNX(int32_t dataType, ElementType &type,
-                         std::string &error);
+bool elementTypeFromONNX(int32_t dataType, ElementType &type, std::string &error);
 
 /// Checks a shape against the limits and computes its size in bytes.
-bool checkShape(const std::vector<int64_t> &shape, int64_t elementBytes,
-                int64_t &bytes, std::string &error);
+bool checkShape(const std::vector<int64_t> &shape, int64_t elementBytes, int64_t &bytes, std::string &error);
 
 /// Checks that a tensor in the message has a known type, a bearable shape, and
 /// exactly the values that its shape needs.
-bool checkTensor(const pb::TensorProto &proto, ElementType &type,
-                 std::string &error);
+bool checkTensor(const pb::TensorProto &proto, ElementType &type, std::string &error);
 
 /// Decodes a tensor that is held in the message itself, whatever field its
 /// values are in.
-bool decodeTensor(const pb::TensorProto &proto, TensorData &tensor,
-                  std::string &error);
+bool decodeTensor(const pb::TensorProto &proto, TensorData &tensor, std::string &error);
 
 } // namespace fgla::onnx
 

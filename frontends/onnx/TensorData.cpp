@@ -6,9 +6,8 @@ using namespace fgla::onnx;
 using pb::TensorProto;
 
 const char *fgla::onnx::elementTypeName(ElementType type) {
-  static const char *const names[] = {"f64", "f32", "f16", "bf16", "i64",
-                                      "i32", "i16", "i8",  "u64",  "u32",
-                                      "u16", "u8",  "bool"};
+  static const char *const names[] = {"f64", "f32", "f16", "bf16", "i64", "i32", "i16",
+                                      "i8",  "u64", "u32", "u16",  "u8",  "bool"};
   return names[static_cast<int>(type)];
 }
 
@@ -45,25 +44,21 @@ static bool elementTypeOf(int32_t dataType, ElementType &type) {
 }
 // clang-format on
 
-bool fgla::onnx::elementTypeFromONNX(int32_t dataType, ElementType &type,
-                                     std::string &error) {
+bool fgla::onnx::elementTypeFromONNX(int32_t dataType, ElementType &type, std::string &error) {
   if (elementTypeOf(dataType, type))
     return true;
   error = "element type " +
           (pb::TensorProto_DataType_IsValid(dataType)
-               ? pb::TensorProto_DataType_Name(
-                     static_cast<pb::TensorProto_DataType>(dataType))
+               ? pb::TensorProto_DataType_Name(static_cast<pb::TensorProto_DataType>(dataType))
                : std::to_string(dataType)) +
           " is not supported";
   return false;
 }
 
-bool fgla::onnx::checkShape(const std::vector<int64_t> &shape,
-                            int64_t elementBytes, int64_t &bytes,
+bool fgla::onnx::checkShape(const std::vector<int64_t> &shape, int64_t elementBytes, int64_t &bytes,
                             std::string &error) {
   if (shape.size() > Limits::rank) {
-    error = "rank " + std::to_string(shape.size()) + " is above the limit of " +
-            std::to_string(Limits::rank);
+    error = "rank " + std::to_string(shape.size()) + " is above the limit of " + std::to_string(Limits::rank);
     return false;
   }
   // Zero-sized tensors must not hide an absurd dim, so the bound is on the
@@ -76,10 +71,8 @@ bool fgla::onnx::checkShape(const std::vector<int64_t> &shape,
       return false;
     }
     empty |= dim == 0;
-    if (dim != 0 && (__builtin_mul_overflow(product, dim, &product) ||
-                     product > Limits::tensorBytes)) {
-      error = "its dims multiply to more than " +
-              std::to_string(Limits::tensorBytes) + " bytes";
+    if (dim != 0 && (__builtin_mul_overflow(product, dim, &product) || product > Limits::tensorBytes)) {
+      error = "its dims multiply to more than " + std::to_string(Limits::tensorBytes) + " bytes";
       return false;
     }
   }
@@ -104,33 +97,28 @@ static int64_t countFields(const TensorProto &proto, ElementType type) {
   }
 }
 
-bool fgla::onnx::checkTensor(const TensorProto &proto, ElementType &type,
-                             std::string &error) {
+bool fgla::onnx::checkTensor(const TensorProto &proto, ElementType &type, std::string &error) {
   std::string reason;
   auto fail = [&](const std::string &what) {
     error = "tensor '" + proto.name() + "': " + what;
     return false;
   };
   if (proto.name().size() > Limits::nameBytes) {
-    error = "a tensor's name is longer than " +
-            std::to_string(Limits::nameBytes) + " bytes";
+    error = "a tensor's name is longer than " + std::to_string(Limits::nameBytes) + " bytes";
     return false;
   }
   if (!elementTypeFromONNX(proto.data_type(), type, reason))
     return fail(reason);
   int64_t size = 0, count = countFields(proto, type);
-  if (!checkShape({proto.dims().begin(), proto.dims().end()}, elementSize(type),
-                  size, reason))
+  if (!checkShape({proto.dims().begin(), proto.dims().end()}, elementSize(type), size, reason))
     return fail(reason);
   if (proto.has_segment())
     return fail("segmented tensors are not supported");
   if (proto.data_location() == TensorProto::EXTERNAL)
-    return fail(
-        "external data is allowed for initializers of the main graph only");
-  if (proto.has_raw_data() &&
-      static_cast<int64_t>(proto.raw_data().size()) != size)
-    return fail("has " + std::to_string(proto.raw_data().size()) +
-                " bytes, its shape and type need " + std::to_string(size));
+    return fail("external data is allowed for initializers of the main graph only");
+  if (proto.has_raw_data() && static_cast<int64_t>(proto.raw_data().size()) != size)
+    return fail("has " + std::to_string(proto.raw_data().size()) + " bytes, its shape and type need " +
+                std::to_string(size));
   if (!proto.has_raw_data() && count != size / elementSize(type))
     return fail("has " + std::to_string(count) + " values, its shape needs " +
                 std::to_string(size / elementSize(type)));
@@ -138,16 +126,13 @@ bool fgla::onnx::checkTensor(const TensorProto &proto, ElementType &type,
 }
 
 /// Appends the low bytes of each value of a typed field.
-template <typename Field>
-static void appendLow(const Field &values, int64_t size, std::string &bytes) {
-  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-                "tensors in files are little-endian");
+template <typename Field> static void appendLow(const Field &values, int64_t size, std::string &bytes) {
+  static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors in files are little-endian");
   for (auto value : values)
     bytes.append(reinterpret_cast<const char *>(&value), size);
 }
 
-bool fgla::onnx::decodeTensor(const TensorProto &proto, TensorData &tensor,
-                              std::string &error) {
+bool fgla::onnx::decodeTensor(const TensorProto &proto, TensorData &tensor, std::string &error) {
   if (!checkTensor(proto, tensor.type, error))
     return false;
   int64_t size = elementSize(tensor.type);

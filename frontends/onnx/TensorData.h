@@ -13,21 +13,7 @@
 
 namespace fgla::onnx {
 
-enum class ElementType {
-  F64,
-  F32,
-  F16,
-  BF16,
-  I64,
-  I32,
-  I16,
-  I8,
-  U64,
-  U32,
-  U16,
-  U8,
-  Bool
-};
+enum class ElementType { F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, Bool };
 
 /// "f32", "bf16", "i64", "u8", "bool" …
 const char *elementTypeName(ElementType type);
@@ -46,12 +32,10 @@ struct TensorData {
 
 /// Reads a serialized TensorProto (the .pb files of ONNX's test data). Returns
 /// false and sets `error` (one line) on failure.
-bool readTensorProto(const std::string &path, TensorData &tensor,
-                     std::string &error);
+bool readTensorProto(const std::string &path, TensorData &tensor, std::string &error);
 
 /// Likewise from memory.
-bool readTensorProtoFromMemory(const char *data, size_t size,
-                               TensorData &tensor, std::string &error);
+bool readTensorProtoFromMemory(const char *data, size_t size, TensorData &tensor, std::string &error);
 
 } // namespace fgla::onnx
 

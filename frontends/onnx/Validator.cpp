@@ -18,8 +18,7 @@ using FunctionId = std::tuple<std::string, std::string, std::string>;
 
 class Validator {
 public:
-  Validator(pb::ModelProto &model, std::string &error)
-      : model(model), error(error) {}
+  Validator(pb::ModelProto &model, std::string &error) : model(model), error(error) {}
   bool run();
 
 private:
@@ -29,18 +28,14 @@ private:
   }
   bool checkName(const std::string &name, const char *what);
   bool checkVersions();
-  bool checkImports(
-      google::protobuf::RepeatedPtrField<pb::OperatorSetIdProto> &imports,
-      const char *where);
+  bool checkImports(google::protobuf::RepeatedPtrField<pb::OperatorSetIdProto> &imports, const char *where);
   bool checkType(const pb::TypeProto &type, const std::string &name, int depth);
   bool checkValueInfo(const pb::ValueInfoProto &info);
-  bool checkAttribute(pb::AttributeProto &attribute, const std::string &node,
-                      int depth);
+  bool checkAttribute(pb::AttributeProto &attribute, const std::string &node, int depth);
   bool checkNode(pb::NodeProto &node, int depth);
   bool checkGraph(pb::GraphProto &graph, int depth);
   bool checkFunctions();
-  int64_t
-  expandedSize(const google::protobuf::RepeatedPtrField<pb::NodeProto> &nodes);
+  int64_t expandedSize(const google::protobuf::RepeatedPtrField<pb::NodeProto> &nodes);
 
   pb::ModelProto &model;
   std::string &error;
@@ -59,8 +54,7 @@ static void normalizeDomain(std::string *domain) {
 
 bool Validator::checkName(const std::string &name, const char *what) {
   if (name.size() > Limits::nameBytes)
-    return fail(std::string(what) + " is longer than " +
-                std::to_string(Limits::nameBytes) + " bytes");
+    return fail(std::string(what) + " is longer than " + std::to_string(Limits::nameBytes) + " bytes");
   // Names end up in messages and in IR; a terminal must not obey them.
   auto isControl = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
   if (std::any_of(name.begin(), name.end(), isControl))
@@ -68,24 +62,17 @@ bool Validator::checkName(const std::string &name, const char *what) {
   return true;
 }
 
-bool Validator::checkImports(
-    google::protobuf::RepeatedPtrField<pb::OperatorSetIdProto> &imports,
-    const char *where) {
+bool Validator::checkImports(google::protobuf::RepeatedPtrField<pb::OperatorSetIdProto> &imports, const char *where) {
   std::set<std::string> seen;
   for (auto &import : imports) {
     if (!checkName(import.domain(), "a domain"))
       return false;
     normalizeDomain(import.mutable_domain());
     if (!seen.insert(import.domain()).second)
-      return fail(std::string(where) + " imports the domain '" +
-                  import.domain() + "' twice");
-    if (import.version() < 1 ||
-        import.version() >
-            (import.domain().empty() ? Limits::maxOpset : 1 << 20))
-      return fail(std::string(where) + " imports version " +
-                  std::to_string(import.version()) + " of the domain '" +
-                  import.domain() +
-                  "', the newest known version of the standard domain is " +
+      return fail(std::string(where) + " imports the domain '" + import.domain() + "' twice");
+    if (import.version() < 1 || import.version() > (import.domain().empty() ? Limits::maxOpset : 1 << 20))
+      return fail(std::string(where) + " imports version " + std::to_string(import.version()) + " of the domain '" +
+                  import.domain() + "', the newest known version of the standard domain is " +
                   std::to_string(Limits::maxOpset));
   }
   return true;
@@ -93,17 +80,14 @@ bool Validator::checkImports(
 
 bool Validator::checkVersions() {
   if (model.ir_version() < Limits::minIR || model.ir_version() > Limits::maxIR)
-    return fail(
-        "IR version " + std::to_string(model.ir_version()) +
-        " is not supported (supported: " + std::to_string(Limits::minIR) +
-        " to " + std::to_string(Limits::maxIR) + ")");
+    return fail("IR version " + std::to_string(model.ir_version()) + " is not supported (supported: " +
+                std::to_string(Limits::minIR) + " to " + std::to_string(Limits::maxIR) + ")");
   if (!model.has_graph())
     return fail("the model has no graph");
   return checkImports(*model.mutable_opset_import(), "the model");
 }
 
-bool Validator::checkType(const pb::TypeProto &type, const std::string &name,
-                          int depth) {
+bool Validator::checkType(const pb::TypeProto &type, const std::string &name, int depth) {
   if (depth > Limits::graphDepth)
     return fail("the type of '" + name + "' nests too deeply");
   if (type.has_sequence_type())
@@ -123,25 +107,21 @@ bool Validator::checkType(const pb::TypeProto &type, const std::string &name,
   }
   int64_t bytes;
   std::string reason;
-  return checkShape(known, 1, bytes, reason) ||
-         fail("the type of '" + name + "': " + reason);
+  return checkShape(known, 1, bytes, reason) || fail("the type of '" + name + "': " + reason);
 }
 
 bool Validator::checkValueInfo(const pb::ValueInfoProto &info) {
-  return checkName(info.name(), "a value's name") &&
-         checkType(info.type(), info.name(), 0);
+  return checkName(info.name(), "a value's name") && checkType(info.type(), info.name(), 0);
 }
 
-bool Validator::checkAttribute(pb::AttributeProto &attribute,
-                               const std::string &node, int depth) {
+bool Validator::checkAttribute(pb::AttributeProto &attribute, const std::string &node, int depth) {
   if (!checkName(attribute.name(), "an attribute's name"))
     return false;
   ElementType type;
   std::string reason;
   auto checkConstant = [&](const pb::TensorProto &tensor) {
     return checkTensor(tensor, type, reason) ||
-           fail("attribute '" + attribute.name() + "' of node '" + node +
-                "': " + reason);
+           fail("attribute '" + attribute.name() + "' of node '" + node + "': " + reason);
   };
   if (attribute.has_t() && !checkConstant(attribute.t()))
     return false;
@@ -149,8 +129,7 @@ bool Validator::checkAttribute(pb::AttributeProto &attribute,
     if (!checkConstant(tensor))
       return false;
   if (attribute.has_sparse_tensor() || attribute.sparse_tensors_size() != 0)
-    return fail("attribute '" + attribute.name() + "' of node '" + node +
-                "': sparse tensors are not supported");
+    return fail("attribute '" + attribute.name() + "' of node '" + node + "': sparse tensors are not supported");
   if (attribute.has_g() && !checkGraph(*attribute.mutable_g(), depth + 1))
     return false;
   for (auto &graph : *attribute.mutable_graphs())
@@ -166,18 +145,14 @@ bool Validator::checkAttribute(pb::AttributeProto &attribute,
 
 bool Validator::checkNode(pb::NodeProto &node, int depth) {
   if (++numNodes > Limits::nodes)
-    return fail("the model has more than " + std::to_string(Limits::nodes) +
-                " nodes");
-  if (!checkName(node.name(), "a node's name") ||
-      !checkName(node.op_type(), "an operator's name") ||
-      !checkName(node.domain(), "a domain") ||
-      !checkName(node.overload(), "an overload"))
+    return fail("the model has more than " + std::to_string(Limits::nodes) + " nodes");
+  if (!checkName(node.name(), "a node's name") || !checkName(node.op_type(), "an operator's name") ||
+      !checkName(node.domain(), "a domain") || !checkName(node.overload(), "an overload"))
     return false;
   normalizeDomain(node.mutable_domain());
   // The checker would let these pass and print a warning of its own.
   if (pb::checker::check_is_experimental_op(node))
-    return fail("node '" + node.name() + "': the experimental operator '" +
-                node.op_type() + "' is not supported");
+    return fail("node '" + node.name() + "': the experimental operator '" + node.op_type() + "' is not supported");
   for (const std::string &input : node.input())
     if (!checkName(input, "a value's name"))
       return false;
@@ -192,8 +167,7 @@ bool Validator::checkNode(pb::NodeProto &node, int depth) {
 
 bool Validator::checkGraph(pb::GraphProto &graph, int depth) {
   if (depth > Limits::graphDepth)
-    return fail("graphs nest more than " + std::to_string(Limits::graphDepth) +
-                " deep");
+    return fail("graphs nest more than " + std::to_string(Limits::graphDepth) + " deep");
   if (!checkName(graph.name(), "a graph's name"))
     return false;
   if (graph.sparse_initializer_size() != 0)
@@ -206,8 +180,7 @@ bool Validator::checkGraph(pb::GraphProto &graph, int depth) {
   for (const auto &tensor : graph.initializer())
     // External weights of the main graph are looked at later, with the folder
     // known.
-    if ((depth != 0 || tensor.data_location() != pb::TensorProto::EXTERNAL) &&
-        !checkTensor(tensor, type, error))
+    if ((depth != 0 || tensor.data_location() != pb::TensorProto::EXTERNAL) && !checkTensor(tensor, type, error))
       return false;
   for (auto &node : *graph.mutable_node())
     if (!checkNode(node, depth))
@@ -219,8 +192,7 @@ bool Validator::checkGraph(pb::GraphProto &graph, int depth) {
 /// call is inlined. Functions that call each other twice per level grow
 /// exponentially, and functions that call themselves have no end; both are
 /// found here, by name only. Returns -1 after an error.
-int64_t Validator::expandedSize(
-    const google::protobuf::RepeatedPtrField<pb::NodeProto> &nodes) {
+int64_t Validator::expandedSize(const google::protobuf::RepeatedPtrField<pb::NodeProto> &nodes) {
   int64_t total = 0;
   auto add = [&](int64_t count) {
     total = count < 0 ? -1 : total + count;
@@ -242,8 +214,7 @@ int64_t Validator::expandedSize(
       if (isNew)
         sizes[id] = size = expandedSize(function->second->node());
       else if ((size = entry->second) < 0 && error.empty())
-        fail("function '" + node.op_type() + "' of domain '" + node.domain() +
-             "' calls itself");
+        fail("function '" + node.op_type() + "' of domain '" + node.domain() + "' calls itself");
     }
     if (!add(size))
       return -1;
@@ -262,10 +233,8 @@ bool Validator::checkFunctions() {
   if (model.functions_size() > 4096)
     return fail("the model has more than 4096 functions");
   for (auto &function : *model.mutable_functions()) {
-    if (!checkName(function.name(), "a function's name") ||
-        !checkName(function.domain(), "a domain") ||
-        !checkName(function.overload(), "an overload") ||
-        !checkImports(*function.mutable_opset_import(), "a function"))
+    if (!checkName(function.name(), "a function's name") || !checkName(function.domain(), "a domain") ||
+        !checkName(function.overload(), "an overload") || !checkImports(*function.mutable_opset_import(), "a function"))
       return false;
     normalizeDomain(function.mutable_domain());
     for (const auto &info : function.value_info())
@@ -277,13 +246,8 @@ bool Validator::checkFunctions() {
     for (auto &node : *function.mutable_node())
       if (!checkNode(node, 1))
         return false;
-    if (!functions
-             .emplace(FunctionId(function.domain(), function.name(),
-                                 function.overload()),
-                      &function)
-             .second)
-      return fail("function '" + function.name() + "' of domain '" +
-                  function.domain() + "' is defined twice");
+    if (!functions.emplace(FunctionId(function.domain(), function.name(), function.overload()), &function).second)
+      return fail("function '" + function.name() + "' of domain '" + function.domain() + "' is defined twice");
   }
   // Functions that nobody calls are counted too: the library looks at all of
   // them.
@@ -293,10 +257,7 @@ bool Validator::checkFunctions() {
   return expandedSize(model.graph().node()) >= 0;
 }
 
-bool Validator::run() {
-  return checkVersions() && checkGraph(*model.mutable_graph(), 0) &&
-         checkFunctions();
-}
+bool Validator::run() { return checkVersions() && checkGraph(*model.mutable_graph(), 0) && checkFunctions(); }
 
 bool fgla::onnx::validateModel(pb::ModelProto &model, std::string &error) {
   error.clear();

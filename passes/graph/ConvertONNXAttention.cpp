@@ -15,7 +15,8 @@ namespace {
 /// One LinearAttention on its way.
 class AttentionConversion {
 public:
-  AttentionConversion(ONNXLowering &lowering, NodeOp node) : lowering(lowering), node(node), b(lowering.b), loc(lowering.loc()) {}
+  AttentionConversion(ONNXLowering &lowering, NodeOp node)
+      : lowering(lowering), node(node), b(lowering.b), loc(lowering.loc()) {}
   LogicalResult run();
 
 private:
@@ -57,14 +58,16 @@ LogicalResult AttentionConversion::readAttributes() {
   queryHeads = getIntAttr(node, "q_num_heads", 0);
   heads = getIntAttr(node, "kv_num_heads", 0);
   if (queryHeads < 1 || heads < 1 || queryHeads % heads != 0)
-    return lowering.error(node) << "q_num_heads must be a positive multiple of kv_num_heads, got " << queryHeads << " and " << heads;
+    return lowering.error(node) << "q_num_heads must be a positive multiple of kv_num_heads, got " << queryHeads
+                                << " and " << heads;
   scale = getFloatAttr(node, "scale", 0);
   if (!std::isfinite(scale))
     return lowering.error(node) << "scale must be finite";
   auto demand = [&](size_t place, StringRef what, bool isNeeded) -> LogicalResult {
     if (static_cast<bool>(node.getInput(place)) == isNeeded)
       return success();
-    return lowering.error(node) << "update_rule '" << text << "' " << (isNeeded ? "needs" : "takes no") << " input '" << what << "'";
+    return lowering.error(node) << "update_rule '" << text << "' " << (isNeeded ? "needs" : "takes no") << " input '"
+                                << what << "'";
   };
   return success(succeeded(demand(4, "decay", hasDecay)) && succeeded(demand(5, "beta", isDelta)));
 }
@@ -77,18 +80,23 @@ LogicalResult AttentionConversion::readSizes() {
     if (failed(input))
       return failure();
     int64_t count = place == 0 ? queryHeads : heads;
+    if (!isa<FloatType>(input->element))
+      return lowering.error(node) << "input '" << names[place] << "' must be floating-point, got " << input->element;
     if (input->rank() != 3)
-      return lowering.error(node) << "input '" << names[place] << "' must have shape [B, T, H * D], got " << formatDims(input->dims);
+      return lowering.error(node) << "input '" << names[place] << "' must have shape [B, T, H * D], got "
+                                  << formatDims(input->dims);
     int64_t size = input->dims[2].getStatic();
     if (ShapedType::isDynamic(size) || size < count || size % count != 0)
-      return lowering.error(node) << "the last dim of input '" << names[place] << "' must be known and a multiple of the " << count
-                                  << " heads, got " << formatDims(input->dims);
+      return lowering.error(node) << "the last dim of input '" << names[place]
+                                  << "' must be known and a multiple of the " << count << " heads, got "
+                                  << formatDims(input->dims);
     channels[place] = size / count;
     if (place == 0) {
       batch = input->dims[0];
       tokens = input->dims[1];
     } else if (input->dims[0] != batch || input->dims[1] != tokens) {
-      return lowering.error(node) << "can't see that input '" << names[place] << "' has the batch and tokens of 'query' (give free dims of inputs "
+      return lowering.error(node) << "can't see that input '" << names[place]
+                                  << "' has the batch and tokens of 'query' (give free dims of inputs "
                                   << "the same name where they are equal)";
     }
   }
@@ -128,15 +136,18 @@ LogicalResult AttentionConversion::convertDecay() {
   Value value = node.getInput(4);
   Tensor given = lowering.tensor(value);
   int64_t size = given.rank() == 3 ? given.dims[2].getStatic() : 0;
-  if (given.rank() != 3 || given.dims[0] != batch || given.dims[1] != tokens || (size != heads && size != heads * keyDim))
-    return lowering.error(node) << "input 'decay' must have shape [B, T, " << heads << "] or [B, T, " << heads * keyDim << "], got "
-                                << formatDims(given.dims);
+  if (!isa<FloatType>(given.element))
+    return lowering.error(node) << "input 'decay' must be floating-point, got " << given.element;
+  if (given.rank() != 3 || given.dims[0] != batch || given.dims[1] != tokens ||
+      (size != heads && size != heads * keyDim))
+    return lowering.error(node) << "input 'decay' must have shape [B, T, " << heads << "] or [B, T, " << heads * keyDim
+                                << "], got " << formatDims(given.dims);
   bool isPerHead = size == heads;
   int64_t channels = isPerHead ? 1 : keyDim;
   axis = fgla::DecayAxisAttr::get(b.getContext(), isPerHead ? DecayAxis::Head : DecayAxis::Key);
   Expression expression(lowering, value, channels);
-  if (!lowering.isRaising() || expression.isTrivial() || !expression.isElementwise() || expression.inputs().size() > 4 ||
-      expression.inputs().empty()) {
+  if (!lowering.isRaising() || expression.isTrivial() || !expression.isElementwise() ||
+      expression.inputs().size() > 4 || expression.inputs().empty()) {
     FailureOr<Tensor> unpacked = unpack(value, heads, channels);
     if (failed(unpacked))
       return failure();
@@ -164,9 +175,11 @@ LogicalResult AttentionConversion::convertBeta() {
   if (rule == UpdateRule::Gated)
     return success();
   Tensor given = lowering.tensor(node.getInput(5));
-  bool fits = given.rank() == 3 && given.dims[0] == batch && given.dims[1] == tokens && (given.dims[2] == Dim(heads) || given.dims[2].isOne());
+  bool fits = given.rank() == 3 && given.dims[0] == batch && given.dims[1] == tokens &&
+              (given.dims[2] == Dim(heads) || given.dims[2].isOne());
   if (!fits)
-    return lowering.error(node) << "input 'beta' must have shape [B, T, " << heads << "] or [B, T, 1], got " << formatDims(given.dims);
+    return lowering.error(node) << "input 'beta' must have shape [B, T, " << heads << "] or [B, T, 1], got "
+                                << formatDims(given.dims);
   beta = given.value;
   emitRemark(node.getLoc()) << "operator " << node.describe() << ": delta rules run by the sequential lowering";
   return success();
@@ -179,8 +192,8 @@ LogicalResult AttentionConversion::convertPastState() {
   Tensor given = lowering.tensor(node.getInput(3));
   stateElement = given.element;
   if (ArrayRef<Dim>(given.dims) != ArrayRef<Dim>({batch, Dim(heads), Dim(keyDim), Dim(valueDim)}))
-    return lowering.error(node) << "input 'past_state' must have shape [B, " << heads << ", " << keyDim << ", " << valueDim << "], got "
-                                << formatDims(given.dims);
+    return lowering.error(node) << "input 'past_state' must have shape [B, " << heads << ", " << keyDim << ", "
+                                << valueDim << "], got " << formatDims(given.dims);
   pastState = lowering.cast(given, b.getF32Type()).value;
   return success();
 }
@@ -191,9 +204,10 @@ LogicalResult AttentionConversion::bindResults(const Tensor &query, const Tensor
   Value present = node.getOutput(1);
   bool hasState = present && !present.use_empty();
   double factor = scale == 0 ? 1 / std::sqrt(static_cast<double>(keyDim)) : scale;
-  auto attention = fgla::AttentionOp::create(
-      b, loc, tensorType(dims, query.element), hasState ? tensorType(stateDims, b.getF32Type()) : Type(), Type(), query.value, key.value,
-      value.value, decay, logDecay, beta, pastState, Value(), axis, fgla::Stabilizer::None, rule, b.getF64FloatAttr(factor));
+  auto attention = fgla::AttentionOp::create(b, loc, tensorType(dims, query.element),
+                                             hasState ? tensorType(stateDims, b.getF32Type()) : Type(), Type(),
+                                             query.value, key.value, value.value, decay, logDecay, beta, pastState,
+                                             Value(), axis, fgla::Stabilizer::None, rule, b.getF64FloatAttr(factor));
   if (hasState)
     lowering.bind(present, lowering.cast(lowering.make(attention.getFinalState(), stateDims), stateElement));
   FailureOr<Tensor> packed =
@@ -204,13 +218,17 @@ LogicalResult AttentionConversion::bindResults(const Tensor &query, const Tensor
 LogicalResult AttentionConversion::run() {
   if (failed(readAttributes()) || failed(readSizes()))
     return failure();
-  FailureOr<Tensor> query = features(0, queryHeads), key = features(1, heads), value = unpack(node.getInput(2), heads, valueDim);
-  if (failed(query) || failed(key) || failed(value) || failed(convertDecay()) || failed(convertBeta()) || failed(convertPastState()))
+  FailureOr<Tensor> query = features(0, queryHeads), key = features(1, heads),
+                    value = unpack(node.getInput(2), heads, valueDim);
+  if (failed(query) || failed(key) || failed(value) || failed(convertDecay()) || failed(convertBeta()) ||
+      failed(convertPastState()))
     return failure();
   return bindResults(*query, *key, *value);
 }
 
-static LogicalResult convertLinearAttention(ONNXLowering &lowering, NodeOp node) { return AttentionConversion(lowering, node).run(); }
+static LogicalResult convertLinearAttention(ONNXLowering &lowering, NodeOp node) {
+  return AttentionConversion(lowering, node).run();
+}
 
 std::optional<Tensor> fgla::onnx::raiseOutputGate(ONNXLowering &lowering, NodeOp node) {
   if (node.getOpType() != "Mul" || node.getInputs().size() != 2)
@@ -219,9 +237,11 @@ std::optional<Tensor> fgla::onnx::raiseOutputGate(ONNXLowering &lowering, NodeOp
     Value gateValue = node.getInputs()[1 - side];
     Tensor output = lowering.tensor(node.getInputs()[side]), source = lowering.root(output);
     // Only what ends an attention gets the gate; elsewhere a multiplication stays one.
-    if (!source.value || !source.value.getDefiningOp() || !isa<fgla::NormOp, fgla::AttentionOp>(source.value.getDefiningOp()))
+    if (!source.value || !source.value.getDefiningOp() ||
+        !isa<fgla::NormOp, fgla::AttentionOp>(source.value.getDefiningOp()))
       continue;
-    if (lowering.lookup(gateValue).dims != output.dims || source.rank() != 4 || lowering.lookup(gateValue).element != output.element)
+    if (lowering.lookup(gateValue).dims != output.dims || source.rank() != 4 ||
+        lowering.lookup(gateValue).element != output.element)
       continue;
     Expression expression(lowering, gateValue, source.dims[3].getStatic());
     if (!isSilu(expression))
@@ -229,7 +249,8 @@ std::optional<Tensor> fgla::onnx::raiseOutputGate(ONNXLowering &lowering, NodeOp
     FailureOr<Tensor> gate = lowering.reshape(node, lowering.tensor(expression.inputs().front()), source.dims);
     if (failed(gate))
       continue;
-    Value result = fgla::OutputGateOp::create(lowering.b, lowering.loc(), source.value.getType(), source.value, gate->value);
+    Value result =
+        fgla::OutputGateOp::create(lowering.b, lowering.loc(), source.value.getType(), source.value, gate->value);
     FailureOr<Tensor> shaped = lowering.reshape(node, lowering.make(result, source.dims), output.dims);
     if (succeeded(shaped))
       return *shaped;

@@ -33,7 +33,8 @@ static FailureOr<Tensor> multiplyMatrix(ONNXLowering &lowering, NodeOp node, con
     return failure();
   SmallVector<Dim> dims = {*rows, right.dims[1]};
   Value init = lowering.filled(dims, arithmeticType(left.element), 0).value;
-  auto op = linalg::MatmulOp::create(lowering.b, lowering.loc(), init.getType(), ValueRange{matrix->value, right.value}, init);
+  auto op = linalg::MatmulOp::create(lowering.b, lowering.loc(), init.getType(), ValueRange{matrix->value, right.value},
+                                     init);
   Tensor result = lowering.cast(lowering.make(op.getResult(0), dims), left.element);
   dims.assign(leading.begin(), leading.end());
   dims.push_back(right.dims[1]);
@@ -55,7 +56,8 @@ static FailureOr<Tensor> multiplyBatches(ONNXLowering &lowering, NodeOp node, Te
     SmallVector<Dim> dims(*batch), matrix = {side->dims[side->rank() - 2], side->dims[side->rank() - 1]};
     dims.append(matrix);
     if (side->dims != dims)
-      *side = lowering.elementwise(*side, dims, side->element, [](OpBuilder &, Location, ValueRange args) { return args[0]; });
+      *side = lowering.elementwise(*side, dims, side->element,
+                                   [](OpBuilder &, Location, ValueRange args) { return args[0]; });
     FailureOr<Tensor> joined = lowering.reshape(node, *side, {*count, matrix[0], matrix[1]});
     if (failed(joined))
       return failure();
@@ -63,7 +65,8 @@ static FailureOr<Tensor> multiplyBatches(ONNXLowering &lowering, NodeOp node, Te
   }
   SmallVector<Dim> dims = {*count, left.dims[1], right.dims[2]};
   Value init = lowering.filled(dims, arithmeticType(left.element), 0).value;
-  auto op = linalg::BatchMatmulOp::create(lowering.b, lowering.loc(), init.getType(), ValueRange{left.value, right.value}, init);
+  auto op = linalg::BatchMatmulOp::create(lowering.b, lowering.loc(), init.getType(),
+                                          ValueRange{left.value, right.value}, init);
   Tensor result = lowering.cast(lowering.make(op.getResult(0), dims), left.element);
   batch->append({left.dims[1], right.dims[2]});
   return lowering.reshape(node, result, *batch);
@@ -71,7 +74,8 @@ static FailureOr<Tensor> multiplyBatches(ONNXLowering &lowering, NodeOp node, Te
 
 static LogicalResult convertMatMul(ONNXLowering &lowering, NodeOp node) {
   FailureOr<Tensor> left = lowering.input(node, 0), right = lowering.input(node, 1);
-  if (failed(left) || failed(right) || failed(checkFloat(lowering, node, *left)) || failed(checkFloat(lowering, node, *right)))
+  if (failed(left) || failed(right) || failed(checkFloat(lowering, node, *left)) ||
+      failed(checkFloat(lowering, node, *right)))
     return failure();
   if (left->rank() == 0 || right->rank() == 0)
     return lowering.error(node) << "a scalar is no matrix";
@@ -84,8 +88,10 @@ static LogicalResult convertMatMul(ONNXLowering &lowering, NodeOp node) {
   if (failed(left) || failed(right))
     return failure();
   if (left->dims.back() != right->dims[right->rank() - 2])
-    return lowering.error(node) << "can't see that " << formatDims(left->dims) << " and " << formatDims(right->dims) << " can be multiplied";
-  FailureOr<Tensor> result = right->rank() == 2 ? multiplyMatrix(lowering, node, *left, *right) : multiplyBatches(lowering, node, *left, *right);
+    return lowering.error(node) << "can't see that " << formatDims(left->dims) << " and " << formatDims(right->dims)
+                                << " can be multiplied";
+  FailureOr<Tensor> result = right->rank() == 2 ? multiplyMatrix(lowering, node, *left, *right)
+                                                : multiplyBatches(lowering, node, *left, *right);
   if (failed(result) || (!isRow && !isColumn))
     return lowering.bind(node, result);
   SmallVector<Dim> dims = result->dims;
@@ -101,13 +107,15 @@ static LogicalResult convertGemm(ONNXLowering &lowering, NodeOp node) {
   if (failed(left) || failed(right) || failed(checkFloat(lowering, node, *left)))
     return failure();
   if (left->rank() != 2 || right->rank() != 2)
-    return lowering.error(node) << "needs matrices, got " << formatDims(left->dims) << " and " << formatDims(right->dims);
+    return lowering.error(node) << "needs matrices, got " << formatDims(left->dims) << " and "
+                                << formatDims(right->dims);
   if (getIntAttr(node, "transA", 0))
     left = lowering.transpose(*left, {1, 0});
   if (getIntAttr(node, "transB", 0))
     right = lowering.transpose(*right, {1, 0});
   if (left->dims[1] != right->dims[0])
-    return lowering.error(node) << "can't see that " << formatDims(left->dims) << " and " << formatDims(right->dims) << " can be multiplied";
+    return lowering.error(node) << "can't see that " << formatDims(left->dims) << " and " << formatDims(right->dims)
+                                << " can be multiplied";
   FailureOr<Tensor> result = multiplyMatrix(lowering, node, *left, *right);
   if (failed(result))
     return failure();
@@ -119,20 +127,22 @@ static LogicalResult convertGemm(ONNXLowering &lowering, NodeOp node) {
     return lowering.bind(node, result);
   FailureOr<SmallVector<Dim>> dims = lowering.broadcast(node, inputs);
   if (failed(dims) || *dims != result->dims)
-    return failed(dims) ? failure() : lowering.error(node) << "input 2 does not broadcast to " << formatDims(result->dims);
+    return failed(dims) ? failure()
+                        : lowering.error(node) << "input 2 does not broadcast to " << formatDims(result->dims);
   Type type = arithmeticType(result->element);
-  return lowering.bind(node, lowering.elementwise(inputs, *dims, result->element, [&](OpBuilder &b, Location loc, ValueRange args) {
-    auto scaled = [&](Value value, double factor) -> Value {
-      value = castScalar(b, loc, value, type);
-      if (factor == 1)
-        return value;
-      return arith::MulFOp::create(b, loc, value, arith::ConstantOp::create(b, loc, b.getFloatAttr(type, factor)));
-    };
-    Value sum = scaled(args[0], alpha);
-    if (args.size() > 1)
-      sum = arith::AddFOp::create(b, loc, sum, scaled(args[1], beta));
-    return castScalar(b, loc, sum, result->element);
-  }));
+  return lowering.bind(
+      node, lowering.elementwise(inputs, *dims, result->element, [&](OpBuilder &b, Location loc, ValueRange args) {
+        auto scaled = [&](Value value, double factor) -> Value {
+          value = castScalar(b, loc, value, type);
+          if (factor == 1)
+            return value;
+          return arith::MulFOp::create(b, loc, value, arith::ConstantOp::create(b, loc, b.getFloatAttr(type, factor)));
+        };
+        Value sum = scaled(args[0], alpha);
+        if (args.size() > 1)
+          sum = arith::AddFOp::create(b, loc, sum, scaled(args[1], beta));
+        return castScalar(b, loc, sum, result->element);
+      }));
 }
 
 //===----------------------------------------------------------------------===//
@@ -185,9 +195,10 @@ static FailureOr<Tensor> divideByCount(ONNXLowering &lowering, NodeOp node, cons
   Value number = count->materialize(b, lowering.loc());
   number = arith::IndexCastOp::create(b, lowering.loc(), b.getI64Type(), number);
   Value divisor = arith::SIToFPOp::create(b, lowering.loc(), sum.element, number);
-  return lowering.elementwise(sum, sum.dims, sum.element, [&](OpBuilder &nested, Location loc, ValueRange args) -> Value {
-    return arith::DivFOp::create(nested, loc, args[0], divisor);
-  });
+  return lowering.elementwise(sum, sum.dims, sum.element,
+                              [&](OpBuilder &nested, Location loc, ValueRange args) -> Value {
+                                return arith::DivFOp::create(nested, loc, args[0], divisor);
+                              });
 }
 
 static LogicalResult convertReduce(ONNXLowering &lowering, NodeOp node) {
@@ -212,7 +223,8 @@ static LogicalResult convertReduce(ONNXLowering &lowering, NodeOp node) {
   FailureOr<SmallVector<int64_t>> axes = lowering.axes(node, *list, input->rank());
   if (failed(axes))
     return failure();
-  Tensor result = reduceAxes(lowering, *input, *axes, node.getOpType() == "ReduceMax" ? Reduction::Max : Reduction::Sum);
+  Tensor result =
+      reduceAxes(lowering, *input, *axes, node.getOpType() == "ReduceMax" ? Reduction::Max : Reduction::Sum);
   if (isMean) {
     FailureOr<Tensor> mean = divideByCount(lowering, node, result, *input, *axes);
     if (failed(mean))
@@ -237,16 +249,19 @@ static LogicalResult convertSoftmax(ONNXLowering &lowering, NodeOp node) {
   FailureOr<Tensor> maximum = lowering.reshape(node, reduceAxes(lowering, *input, *axis, Reduction::Max), kept);
   if (failed(maximum))
     return failure();
-  Tensor exps = lowering.elementwise({*input, *maximum}, input->dims, type, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-    Value x = castScalar(b, loc, args[0], type), m = castScalar(b, loc, args[1], type);
-    return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, x, m));
-  });
+  Tensor exps = lowering.elementwise(
+      {*input, *maximum}, input->dims, type, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        Value x = castScalar(b, loc, args[0], type), m = castScalar(b, loc, args[1], type);
+        return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, x, m));
+      });
   FailureOr<Tensor> sums = lowering.reshape(node, reduceAxes(lowering, exps, *axis, Reduction::Sum), kept);
   if (failed(sums))
     return failure();
-  return lowering.bind(node, lowering.elementwise({exps, *sums}, input->dims, input->element, [&](OpBuilder &b, Location loc, ValueRange args) {
-    return castScalar(b, loc, arith::DivFOp::create(b, loc, args[0], args[1]), input->element);
-  }));
+  return lowering.bind(
+      node, lowering.elementwise(
+                {exps, *sums}, input->dims, input->element, [&](OpBuilder &b, Location loc, ValueRange args) {
+                  return castScalar(b, loc, arith::DivFOp::create(b, loc, args[0], args[1]), input->element);
+                }));
 }
 
 //===----------------------------------------------------------------------===//
@@ -305,7 +320,8 @@ static LogicalResult convertCumSum(ONNXLowering &lowering, NodeOp node) {
     SmallVector<utils::IteratorType> iterators(input->rank(), utils::IteratorType::parallel);
     sum = linalg::GenericOp::create(b, loc, sum.getType(), row.value, sum, maps, iterators,
                                     [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
-                                      linalg::YieldOp::create(nested, nestedLoc, addScalars(nested, nestedLoc, args[0], args[1]));
+                                      linalg::YieldOp::create(nested, nestedLoc,
+                                                              addScalars(nested, nestedLoc, args[0], args[1]));
                                     })
               .getResult(0);
     if (!isExclusive)
@@ -326,7 +342,9 @@ static FailureOr<Value> normParameter(ONNXLowering &lowering, NodeOp node, size_
   Tensor parameter = lowering.tensor(node.getInput(place));
   std::optional<Dim> size = product(parameter.dims);
   if (!size || *size != count)
-    return lowering.error(node) << "input " << place << " must have the shape of the normalized axes, got " << formatDims(parameter.dims), failure();
+    return lowering.error(node) << "input " << place << " must have the shape of the normalized axes, got "
+                                << formatDims(parameter.dims),
+           failure();
   FailureOr<Tensor> flat = lowering.reshape(node, parameter, count);
   return failed(flat) ? FailureOr<Value>(failure()) : flat->value;
 }
@@ -347,26 +365,29 @@ static LogicalResult bindStatistics(ONNXLowering &lowering, NodeOp node, const T
   FailureOr<Tensor> center = mean(input);
   if (failed(center))
     return failure();
-  Tensor squares = lowering.elementwise({input, *center}, input.dims, type, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-    Value distance = arith::SubFOp::create(b, loc, castScalar(b, loc, args[0], type), args[1]);
-    return arith::MulFOp::create(b, loc, distance, distance);
-  });
+  Tensor squares = lowering.elementwise(
+      {input, *center}, input.dims, type, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        Value distance = arith::SubFOp::create(b, loc, castScalar(b, loc, args[0], type), args[1]);
+        return arith::MulFOp::create(b, loc, distance, distance);
+      });
   FailureOr<Tensor> variance = mean(squares);
   if (failed(variance))
     return failure();
-  Tensor deviation = lowering.elementwise(*variance, kept, type, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
-    Value sum = arith::AddFOp::create(b, loc, args[0], arith::ConstantOp::create(b, loc, b.getFloatAttr(type, eps)));
-    Value one = arith::ConstantOp::create(b, loc, b.getFloatAttr(type, 1));
-    return arith::DivFOp::create(b, loc, one, math::SqrtOp::create(b, loc, sum));
-  });
+  Tensor deviation =
+      lowering.elementwise(*variance, kept, type, [&](OpBuilder &b, Location loc, ValueRange args) -> Value {
+        Value sum =
+            arith::AddFOp::create(b, loc, args[0], arith::ConstantOp::create(b, loc, b.getFloatAttr(type, eps)));
+        Value one = arith::ConstantOp::create(b, loc, b.getFloatAttr(type, 1));
+        return arith::DivFOp::create(b, loc, one, math::SqrtOp::create(b, loc, sum));
+      });
   for (auto [output, value] : {std::pair(meanOutput, *center), std::pair(deviationOutput, deviation)})
     if (output)
       lowering.bind(output, lowering.cast(value, cast<ShapedType>(output.getType()).getElementType()));
   return success();
 }
 
-/// RMSNormalization and LayerNormalization. The axes before the normalized ones become [B, T, H] of fgla.norm: as they are for rank 4, so that a norm
-/// of attention's heads stays next to attention; all of them in T else.
+/// RMSNormalization and LayerNormalization. The axes before the normalized ones become [B, T, H] of fgla.norm: as they
+/// are for rank 4, so that a norm of attention's heads stays next to attention; all of them in T else.
 static LogicalResult convertNorm(ONNXLowering &lowering, NodeOp node) {
   bool isLayer = node.getOpType() == "LayerNormalization";
   FailureOr<Tensor> input = lowering.input(node, 0);

@@ -54,6 +54,8 @@ static std::optional<Dim> computeElement(ONNXLowering &lowering, StringRef name,
 
 /// An elementwise op on integer tensors whose elements are known.
 static std::optional<Tensor> computeElements(ONNXLowering &lowering, NodeOp node, Type element) {
+  if (!node.getAbsentInputs().empty())
+    return std::nullopt;
   size_t count = 1, rank = 0;
   for (Value value : node.getInputs()) {
     const Tensor &tensor = lowering.lookup(value);
@@ -83,14 +85,15 @@ static std::optional<Tensor> computeElements(ONNXLowering &lowering, NodeOp node
 static LogicalResult convertElementwise(ONNXLowering &lowering, NodeOp node) {
   const ElementwiseOp &row = *lookupElementwise(node);
   size_t places = node.getNumInputPlaces();
-  if (static_cast<int64_t>(places) < row.minInputs || (row.maxInputs >= 0 && static_cast<int64_t>(places) > row.maxInputs))
+  if (static_cast<int64_t>(places) < row.minInputs ||
+      (row.maxInputs >= 0 && static_cast<int64_t>(places) > row.maxInputs))
     return lowering.error(node) << "has " << places << " inputs";
   bool isWhere = node.getOpType() == "Where";
   FailureOr<Tensor> data = lowering.input(node, isWhere ? 1 : 0);
-  auto resultType = dyn_cast<ShapedType>(node.getOutputs().front().getType());
-  if (failed(data) || !resultType)
-    return failed(data) ? failure() : lowering.error(node) << "the type of the result is not known";
-  Type element = resultType.getElementType(), computeType = arithmeticType(data->element);
+  FailureOr<Type> result = lowering.resultElement(node);
+  if (failed(data) || failed(result))
+    return failure();
+  Type element = *result, computeType = arithmeticType(data->element);
   if (!isa<FloatType>(element))
     if (std::optional<Tensor> computed = computeElements(lowering, node, element))
       return lowering.bind(node, *computed);
@@ -103,23 +106,27 @@ static LogicalResult convertElementwise(ONNXLowering &lowering, NodeOp node) {
   SmallVector<Tensor> inputs;
   SmallVector<int> index(places, -1);
   for (size_t place = 0; place != places; ++place) {
-    if (!node.getInput(place))
+    if (!node.getInput(place)) {
+      if (row.maxInputs < 0 || static_cast<int64_t>(place) < row.minInputs)
+        return lowering.error(node) << "input " << place << " is missing";
       continue;
+    }
     index[place] = inputs.size();
     inputs.push_back(lowering.tensor(node.getInput(place)));
   }
   FailureOr<SmallVector<Dim>> dims = lowering.broadcast(node, inputs);
   if (failed(dims))
     return failure();
-  return lowering.bind(node, lowering.elementwise(inputs, *dims, element, [&](OpBuilder &b, Location loc, ValueRange args) {
-    SmallVector<Value> scalars;
-    for (auto [place, position] : llvm::enumerate(index)) {
-      Value scalar = position < 0 ? Value() : args[position];
-      bool isCondition = isWhere && place == 0;
-      scalars.push_back(scalar && !isCondition ? castScalar(b, loc, scalar, computeType) : scalar);
-    }
-    return castScalar(b, loc, build(b, loc, node, scalars), element);
-  }));
+  return lowering.bind(node,
+                       lowering.elementwise(inputs, *dims, element, [&](OpBuilder &b, Location loc, ValueRange args) {
+                         SmallVector<Value> scalars;
+                         for (auto [place, position] : llvm::enumerate(index)) {
+                           Value scalar = position < 0 ? Value() : args[position];
+                           bool isCondition = isWhere && place == 0;
+                           scalars.push_back(scalar && !isCondition ? castScalar(b, loc, scalar, computeType) : scalar);
+                         }
+                         return castScalar(b, loc, build(b, loc, node, scalars), element);
+                       }));
 }
 
 static LogicalResult convertIdentity(ONNXLowering &lowering, NodeOp node) {
@@ -136,13 +143,14 @@ static LogicalResult convertIdentity(ONNXLowering &lowering, NodeOp node) {
 static LogicalResult convertCast(ONNXLowering &lowering, NodeOp node) {
   if (!node.getInput(0))
     return lowering.error(node) << "input 0 is missing";
-  auto type = dyn_cast<ShapedType>(node.getOutputs().front().getType());
+  FailureOr<Type> result = lowering.resultElement(node);
+  if (failed(result))
+    return failure();
+  Type element = *result;
   Tensor input = lowering.lookup(node.getInput(0));
   auto isSupported = [](Type element) { return isa<FloatType>(element) || element.isSignlessInteger(); };
-  if (!type || !isSupported(type.getElementType()) || !isSupported(input.element))
-    return lowering.error(node) << "the conversion of " << input.element << " to "
-                                << (type ? type.getElementType() : node.getOutputs().front().getType()) << " is not supported";
-  Type element = type.getElementType();
+  if (!isSupported(element) || !isSupported(input.element))
+    return lowering.error(node) << "the conversion of " << input.element << " to " << element << " is not supported";
   if (input.elements && isa<IntegerType>(element) && !element.isInteger(1)) {
     input.value = input.element == element ? input.value : Value();
     input.element = element;
@@ -172,7 +180,9 @@ static LogicalResult convertConstant(ONNXLowering &lowering, NodeOp node) {
     elements = DenseElementsAttr::get(RankedTensorType::get({ints.size()}, b.getI64Type()), ints.asArrayRef());
   if (!elements)
     return lowering.error(node) << "a constant must be a tensor or numbers";
-  return lowering.bindConstant(node.getOutputs().front(), elements);
+  if (!node.getOutput(0))
+    return lowering.error(node) << "output 0 is missing";
+  return lowering.bindConstant(node.getOutput(0), elements);
 }
 
 static LogicalResult convertShape(ONNXLowering &lowering, NodeOp node) {
@@ -218,7 +228,8 @@ static LogicalResult convertReshape(ONNXLowering &lowering, NodeOp node) {
   for (auto [i, dim] : llvm::enumerate(dims)) {
     if (dim.isZero() && !allowZero) {
       if (i >= input->rank())
-        return lowering.error(node) << "shape " << formatDims(*shape) << " copies axis " << i << " of " << formatDims(input->dims);
+        return lowering.error(node) << "shape " << formatDims(*shape) << " copies axis " << i << " of "
+                                    << formatDims(input->dims);
       dim = input->dims[i];
     }
     if (dim == Dim(-1) && inferred >= 0)
@@ -236,7 +247,8 @@ static LogicalResult convertReshape(ONNXLowering &lowering, NodeOp node) {
     std::optional<Dim> total = product(input->dims);
     std::optional<Dim> rest = total ? total->dividedBy(known) : std::nullopt;
     if (!rest)
-      return lowering.error(node) << "can't see that " << formatDims(input->dims) << " divides into " << formatDims(*shape);
+      return lowering.error(node) << "can't see that " << formatDims(input->dims) << " divides into "
+                                  << formatDims(*shape);
     dims[inferred] = *rest;
   }
   return lowering.bind(node, lowering.reshape(node, *input, dims));
@@ -320,7 +332,8 @@ static LogicalResult convertExpand(ONNXLowering &lowering, NodeOp node) {
     return failure();
   if (*dims == input->dims)
     return lowering.bind(node, *input);
-  return lowering.bind(node, lowering.elementwise(*input, *dims, input->element, [](OpBuilder &, Location, ValueRange args) { return args[0]; }));
+  return lowering.bind(node, lowering.elementwise(*input, *dims, input->element,
+                                                  [](OpBuilder &, Location, ValueRange args) { return args[0]; }));
 }
 
 static LogicalResult convertConstantOfShape(ONNXLowering &lowering, NodeOp node) {
@@ -336,13 +349,15 @@ static LogicalResult convertConstantOfShape(ONNXLowering &lowering, NodeOp node)
     if (dim.isConstant() && dim.getStatic() < 0)
       return lowering.error(node) << "shape " << formatDims(*shape) << " is not valid";
   auto integer = dyn_cast<IntegerAttr>(value);
-  if (integer && shape->size() <= 1 && llvm::all_of(*shape, [](const Dim &d) { return d.isConstant() && d.getStatic() <= 64; })) {
+  if (integer && shape->size() <= 1 &&
+      llvm::all_of(*shape, [](const Dim &d) { return d.isConstant() && d.getStatic() <= 64; })) {
     int64_t count = shape->empty() ? 1 : (*shape)[0].getStatic();
     return lowering.bind(node, Tensor{Value(), value.getType(), *shape, Elements(count, Dim(integer.getInt()))});
   }
   Value scalar = arith::ConstantOp::create(b, lowering.loc(), value);
   Value init = lowering.empty(*shape, value.getType()).value;
-  return lowering.bind(node, lowering.make(linalg::FillOp::create(b, lowering.loc(), scalar, init).getResult(0), *shape));
+  return lowering.bind(node,
+                       lowering.make(linalg::FillOp::create(b, lowering.loc(), scalar, init).getResult(0), *shape));
 }
 
 //===----------------------------------------------------------------------===//
@@ -385,7 +400,8 @@ static LogicalResult convertConcat(ONNXLowering &lowering, NodeOp node) {
     Tensor input = lowering.tensor(value);
     for (auto [i, dim] : llvm::enumerate(input.dims))
       if (input.rank() != first.rank() || (static_cast<int64_t>(i) != *axis && dim != first.dims[i]))
-        return lowering.error(node) << "can't see that " << formatDims(input.dims) << " and " << formatDims(first.dims) << " fit on axis " << *axis;
+        return lowering.error(node) << "can't see that " << formatDims(input.dims) << " and " << formatDims(first.dims)
+                                    << " fit on axis " << *axis;
     offsets.push_back(dims[*axis]);
     dims[*axis] = sum(lowering, dims[*axis], input.dims[*axis]);
     inputs.push_back(input);
@@ -417,7 +433,8 @@ static LogicalResult convertSplit(ONNXLowering &lowering, NodeOp node) {
     sizes = *list;
   } else {
     if (ShapedType::isDynamic(total) || getIntAttr(node, "num_outputs", count) != count)
-      return lowering.error(node) << "axis " << *axis << " of " << formatDims(input->dims) << " can't be split into " << count;
+      return lowering.error(node) << "axis " << *axis << " of " << formatDims(input->dims) << " can't be split into "
+                                  << count;
     // All parts are equal but the last.
     int64_t part = (total + count - 1) / count;
     for (int64_t i = 0; i != count; ++i)
@@ -425,10 +442,11 @@ static LogicalResult convertSplit(ONNXLowering &lowering, NodeOp node) {
   }
   int64_t covered = 0;
   bool areValid = static_cast<int64_t>(sizes.size()) == count && llvm::all_of(sizes, [&](int64_t size) {
-    return size >= 0 && !llvm::AddOverflow(covered, size, covered);
-  });
+                    return size >= 0 && !llvm::AddOverflow(covered, size, covered);
+                  });
   if (!areValid || Dim(covered) != input->dims[*axis])
-    return lowering.error(node) << "the sizes of the parts do not add up to axis " << *axis << " of " << formatDims(input->dims);
+    return lowering.error(node) << "the sizes of the parts do not add up to axis " << *axis << " of "
+                                << formatDims(input->dims);
   int64_t offset = 0;
   for (int64_t i = 0; i != count; offset += sizes[i++]) {
     if (!node.getOutput(i))
@@ -455,7 +473,8 @@ static Dim sliceBound(ONNXLowering &lowering, const Dim &bound, const Dim &size)
     return size;
   OpBuilder &b = lowering.b;
   Location loc = lowering.loc();
-  Value zero = arith::ConstantIndexOp::create(b, loc, 0), n = size.materialize(b, loc), value = bound.materialize(b, loc);
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0), n = size.materialize(b, loc),
+        value = bound.materialize(b, loc);
   Value isNegative = b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::slt, value, zero);
   value = b.createOrFold<arith::SelectOp>(loc, isNegative, b.createOrFold<arith::AddIOp>(loc, value, n), value);
   return Dim::symbol(b.createOrFold<arith::MinSIOp>(loc, b.createOrFold<arith::MaxSIOp>(loc, value, zero), n));
@@ -482,7 +501,8 @@ static LogicalResult convertSlice(ONNXLowering &lowering, NodeOp node) {
   if (failed(starts) || failed(ends) || !node.getInput(0))
     return failure();
   Tensor input = lowering.lookup(node.getInput(0));
-  std::optional<SmallVector<int64_t>> list = lowering.constants(node.getInput(3)), steps = lowering.constants(node.getInput(4));
+  std::optional<SmallVector<int64_t>> list = lowering.constants(node.getInput(3)),
+                                      steps = lowering.constants(node.getInput(4));
   if ((node.getInput(3) && !list) || (node.getInput(4) && !steps))
     return lowering.error(node) << "axes and steps must be constants";
   if (!list)
@@ -518,8 +538,8 @@ static LogicalResult convertSlice(ONNXLowering &lowering, NodeOp node) {
   return lowering.bind(node, lowering.slice(input, folded, dims, strides));
 }
 
-/// Rows of `data` along `axis`, by indices known at run time. An index out of range is an error in ONNX; here it takes the nearest row, since
-/// reading past the tensor must not happen.
+/// Rows of `data` along `axis`, by indices known at run time. An index out of range is an error in ONNX; here it takes
+/// the nearest row, since reading past the tensor must not happen.
 static Tensor gather(ONNXLowering &lowering, const Tensor &data, const Tensor &indices, int64_t axis) {
   Elements dims(data.dims.begin(), data.dims.begin() + axis);
   dims.append(indices.dims);
@@ -529,20 +549,26 @@ static Tensor gather(ONNXLowering &lowering, const Tensor &data, const Tensor &i
   for (size_t i = 0; i != indices.rank(); ++i)
     exprs.push_back(b.getAffineDimExpr(axis + i));
   Value limit = data.dims[axis].materialize(b, lowering.loc());
-  SmallVector<AffineMap> maps = {AffineMap::get(dims.size(), 0, exprs, b.getContext()), b.getMultiDimIdentityMap(dims.size())};
+  SmallVector<AffineMap> maps = {AffineMap::get(dims.size(), 0, exprs, b.getContext()),
+                                 b.getMultiDimIdentityMap(dims.size())};
   SmallVector<utils::IteratorType> iterators(dims.size(), utils::IteratorType::parallel);
   Value init = lowering.empty(dims, data.element).value;
   auto generic = linalg::GenericOp::create(
-      b, lowering.loc(), init.getType(), indices.value, init, maps, iterators, [&](OpBuilder &nested, Location loc, ValueRange args) {
-        Value zero = arith::ConstantIndexOp::create(nested, loc, 0), one = arith::ConstantIndexOp::create(nested, loc, 1);
+      b, lowering.loc(), init.getType(), indices.value, init, maps, iterators,
+      [&](OpBuilder &nested, Location loc, ValueRange args) {
+        Value zero = arith::ConstantIndexOp::create(nested, loc, 0),
+              one = arith::ConstantIndexOp::create(nested, loc, 1);
         Value index = arith::IndexCastOp::create(nested, loc, nested.getIndexType(), args[0]);
         Value isNegative = arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::slt, index, zero);
-        index = arith::SelectOp::create(nested, loc, isNegative, arith::AddIOp::create(nested, loc, index, limit), index);
+        index =
+            arith::SelectOp::create(nested, loc, isNegative, arith::AddIOp::create(nested, loc, index, limit), index);
         index = arith::MinSIOp::create(nested, loc, index, arith::SubIOp::create(nested, loc, limit, one));
         index = arith::MaxSIOp::create(nested, loc, index, zero);
         SmallVector<Value> position;
         for (int64_t i = 0, e = data.rank(); i != e; ++i)
-          position.push_back(i == axis ? index : linalg::IndexOp::create(nested, loc, i < axis ? i : i + indices.rank() - 1).getResult());
+          position.push_back(
+              i == axis ? index
+                        : linalg::IndexOp::create(nested, loc, i < axis ? i : i + indices.rank() - 1).getResult());
         linalg::YieldOp::create(nested, loc, tensor::ExtractOp::create(nested, loc, data.value, position).getResult());
       });
   return lowering.make(generic.getResult(0), dims);
@@ -561,7 +587,8 @@ static LogicalResult convertGather(ONNXLowering &lowering, NodeOp node) {
   if (indices && !ShapedType::isDynamic(size))
     for (int64_t &index : *indices) {
       if (index < -size || index >= size)
-        return lowering.error(node) << "index " << index << " is out of range for axis " << *axis << " of " << formatDims(data.dims);
+        return lowering.error(node) << "index " << index << " is out of range for axis " << *axis << " of "
+                                    << formatDims(data.dims);
       index = index < 0 ? index + size : index;
     }
   if (data.elements && data.rank() == 1 && indices) {

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 #include "passes/graph/IndexNotation.h"
 #include "passes/graph/Passes.h"
@@ -118,6 +119,14 @@ static Value insertTokenAxis(OpBuilder &builder, Location loc, Value value) {
   return tensor::ExpandShapeOp::create(builder, loc, type, value, groups, shape);
 }
 
+/// [B, 1, ...] as [B, ...]
+static Value removeTokenAxis(OpBuilder &builder, Location loc, Value value) {
+  SmallVector<ReassociationIndices> groups{{0, 1}};
+  for (int64_t dim = 2; dim < typeOf(value).getRank(); ++dim)
+    groups.push_back({dim});
+  return tensor::CollapseShapeOp::create(builder, loc, value, groups);
+}
+
 static SmallVector<Value> expandStep(RewriterBase &rewriter, StepOp op) {
   Location loc = op.getLoc();
   auto withToken = [&](Value value) { return insertTokenAxis(rewriter, loc, value); };
@@ -132,9 +141,22 @@ static SmallVector<Value> expandStep(RewriterBase &rewriter, StepOp op) {
       withToken(op.getBeta()), op.getInitialState(), op.getInitialMax(), op.getAxisAttr(), op.getStabilizerAttr(),
       op.getRuleAttr(), op.getScaleAttr());
   SmallVector<Value> results(attention.getResults());
-  results[0] = tensor::CollapseShapeOp::create(rewriter, loc, attention.getOutput(),
-                                               ArrayRef<ReassociationIndices>{{0, 1}, {2}, {3}});
+  results[0] = removeTokenAxis(rewriter, loc, attention.getOutput());
   return results;
+}
+
+/// A map, gate or norm of one token as one of a sequence of one token.
+static Value expandOneToken(RewriterBase &rewriter, TileFormInterface op) {
+  IRMapping mapping;
+  for (OpOperand &operand : op->getOpOperands())
+    if (op.isTokenOperand(operand.getOperandNumber()))
+      mapping.map(operand.get(), insertTokenAxis(rewriter, op.getLoc(), operand.get()));
+  Operation *expanded = rewriter.clone(*op, mapping);
+  RankedTensorType type = typeOf(op->getResult(0));
+  SmallVector<int64_t> shape(type.getShape());
+  shape.insert(shape.begin() + 1, 1);
+  expanded->getResult(0).setType(RankedTensorType::get(shape, type.getElementType()));
+  return removeTokenAxis(rewriter, op.getLoc(), expanded->getResult(0));
 }
 
 //===----------------------------------------------------------------------===//
@@ -146,7 +168,8 @@ struct ExpandBlock : fgla::impl::ExpandBlockBase<ExpandBlock> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
-      if (isa<BlockOp, StepOp>(op))
+      bool isOneToken = isa<TileFormInterface>(op) && typeOf(op->getResult(0)).getRank() == 3;
+      if (isa<BlockOp, StepOp>(op) || isOneToken)
         ops.push_back(op);
     });
     IRRewriter rewriter(&getContext());
@@ -154,8 +177,10 @@ struct ExpandBlock : fgla::impl::ExpandBlockBase<ExpandBlock> {
       rewriter.setInsertionPoint(op);
       if (auto block = dyn_cast<BlockOp>(op))
         rewriter.replaceOp(op, BlockExpansion(rewriter, block).build());
+      else if (auto step = dyn_cast<StepOp>(op))
+        rewriter.replaceOp(op, expandStep(rewriter, step));
       else
-        rewriter.replaceOp(op, expandStep(rewriter, cast<StepOp>(op)));
+        rewriter.replaceOp(op, expandOneToken(rewriter, cast<TileFormInterface>(op)));
     }
   }
 };

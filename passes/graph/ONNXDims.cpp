@@ -18,9 +18,7 @@ Dim Dim::symbol(Value value) {
   return dim;
 }
 
-int64_t Dim::getStatic() const {
-  return isConstant() ? factor : ShapedType::kDynamic;
-}
+int64_t Dim::getStatic() const { return isConstant() ? factor : ShapedType::kDynamic; }
 
 /// Removes the symbols of `part` from `all`, one for one; false if one is missing.
 static bool removeAll(SmallVectorImpl<Value> &all, ArrayRef<Value> part) {
@@ -35,8 +33,7 @@ static bool removeAll(SmallVectorImpl<Value> &all, ArrayRef<Value> part) {
 
 bool Dim::operator==(const Dim &other) const {
   SmallVector<Value, 2> rest(symbols);
-  return factor == other.factor && symbols.size() == other.symbols.size() &&
-         removeAll(rest, other.symbols);
+  return factor == other.factor && symbols.size() == other.symbols.size() && removeAll(rest, other.symbols);
 }
 
 std::optional<Dim> Dim::times(const Dim &other) const {
@@ -52,8 +49,7 @@ std::optional<Dim> Dim::times(const Dim &other) const {
 std::optional<Dim> Dim::dividedBy(const Dim &other) const {
   Dim result = *this;
   SmallVector<Value, 2> rest(symbols);
-  if (other.factor == 0 || factor % other.factor != 0 ||
-      !removeAll(rest, other.symbols))
+  if (other.factor == 0 || factor % other.factor != 0 || !removeAll(rest, other.symbols))
     return std::nullopt;
   result.symbols = rest;
   result.factor = factor / other.factor;
@@ -67,8 +63,7 @@ Value Dim::materialize(OpBuilder &b, Location loc) const {
   if (result && factor == 1)
     return result;
   Value constant = arith::ConstantIndexOp::create(b, loc, factor);
-  return result ? b.createOrFold<arith::MulIOp>(loc, result, constant)
-                : constant;
+  return result ? b.createOrFold<arith::MulIOp>(loc, result, constant) : constant;
 }
 
 OpFoldResult Dim::fold(OpBuilder &b, Location loc) const {

@@ -35,32 +35,27 @@ static Value constant(OpBuilder &b, Location loc, Type type, double value) {
 // Builders
 //===----------------------------------------------------------------------===//
 
-template <typename OpTy>
-static Value unary(OpBuilder &b, Location loc, NodeOp, Scalars x) {
+template <typename OpTy> static Value unary(OpBuilder &b, Location loc, NodeOp, Scalars x) {
   return OpTy::create(b, loc, x[0]);
 }
 
-template <typename OpTy>
-static Value binary(OpBuilder &b, Location loc, NodeOp, Scalars x) {
+template <typename OpTy> static Value binary(OpBuilder &b, Location loc, NodeOp, Scalars x) {
   return OpTy::create(b, loc, x[0], x[1]);
 }
 
 /// Max, Min, Sum: any number of inputs.
-template <typename OpTy>
-static Value variadic(OpBuilder &b, Location loc, NodeOp, Scalars x) {
+template <typename OpTy> static Value variadic(OpBuilder &b, Location loc, NodeOp, Scalars x) {
   Value result = x[0];
   for (Value value : x.drop_front())
     result = OpTy::create(b, loc, result, value);
   return result;
 }
 
-template <arith::CmpFPredicate predicate>
-static Value compareFloat(OpBuilder &b, Location loc, NodeOp, Scalars x) {
+template <arith::CmpFPredicate predicate> static Value compareFloat(OpBuilder &b, Location loc, NodeOp, Scalars x) {
   return arith::CmpFOp::create(b, loc, predicate, x[0], x[1]);
 }
 
-template <arith::CmpIPredicate predicate>
-static Value compareInt(OpBuilder &b, Location loc, NodeOp, Scalars x) {
+template <arith::CmpIPredicate predicate> static Value compareInt(OpBuilder &b, Location loc, NodeOp, Scalars x) {
   return arith::CmpIOp::create(b, loc, predicate, x[0], x[1]);
 }
 
@@ -155,8 +150,7 @@ static Value gelu(OpBuilder &b, Location loc, NodeOp node, Scalars x) {
   return mul(mul(c(0.5), x[0]), arith::AddFOp::create(b, loc, c(1), inner));
 }
 
-template <typename MaxOp, typename MinOp>
-static Value clip(OpBuilder &b, Location loc, NodeOp, Scalars x) {
+template <typename MaxOp, typename MinOp> static Value clip(OpBuilder &b, Location loc, NodeOp, Scalars x) {
   Value result = x[0];
   if (x.size() > 1 && x[1])
     result = MaxOp::create(b, loc, result, x[1]);
@@ -211,8 +205,8 @@ Value fgla::onnx::castScalar(OpBuilder &b, Location loc, Value value, Type type)
 static double sigmoidOf(double x) { return 1 / (1 + std::exp(-x)); }
 static double softplusOf(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
 static double geluOf(NodeOp node, double x) {
-  double inner = isTanhGelu(node) ? std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))
-                                  : std::erf(x * std::sqrt(0.5));
+  double inner =
+      isTanhGelu(node) ? std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)) : std::erf(x * std::sqrt(0.5));
   return 0.5 * x * (1 + inner);
 }
 static double clipOf(Numbers x) {

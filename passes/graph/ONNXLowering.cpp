@@ -20,7 +20,9 @@ Type fgla::onnx::arithmeticType(Type type) {
 ONNXLowering::ONNXLowering(func::FuncOp func, StringRef folder, bool raise)
     : b(func.getContext()), func(func), folder(folder), raise(raise), location(func.getLoc()) {}
 
-InFlightDiagnostic ONNXLowering::error(NodeOp node) { return emitError(node.getLoc()) << "operator " << node.describe() << ": "; }
+InFlightDiagnostic ONNXLowering::error(NodeOp node) {
+  return emitError(node.getLoc()) << "operator " << node.describe() << ": ";
+}
 
 //===----------------------------------------------------------------------===//
 // The table of values
@@ -39,7 +41,8 @@ const Tensor &ONNXLowering::lookup(Value value) {
   b.setInsertionPointAfterValue(value);
   SmallVector<Dim> dims;
   for (auto [i, size] : llvm::enumerate(cast<RankedTensorType>(value.getType()).getShape()))
-    dims.push_back(ShapedType::isDynamic(size) ? Dim::symbol(tensor::DimOp::create(b, value.getLoc(), value, i)) : Dim(size));
+    dims.push_back(ShapedType::isDynamic(size) ? Dim::symbol(tensor::DimOp::create(b, value.getLoc(), value, i))
+                                               : Dim(size));
   return values.try_emplace(value, make(value, dims)).first->second;
 }
 
@@ -53,7 +56,8 @@ Value ONNXLowering::materializeElements(const Tensor &tensor) {
   if (known.size() == tensor.elements->size()) {
     SmallVector<APInt> numbers;
     for (int64_t value : known)
-      numbers.push_back(APInt(tensor.element.getIntOrFloatBitWidth(), value, /*isSigned=*/true, /*implicitTrunc=*/true));
+      numbers.push_back(
+          APInt(tensor.element.getIntOrFloatBitWidth(), value, /*isSigned=*/true, /*implicitTrunc=*/true));
     return arith::ConstantOp::create(b, location, DenseElementsAttr::get(type, numbers));
   }
   for (const Dim &element : *tensor.elements)
@@ -118,7 +122,17 @@ LogicalResult ONNXLowering::bind(NodeOp node, Tensor tensor) {
   return success();
 }
 
-LogicalResult ONNXLowering::bind(NodeOp node, FailureOr<Tensor> tensor) { return failed(tensor) ? failure() : bind(node, *tensor); }
+FailureOr<Type> ONNXLowering::resultElement(NodeOp node) {
+  Value result = node.getOutput(0);
+  auto type = result ? dyn_cast<ShapedType>(result.getType()) : ShapedType();
+  if (!type)
+    return error(node) << "the type of the result is not known", failure();
+  return type.getElementType();
+}
+
+LogicalResult ONNXLowering::bind(NodeOp node, FailureOr<Tensor> tensor) {
+  return failed(tensor) ? failure() : bind(node, *tensor);
+}
 
 FailureOr<int64_t> ONNXLowering::axis(NodeOp node, int64_t axis, size_t rank) {
   int64_t count = rank;
@@ -157,7 +171,8 @@ Tensor ONNXLowering::empty(ArrayRef<Dim> dims, Type element) {
 }
 
 Tensor ONNXLowering::filled(ArrayRef<Dim> dims, Type element, double value) {
-  TypedAttr attr = isa<FloatType>(element) ? TypedAttr(b.getFloatAttr(element, value)) : TypedAttr(b.getIntegerAttr(element, value));
+  TypedAttr attr =
+      isa<FloatType>(element) ? TypedAttr(b.getFloatAttr(element, value)) : TypedAttr(b.getIntegerAttr(element, value));
   Value scalar = arith::ConstantOp::create(b, location, attr);
   return make(linalg::FillOp::create(b, location, scalar, empty(dims, element).value).getResult(0), dims);
 }
@@ -167,7 +182,8 @@ Tensor ONNXLowering::root(const Tensor &input) {
   return it == roots.end() ? input : it->second;
 }
 
-/// Splits both lists of dims into groups of equal products. The groups of a pure reshape have one dim on one side; others need two ops.
+/// Splits both lists of dims into groups of equal products. The groups of a pure reshape have one dim on one side;
+/// others need two ops.
 static bool groupDims(ArrayRef<Dim> from, ArrayRef<Dim> to, SmallVectorImpl<ReassociationIndices> &fromGroups,
                       SmallVectorImpl<ReassociationIndices> &toGroups) {
   size_t i = 0, j = 0;
@@ -222,9 +238,11 @@ FailureOr<Tensor> ONNXLowering::reshape(NodeOp node, const Tensor &input, ArrayR
   Tensor result = source;
   SmallVector<ReassociationIndices> fromGroups, toGroups;
   bool isScalar = source.dims.empty() || dims.empty();
-  bool allOnes = llvm::all_of(source.dims, [](const Dim &d) { return d.isOne(); }) && llvm::all_of(dims, [](const Dim &d) { return d.isOne(); });
+  bool allOnes = llvm::all_of(source.dims, [](const Dim &d) { return d.isOne(); }) &&
+                 llvm::all_of(dims, [](const Dim &d) { return d.isOne(); });
   if (isScalar ? !allOnes : !groupDims(source.dims, dims, fromGroups, toGroups))
-    return error(node) << "can't see that " << formatDims(source.dims) << " and " << formatDims(dims) << " have the same number of elements",
+    return error(node) << "can't see that " << formatDims(source.dims) << " and " << formatDims(dims)
+                       << " have the same number of elements",
            failure();
   if (isScalar)
     fromGroups.clear(), toGroups.clear();
@@ -237,7 +255,9 @@ FailureOr<Tensor> ONNXLowering::reshape(NodeOp node, const Tensor &input, ArrayR
     joined.push_back(total);
   }
   if (joined.size() != source.dims.size())
-    result = make(tensor::CollapseShapeOp::create(b, location, tensorType(joined, source.element), source.value, fromGroups), joined);
+    result =
+        make(tensor::CollapseShapeOp::create(b, location, tensorType(joined, source.element), source.value, fromGroups),
+             joined);
   if (joined.size() != dims.size())
     result = make(tensor::ExpandShapeOp::create(b, location, tensorType(dims, source.element), result.value, toGroups,
                                                 foldAll(b, location, dims)),
@@ -268,8 +288,8 @@ FailureOr<SmallVector<Dim>> ONNXLowering::broadcast(NodeOp node, ArrayRef<Tensor
       if (merged.isOne())
         merged = dim;
       else if (!dim.isOne() && dim != merged)
-        return error(node) << "can't see that sizes " << merged.str() << " and " << dim.str() << " of axis " << shift + i
-                           << " are equal (give free dims of inputs the same name where they are)",
+        return error(node) << "can't see that sizes " << merged.str() << " and " << dim.str() << " of axis "
+                           << shift + i << " are equal (give free dims of inputs the same name where they are)",
                failure();
     }
   }
@@ -287,7 +307,8 @@ Tensor ONNXLowering::elementwise(ArrayRef<Tensor> inputs, ArrayRef<Dim> dims, Ty
     SmallVector<AffineExpr> exprs;
     size_t shift = dims.size() - input.rank();
     for (auto [i, dim] : llvm::enumerate(input.dims))
-      exprs.push_back(dim.isOne() && !dims[shift + i].isOne() ? b.getAffineConstantExpr(0) : b.getAffineDimExpr(shift + i));
+      exprs.push_back(dim.isOne() && !dims[shift + i].isOne() ? b.getAffineConstantExpr(0)
+                                                              : b.getAffineDimExpr(shift + i));
     operands.push_back(input.value);
     maps.push_back(AffineMap::get(dims.size(), 0, exprs, b.getContext()));
   }
@@ -295,17 +316,20 @@ Tensor ONNXLowering::elementwise(ArrayRef<Tensor> inputs, ArrayRef<Dim> dims, Ty
   Value init = empty(dims, element).value;
   SmallVector<utils::IteratorType> iterators(dims.size(), utils::IteratorType::parallel);
   auto generic = linalg::GenericOp::create(
-      b, location, init.getType(), operands, init, maps, iterators, [&](OpBuilder &nested, Location loc, ValueRange args) {
+      b, location, init.getType(), operands, init, maps, iterators,
+      [&](OpBuilder &nested, Location loc, ValueRange args) {
         SmallVector<Value> all;
         size_t next = 0;
         for (Attribute scalar : scalars)
-          all.push_back(scalar ? Value(arith::ConstantOp::create(nested, loc, cast<TypedAttr>(scalar))) : Value(args[next++]));
+          all.push_back(scalar ? Value(arith::ConstantOp::create(nested, loc, cast<TypedAttr>(scalar)))
+                               : Value(args[next++]));
         linalg::YieldOp::create(nested, loc, body(nested, loc, all));
       });
   return make(generic.getResult(0), dims);
 }
 
-Tensor ONNXLowering::reduce(const Tensor &input, ArrayRef<int64_t> axes, Type accumulator, TypedAttr init, ScalarBuilder body) {
+Tensor ONNXLowering::reduce(const Tensor &input, ArrayRef<int64_t> axes, Type accumulator, TypedAttr init,
+                            ScalarBuilder body) {
   SmallVector<Dim> dims;
   SmallVector<AffineExpr> exprs;
   SmallVector<utils::IteratorType> iterators;
@@ -319,7 +343,8 @@ Tensor ONNXLowering::reduce(const Tensor &input, ArrayRef<int64_t> axes, Type ac
   }
   Value scalar = arith::ConstantOp::create(b, location, init);
   Value start = linalg::FillOp::create(b, location, scalar, empty(dims, accumulator).value).getResult(0);
-  SmallVector<AffineMap> maps = {b.getMultiDimIdentityMap(input.rank()), AffineMap::get(input.rank(), 0, exprs, b.getContext())};
+  SmallVector<AffineMap> maps = {b.getMultiDimIdentityMap(input.rank()),
+                                 AffineMap::get(input.rank(), 0, exprs, b.getContext())};
   auto generic = linalg::GenericOp::create(b, location, start.getType(), input.value, start, maps, iterators,
                                            [&](OpBuilder &nested, Location loc, ValueRange args) {
                                              Value x = castScalar(nested, loc, args[0], accumulator);
@@ -328,21 +353,25 @@ Tensor ONNXLowering::reduce(const Tensor &input, ArrayRef<int64_t> axes, Type ac
   return make(generic.getResult(0), dims);
 }
 
-Tensor ONNXLowering::slice(const Tensor &input, ArrayRef<OpFoldResult> offsets, ArrayRef<Dim> sizes, ArrayRef<int64_t> steps) {
+Tensor ONNXLowering::slice(const Tensor &input, ArrayRef<OpFoldResult> offsets, ArrayRef<Dim> sizes,
+                           ArrayRef<int64_t> steps) {
   if (llvm::any_of(sizes, [](const Dim &size) { return size.isZero(); }))
     return empty(sizes, input.element);
   SmallVector<OpFoldResult> strides;
   for (int64_t step : steps)
     strides.push_back(b.getIndexAttr(step));
   auto type = tensorType(sizes, input.element);
-  return make(tensor::ExtractSliceOp::create(b, location, type, input.value, offsets, foldAll(b, location, sizes), strides), sizes);
+  return make(
+      tensor::ExtractSliceOp::create(b, location, type, input.value, offsets, foldAll(b, location, sizes), strides),
+      sizes);
 }
 
 Tensor ONNXLowering::cast(const Tensor &input, Type element) {
   if (input.element == element)
     return input;
-  return elementwise(input, input.dims, element,
-                     [&](OpBuilder &nested, Location loc, ValueRange args) { return castScalar(nested, loc, args[0], element); });
+  return elementwise(input, input.dims, element, [&](OpBuilder &nested, Location loc, ValueRange args) {
+    return castScalar(nested, loc, args[0], element);
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -459,9 +488,17 @@ LogicalResult ONNXLowering::convertNode(NodeOp op) {
   // Axes became inputs, and Softmax got its meaning, in version 13.
   if (op.getVersion() < 13)
     return error(op) << "version " << op.getVersion() << " of the standard operators is not supported (at least 13)";
-  for (Value value : op.getInputs())
-    if (!isa<RankedTensorType>(value.getType()) && !values.contains(value))
+  // Models always have outputs; text may not.
+  if (op.getOutputs().empty())
+    return success();
+  for (Value value : op.getInputs()) {
+    if (values.contains(value))
+      continue;
+    if (!isa<RankedTensorType>(value.getType()))
       return error(op) << "the type of an input is not known (" << value.getType() << ")";
+    if (isa_and_nonnull<NodeOp, InitializerOp>(value.getDefiningOp()))
+      return error(op) << "an input is an output that its operator does not have";
+  }
   return it->second(*this, op);
 }
 
@@ -472,7 +509,8 @@ LogicalResult ONNXLowering::replaceOperands(Operation *op) {
     if (!def || !isa<NodeOp, InitializerOp>(def))
       continue;
     if (!values.contains(operand.get()))
-      return op->emitError("uses a result that the operator ") << (isa<NodeOp>(def) ? cast<NodeOp>(def).describe() : "") << " does not give here";
+      return op->emitError("uses a result that the operator ")
+             << (isa<NodeOp>(def) ? cast<NodeOp>(def).describe() : "") << " does not give here";
     Value value = tensor(operand.get()).value;
     if (value.getType() != operand.get().getType()) {
       if (!tensor::CastOp::areCastCompatible(value.getType(), operand.get().getType()))

@@ -1,8 +1,8 @@
 //===- ONNXLowering.h - What the conversions of ONNX nodes share ----------===//
 //
-// A walk over a function in order, with a table from ONNX values to what they became. A converted value knows its sizes as products of symbols (see
-// ONNXDims.h), and small integer tensors, which are mostly shapes, know their elements: so `Shape -> Gather -> Concat -> Reshape` leaves nothing
-// behind but an `expand_shape`.
+// A walk over a function in order, with a table from ONNX values to what they became. A converted value knows its sizes
+// as products of symbols (see ONNXDims.h), and small integer tensors, which are mostly shapes, know their elements: so
+// `Shape -> Gather -> Concat -> Reshape` leaves nothing behind but an `expand_shape`.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_PASSES_GRAPH_ONNXLOWERING_H
@@ -18,7 +18,8 @@
 
 namespace fgla::onnx {
 
-/// A tensor and its sizes. The value is null for a shape whose elements are known and that nobody needed as a tensor yet.
+/// A tensor and its sizes. The value is null for a shape whose elements are known and that nobody needed as a tensor
+/// yet.
 struct Tensor {
   mlir::Value value;
   mlir::Type element;
@@ -51,6 +52,8 @@ public:
   std::optional<llvm::SmallVector<int64_t>> constants(mlir::Value value);
   /// The number of a constant whose elements are all equal.
   std::optional<double> splat(mlir::Value value);
+  /// The element type of the first output.
+  mlir::FailureOr<mlir::Type> resultElement(NodeOp node);
   void bind(mlir::Value value, Tensor tensor);
   /// Binds the node's first result.
   mlir::LogicalResult bind(NodeOp node, Tensor tensor);
@@ -66,11 +69,15 @@ public:
   Tensor transpose(const Tensor &input, llvm::ArrayRef<int64_t> permutation);
   /// The dims that numpy's rules give for inputs of these dims.
   mlir::FailureOr<llvm::SmallVector<Dim>> broadcast(NodeOp node, llvm::ArrayRef<Tensor> inputs);
-  /// An elementwise op with numpy broadcasting to `dims`. Constants whose elements are equal become scalars of the body.
+  /// An elementwise op with numpy broadcasting to `dims`. Constants whose elements are equal become scalars of the
+  /// body.
   Tensor elementwise(llvm::ArrayRef<Tensor> inputs, llvm::ArrayRef<Dim> dims, mlir::Type element, ScalarBuilder body);
-  /// Reduces `axes` (which vanish) from `init`; the body gets the element and the accumulator, both of type `accumulator`.
-  Tensor reduce(const Tensor &input, llvm::ArrayRef<int64_t> axes, mlir::Type accumulator, mlir::TypedAttr init, ScalarBuilder body);
-  Tensor slice(const Tensor &input, llvm::ArrayRef<mlir::OpFoldResult> offsets, llvm::ArrayRef<Dim> sizes, llvm::ArrayRef<int64_t> steps);
+  /// Reduces `axes` (which vanish) from `init`; the body gets the element and the accumulator, both of type
+  /// `accumulator`.
+  Tensor reduce(const Tensor &input, llvm::ArrayRef<int64_t> axes, mlir::Type accumulator, mlir::TypedAttr init,
+                ScalarBuilder body);
+  Tensor slice(const Tensor &input, llvm::ArrayRef<mlir::OpFoldResult> offsets, llvm::ArrayRef<Dim> sizes,
+               llvm::ArrayRef<int64_t> steps);
   Tensor cast(const Tensor &input, mlir::Type element);
   /// The tensor that a chain of reshapes began with.
   Tensor root(const Tensor &input);

@@ -9,9 +9,9 @@ def ExpandBlock : Pass<"fgla-expand-block"> {
   let description = [{
     `fgla.block` becomes its projections (contractions `[B, T, M] x [M, H, D]`, summed in f32 for f16 and bf16 storage), bias
     additions, and `fgla.feature_map`, `fgla.gate`, `fgla.attention`, `fgla.norm` and `fgla.output_gate`. `fgla.step`
-    becomes `fgla.attention` on one token.
+    becomes `fgla.attention` on one token, and so do the maps, gates and norms of tensors `[B, H, D]` around it.
 
-    Precondition: none. Postcondition: no `fgla.block` and no `fgla.step`.
+    Precondition: none. Postcondition: no `fgla.block` and no `fgla.step`; tensors have a token axis.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }

@@ -63,11 +63,14 @@ int Expression::visit(Value value) {
 }
 
 int Expression::visitNode(NodeOp node, Value value) {
-  static const llvm::StringMap<Kind> reductions = {
-      {"ReduceMax", Kind::ReduceMax}, {"ReduceSum", Kind::ReduceSum}, {"ReduceMean", Kind::ReduceMean}, {"Softmax", Kind::Softmax}};
+  static const llvm::StringMap<Kind> reductions = {{"ReduceMax", Kind::ReduceMax},
+                                                   {"ReduceSum", Kind::ReduceSum},
+                                                   {"ReduceMean", Kind::ReduceMean},
+                                                   {"Softmax", Kind::Softmax}};
   StringRef name = node.getOpType();
   // Row-major order makes a reshape nothing for elementwise steps; reductions look at the last axis themselves.
-  bool isReshape = name == "Reshape" || name == "Squeeze" || name == "Unsqueeze" || name == "Flatten" || name == "Identity";
+  bool isReshape =
+      name == "Reshape" || name == "Squeeze" || name == "Unsqueeze" || name == "Flatten" || name == "Identity";
   if (isReshape)
     return known[value] = visit(node.getInput(0));
   auto reduction = reductions.find(name);
@@ -88,7 +91,8 @@ int Expression::visitNode(NodeOp node, Value value) {
   for (Value input : node.getInputs()) {
     const Tensor &tensor = lowering.lookup(input);
     auto def = input.getDefiningOp<NodeOp>();
-    bool isReduced = def && reductions.contains(def.getOpType()) && tensor.dims == perHead && dims.back() == Dim(channels);
+    bool isReduced =
+        def && reductions.contains(def.getOpType()) && tensor.dims == perHead && dims.back() == Dim(channels);
     if (tensor.element != element || (tensor.dims != dims && !isReduced && !lowering.splat(input)))
       return addInput(value);
   }
@@ -159,8 +163,8 @@ Expression::Vector Expression::evaluate(ArrayRef<Vector> samples) const {
 }
 
 bool Expression::equals(llvm::function_ref<Vector(ArrayRef<Vector>)> candidate) const {
-  // Fixed samples: the same model always compiles to the same code. Constants of the model are f32, hence the tolerance. Beyond 12 the ways to write
-  // a gate differ by what they lose, not by what they mean.
+  // Fixed samples: the same model always compiles to the same code. Constants of the model are f32, hence the
+  // tolerance. Beyond 12 the ways to write a gate differ by what they lose, not by what they mean.
   std::mt19937 random(20250205);
   for (double range : {0.5, 3.0, 12.0})
     for (int repeat = 0; repeat != 32; ++repeat) {

@@ -1,8 +1,9 @@
 //===- RaiseONNX.h - What the ops around an attention compute -------------===//
 //
-// The expression in front of an operand of attention is collected through reshapes up to the values that it starts from, and *tried*: if it gives the
-// numbers of a named map or gate at every sample, it is that map or gate, however the exporter wrote it. An expression without a name becomes the
-// region of the op. There are no lists of exporter patterns.
+// The expression in front of an operand of attention is collected through reshapes up to the values that it starts
+// from, and *tried*: if it gives the numbers of a named map or gate at every sample, it is that map or gate, however
+// the exporter wrote it. An expression without a name becomes the region of the op. There are no lists of exporter
+// patterns.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_PASSES_GRAPH_RAISEONNX_H
@@ -16,8 +17,8 @@ namespace fgla::onnx {
 /// An expression over the channels of one head: elementwise steps, and reductions over the channels.
 class Expression {
 public:
-  /// Collects the expression of `value` over groups of `channels` channels (the size of its last axis where heads are apart). Every value that can't
-  /// be looked into is an input.
+  /// Collects the expression of `value` over groups of `channels` channels (the size of its last axis where heads are
+  /// apart). Every value that can't be looked into is an input.
   Expression(ONNXLowering &lowering, mlir::Value value, int64_t channels);
 
   llvm::ArrayRef<mlir::Value> inputs() const { return leaves; }
@@ -25,7 +26,8 @@ public:
   bool isTrivial() const { return steps.size() == 1; }
   bool isElementwise() const { return !hasReduction; }
 
-  /// Whether the expression gives the same as `candidate`, which gets one vector of channels for each input, for many samples.
+  /// Whether the expression gives the same as `candidate`, which gets one vector of channels for each input, for many
+  /// samples.
   using Vector = llvm::SmallVector<double>;
   bool equals(llvm::function_ref<Vector(llvm::ArrayRef<Vector>)> candidate) const;
 

@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fgla::onnx::TensorData tensor;
     bool read = fgla::onnx::readTensorProtoFromMemory(bytes, size - 1, tensor, error);
     // What is accepted fits together.
-    if (read && static_cast<int64_t>(tensor.bytes.size()) != tensor.numElements() * fgla::onnx::elementSize(tensor.type))
+    if (read &&
+        static_cast<int64_t>(tensor.bytes.size()) != tensor.numElements() * fgla::onnx::elementSize(tensor.type))
       std::abort();
     if (!read && error.empty())
       std::abort();
