@@ -52,7 +52,8 @@ static std::string findViolation(Operation *op, Phase phase) {
     return "'fgla.target' on the module";
   if (phase == Phase::Graph && isa<fgla::BlockOp, fgla::StepOp>(op))
     return "no block and no step, only what they consist of";
-  if (phase == Phase::Schedule && isa<fgla::AttentionOp>(op) &&
+  if (auto attention = dyn_cast<fgla::AttentionOp>(op);
+      phase == Phase::Schedule && attention && !attention.isDeltaRule() &&
       !isa_and_nonnull<fgla::ScheduleAttr>(op->getAttr("fgla.schedule")))
     return "'fgla.schedule' on every kernel root";
   if (phase == Phase::Tiled && isa<fgla::tile::TileDialect>(op->getDialect()) &&

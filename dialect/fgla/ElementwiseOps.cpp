@@ -33,21 +33,20 @@ LogicalResult FeatureMapOp::verify() {
   if (failed(verifyKindOrRegion(*this, getKind().has_value(), getExpression(), "feature_map_c2")))
     return failure();
   ArrayRef<int64_t> shape = getInput().getType().getShape();
-  int64_t dim = shape[3];
+  int64_t rank = shape.size(), heads = shape[rank - 2], dim = shape[rank - 1];
   // feature_map_c3
   if (Value weight = getWeight()) {
     if (failed(verifyShape(*this, weight.getType(),
-                           {"operand 'weight'", "[H, Din, D]", {shape[2], shape[3], kAny}, "feature_map_c3", {0, 1, 2}})))
+                           {"operand 'weight'", "[H, Din, D]", {heads, dim, kAny}, "feature_map_c3", {0, 1, 2}})))
       return failure();
     dim = cast<RankedTensorType>(weight.getType()).getDimSize(2);
   }
   // feature_map_c4
+  SmallVector<int64_t> expected(shape);
+  expected.back() = getFeatureDim(getKind(), dim);
+  SmallVector<unsigned> isStatic{static_cast<unsigned>(rank - 2), static_cast<unsigned>(rank - 1)};
   if (failed(verifyShape(*this, getOutput().getType(),
-                         {"result",
-                          "[B, T, H, D]",
-                          {shape[0], shape[1], shape[2], getFeatureDim(getKind(), dim)},
-                          "feature_map_c4",
-                          {2, 3}})))
+                         {"result", rank == 4 ? "[B, T, H, D]" : "[B, H, D]", expected, "feature_map_c4", isStatic})))
     return failure();
   Type element = getInput().getType().getElementType();
   if (getOutput().getType().getElementType() != element)
@@ -128,14 +127,14 @@ LogicalResult NormOp::verify() {
   // norm_c1
   if (failed(verifyTokenTensor(*this, getInput().getType(), "operand 'input'", "norm_c1")))
     return failure();
-  ArrayRef<int64_t> shape = getInput().getType().getShape();
+  ArrayRef<int64_t> shape = getInput().getType().getShape().take_back(2);
   // norm_c2
   for (auto [value, what] : {std::pair(getWeight(), "operand 'weight'"), std::pair(getBias(), "operand 'bias'")}) {
     if (!value)
       continue;
     bool perHead = cast<RankedTensorType>(value.getType()).getRank() == 2;
-    ShapeRule rule = perHead ? ShapeRule{what, "[D] or [H, D]", {shape[2], shape[3]}, "norm_c2", {0, 1}}
-                             : ShapeRule{what, "[D] or [H, D]", {shape[3]}, "norm_c2", {0}};
+    ShapeRule rule = perHead ? ShapeRule{what, "[D] or [H, D]", {shape[0], shape[1]}, "norm_c2", {0, 1}}
+                             : ShapeRule{what, "[D] or [H, D]", {shape[1]}, "norm_c2", {0}};
     if (failed(verifyShape(*this, value.getType(), rule)))
       return failure();
   }

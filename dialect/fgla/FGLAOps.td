@@ -44,10 +44,10 @@ def FGLA_FeatureMapOp : FGLA_Op<"feature_map", ExpressionTraits> {
     }
     ```
     Constraints:
-    - (feature_map_c1) `input` has shape `[B, T, H, D]`, `H` and `D` static.
+    - (feature_map_c1) `input` has shape `[B, T, H, D]`, or `[B, H, D]` for one token; `H` and `D` static.
     - (feature_map_c2) exactly one of a named kind and a region is given.
     - (feature_map_c3) `weight` has shape `[H, Din, D]` with `input`'s `H` and `Din`.
-    - (feature_map_c4) the result has `input`'s `B`, `T`, `H` and the map's `D`; same element type.
+    - (feature_map_c4) the result has `input`'s other sizes and the map's `D`; same element type.
     - (feature_map_c5) the region has one scalar argument and yields one scalar, both of the computation type, and holds
       only speculatable ops without memory effects.
   }];
@@ -87,7 +87,7 @@ def FGLA_GateOp : FGLA_Op<"gate", ExpressionTraits> {
     }
     ```
     Constraints:
-    - (gate_c1) all inputs and the result have one type, of shape `[B, T, H, D]`, `H` and `D` static.
+    - (gate_c1) all inputs and the result have one type, of shape `[B, T, H, D]`, or `[B, H, D]` for one token; `H` and `D` static.
     - (gate_c2) exactly one of a named kind and a region is given.
     - (gate_c3) `sigmoid` takes one input, `refined` two.
     - (gate_c4) the region has one scalar argument for each input and yields one scalar, all of the computation type, and
@@ -192,7 +192,7 @@ def FGLA_NormOp : FGLA_Op<"norm", ElementwiseTraits # [AttrSizedOperandSegments,
     %y = fgla.norm rms %o weight(%w : tensor<64xf32>) eps(1.0e-5) : tensor<?x?x4x64xf32>
     ```
     Constraints:
-    - (norm_c1) `input` has shape `[B, T, H, D]`, `H` and `D` static.
+    - (norm_c1) `input` has shape `[B, T, H, D]`, or `[B, H, D]` for one token; `H` and `D` static.
     - (norm_c2) `weight` and `bias` have shape `[D]` or `[H, D]`.
     - (norm_c3) `eps` is finite and not negative.
   }];
@@ -216,7 +216,8 @@ def FGLA_OutputGateOp : FGLA_Op<"output_gate", ElementwiseTraits # [AllTypesMatc
     %y = fgla.output_gate %x, %zo : tensor<?x?x4x64xf32>
     ```
     Constraints:
-    - (output_gate_c1) `input` and `gate` have one type, of shape `[B, T, H, D]`, `H` and `D` static.
+    - (output_gate_c1) `input` and `gate` have one type, of shape `[B, T, H, D]`, or `[B, H, D]` for one token; `H` and `D`
+      static.
   }];
   let arguments = (ins FGLA_Tensor:$input, FGLA_Tensor:$gate);
   let results = (outs FGLA_Tensor:$output);

@@ -28,6 +28,9 @@ LogicalResult fgla::verifyShape(Operation *op, Type type, const ShapeRule &rule)
 }
 
 LogicalResult fgla::verifyTokenTensor(Operation *op, Type type, StringRef what, StringRef label) {
+  // A decoder has one token, and no axis for it.
+  if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && tensor.getRank() == 3)
+    return verifyShape(op, type, {what, "[B, H, D]", {kAny, kAny, kAny}, label, {1, 2}});
   return verifyShape(op, type, {what, "[B, T, H, D]", {kAny, kAny, kAny, kAny}, label, {2, 3}});
 }
 

@@ -24,7 +24,7 @@ struct ShapeRule {
 /// `type` has the rank and the sizes of `rule`; a dynamic size on either side matches any.
 mlir::LogicalResult verifyShape(mlir::Operation *op, mlir::Type type, const ShapeRule &rule);
 
-/// `input` has shape [B, T, H, D] with static H and D.
+/// The type has shape [B, T, H, D], or [B, H, D] for one token, with static H and D.
 mlir::LogicalResult verifyTokenTensor(mlir::Operation *op, mlir::Type type, llvm::StringRef what,
                                       llvm::StringRef label);
 

@@ -17,12 +17,12 @@ namespace fgla::cpu {
 using namespace mlir;
 
 namespace {
-/// Arithmetic on vectors (or scalars) of f32.
-class Builder32 {
+/// Arithmetic on vectors or scalars of one float type.
+class FloatBuilder {
 public:
-  Builder32(OpBuilder &builder, Location loc, Type type) : builder(builder), loc(loc), type(type) {}
+  FloatBuilder(OpBuilder &builder, Location loc, Type type) : builder(builder), loc(loc), type(type) {}
 
-  Value constant(double value) { return splat(builder.getF32FloatAttr(value), type); }
+  Value constant(double value) { return splat(builder.getFloatAttr(getElementTypeOrSelf(type), value), type); }
   Value constant(int32_t value) { return splat(builder.getI32IntegerAttr(value), integerType()); }
   Value mul(Value a, Value b) { return arith::MulFOp::create(builder, loc, a, b); }
   Value fma(Value a, Value b, Value c) { return math::FmaOp::create(builder, loc, a, b, c); }
@@ -79,7 +79,7 @@ struct ApproximateExp : OpRewritePattern<math::ExpOp> {
   LogicalResult matchAndRewrite(math::ExpOp op, PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "not f32");
-    Builder32 b(rewriter, op.getLoc(), op.getType());
+    FloatBuilder b(rewriter, op.getLoc(), op.getType());
     constexpr double kLog2E = 1.4426950408889634, kLowest = -87.33, kHighest = 88.72;
     constexpr double kLog2High = 0.693359375, kLog2Low = -2.12194440e-4; // the high part has 9 bits: n times it is exact
     Value x = op.getOperand();
@@ -87,7 +87,7 @@ struct ApproximateExp : OpRewritePattern<math::ExpOp> {
     Value r = b.fma(n, b.constant(-kLog2High), x);
     r = b.fma(n, b.constant(-kLog2Low), r);
     Value power = b.polynomial(r, inverseFactorials(0, 8));
-    // 2^n would overflow for n = 128, where the result does not: half of n goes into the exponent of the polynomial's value.
+    // n goes into the exponent of the polynomial's value, since 2^128 alone would overflow where the product does not.
     Value bits = arith::BitcastOp::create(rewriter, op.getLoc(), b.integerType(), power);
     Value exponent = arith::FPToSIOp::create(rewriter, op.getLoc(), b.integerType(), n);
     Value shifted = arith::ShLIOp::create(rewriter, op.getLoc(), exponent, b.constant(23));
@@ -103,19 +103,23 @@ struct ApproximateExp : OpRewritePattern<math::ExpOp> {
   }
 };
 
-/// e^x - 1: its series near zero, where the difference would cancel.
+/// e^x - 1: its series near zero, where the difference would cancel. Also for f64, of which upstream's lowering makes the difference.
 struct ApproximateExpM1 : OpRewritePattern<math::ExpM1Op> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(math::ExpM1Op op, PatternRewriter &rewriter) const override {
-    if (!getElementTypeOrSelf(op.getType()).isF32())
-      return rewriter.notifyMatchFailure(op, "not f32");
-    Builder32 b(rewriter, op.getLoc(), op.getType());
+    Type element = getElementTypeOrSelf(op.getType());
+    if (!element.isF32() && !element.isF64())
+      return rewriter.notifyMatchFailure(op, "neither f32 nor f64");
+    FloatBuilder b(rewriter, op.getLoc(), op.getType());
     Value x = op.getOperand();
-    Value series = b.mul(x, b.polynomial(x, inverseFactorials(1, 9)));
+    // The first term left out, 0.5^n / (n + 1)!, is below half an ulp.
+    int terms = element.isF32() ? 9 : 16;
+    Value series = b.mul(x, b.polynomial(x, inverseFactorials(1, terms)));
     Value exp = math::ExpOp::create(rewriter, op.getLoc(), x);
     Value difference = arith::SubFOp::create(rewriter, op.getLoc(), exp, b.constant(1.0));
-    Value isSmall = b.compare(arith::CmpFPredicate::OLT, math::AbsFOp::create(rewriter, op.getLoc(), x), b.constant(0.5));
+    Value isSmall =
+        b.compare(arith::CmpFPredicate::OLT, math::AbsFOp::create(rewriter, op.getLoc(), x), b.constant(0.5));
     rewriter.replaceOp(op, b.select(isSmall, series, difference));
     return success();
   }

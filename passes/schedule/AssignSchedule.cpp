@@ -32,7 +32,7 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
       return signalPassFailure();
     }
     if (tile != 0 && !llvm::isPowerOf2_64(tile)) {
-      getOperation()->emitError() << "'tile' must be a power of two, got " << tile;
+      getOperation()->emitError() << "'tile' must be a power of two, got " << int64_t(tile);
       return signalPassFailure();
     }
     getOperation()->walk([&](AttentionOp op) {

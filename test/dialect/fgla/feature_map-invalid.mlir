@@ -1,7 +1,7 @@
 // RUN: fgla-opt %s --split-input-file --verify-diagnostics
 
 func.func @feature_map_c1(%x: tensor<?x?x256xf32>) {
-  // expected-error @+1 {{operand 'input' must have shape [B, T, H, D], got [?, ?, 256] (feature_map_c1)}}
+  // expected-error @+1 {{operand 'input' of shape [B, H, D] must have a static, positive size in dim 1, got [?, ?, 256] (feature_map_c1)}}
   %y = fgla.feature_map relu %x : tensor<?x?x256xf32> -> tensor<?x?x256xf32>
   return
 }

@@ -1,7 +1,7 @@
 // RUN: fgla-opt %s --split-input-file --verify-diagnostics
 
 func.func @gate_c1_shape(%a: tensor<?x?x256xf32>) {
-  // expected-error @+1 {{result must have shape [B, T, H, D], got [?, ?, 256] (gate_c1)}}
+  // expected-error @+1 {{result of shape [B, H, D] must have a static, positive size in dim 1, got [?, ?, 256] (gate_c1)}}
   %f = fgla.gate sigmoid(%a) : tensor<?x?x256xf32>
   return
 }

@@ -120,7 +120,7 @@ module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 256>} {
 
   // Eight rows by a vector in registers; b^T is transposed once, in registers.
   // CHECK-LABEL: func.func @dot
-  // CHECK: vector.transpose {{.*}} : vector<8x8xf32> to vector<8x8xf32>
+  // CHECK-COUNT-8: vector.from_elements
   // CHECK: scf.for {{.*}} -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
   // CHECK-COUNT-8: vector.fma
   func.func @dot(%a: tensor<16x8xf32>, %b: tensor<8x8xf32>, %c: tensor<16x8xf32>) -> tensor<16x8xf32> {

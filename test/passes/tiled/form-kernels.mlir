@@ -16,9 +16,9 @@
 // CHECK:     fgla_tile.load %[[ZK]][%[[B]], %[[T0]], %[[H]], %{{.+}}] rows(%[[N]]) dims [1, 3]
 // CHECK:     fgla_tile.valid rows(%[[N]])
 // CHECK:     %[[ROWMAX:.+]] = fgla_tile.reduce max
-// CHECK:     %[[RUN:.+]] = fgla_tile.scan max %[[ROWMAX]] init(%[[M]] : tensor<1x1xf32>)
+// CHECK:     %[[RUNNING:.+]] = fgla_tile.scan max %[[ROWMAX]] init(%[[M]] : tensor<1x1xf32>)
 // CHECK:     fgla_tile.scan max %[[ROWMAX]] exclusive init(%[[M]] : tensor<1x1xf32>)
-// CHECK:     %[[K:.+]] = fgla_tile.map(%{{.+}}, %[[RUN]])
+// CHECK:     %[[K:[0-9]+]] = fgla_tile.map(%{{.+}}, %[[RUNNING]]) : (tensor<32x64xf32>, tensor<32x1xf32>) -> tensor<32x64xf32>
 // CHECK:       math.exp
 // CHECK:     %[[VT:.+]] = fgla_tile.load %[[V]]
 // The gate, its padding and the growth are one map with two results, f and 1 - f.
@@ -56,8 +56,10 @@ func.func @fgla(%zq: tensor<?x?x4x64xf32>, %zk: tensor<?x?x4x64xf32>, %v: tensor
 
 // A decay of the head: one matrix of decays within the tile.
 // CHECK-LABEL: func.func private @head_kernel(
-// CHECK: %[[F:.+]]:2 = fgla_tile.map({{.*}} -> (tensor<16x1xf32>, tensor<16x1xf32>)
-// CHECK: %[[D:.+]] = fgla_tile.decay_matrix %[[F]]#0
+// CHECK: fgla_tile.map({{.*}} -> (tensor<16x1xf32>, tensor<16x1xf32>)
+// CHECK: %[[A:.+]] = fgla_tile.dot %{{.+}}, %{{.+}} transposed
+// CHECK: %[[D:.+]] = fgla_tile.decay_matrix %{{.+}} : tensor<16x1xf32> -> tensor<16x16xf32>
+// CHECK: fgla_tile.map(%[[A]], %[[D]])
 // CHECK-NOT: decayed_scores
 func.func @head(%q: tensor<?x?x2x16xf32>, %k: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>, %a: tensor<?x?x2x1xf32>) -> tensor<?x?x2x16xf32> {
   %o = fgla.attention %q, %k, %v log_decay(%a) axis(head) {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x1xf32>) -> (tensor<?x?x2x16xf32>)
@@ -97,7 +99,7 @@ func.func @grouped(%q: tensor<?x?x8x16xbf16>, %k: tensor<?x?x2x16xbf16>, %v: ten
 // CHECK: memref.alloc(%{{.+}}, %{{.+}}) : memref<?x2x?x16x16xf32>
 // CHECK: scf.forall (%{{.+}}, %{{.+}}, %{{.+}}) in (%{{.+}}, 2, %{{.+}})
 // CHECK:   scf.for {{.*}} -> (tensor<16x16xf32>, tensor<1x16xf32>, tensor<1x16xf32>)
-// CHECK-NOT: fgla_tile.dot %{{.+}}, %{{.+}} :
+// CHECK-NOT: fgla_tile.decayed_scores
 // CHECK: scf.forall (%{{.+}}, %{{.+}}, %[[S:.+]]) in (%{{.+}}, 2, %{{.+}})
 // CHECK:   scf.for %{{.+}} = %c0 to %[[S]] step %c1 iter_args
 // CHECK:   scf.for
