@@ -11,18 +11,18 @@
 using namespace mlir;
 using fgla::Phase;
 
-/// The dialects whose ops a phase may leave. `fgla_tile` may stand in kernels
+/// The dialects whose ops a phase may leave. Shape functions store to a memref; `fgla_tile` may stand in kernels
 /// and launches only.
 static ArrayRef<StringRef> allowedDialects(Phase phase) {
   static constexpr StringRef graph[] = {"builtin", "func",   "arith", "math",
                                         "tensor",  "linalg", "scf",   "affine",
-                                        "index",   "fgla"};
+                                        "index",   "memref", "fgla"};
   static constexpr StringRef tiled[] = {
       "builtin", "func",   "arith", "math",   "tensor",   "linalg",
       "scf",     "affine", "index", "memref", "fgla_tile"};
   static constexpr StringRef reference[] = {"builtin", "func",   "arith",
                                             "math",    "tensor", "linalg",
-                                            "scf",     "affine", "index"};
+                                            "scf",     "affine", "index",  "memref"};
   static constexpr StringRef kernel[] = {"builtin", "llvm", "omp"};
   switch (phase) {
   case Phase::Graph:

@@ -92,6 +92,8 @@ static void buildGraph(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(createSymbolDCEPass());
   manager.addPass(fgla::createExpandBlock());
   addCleanUp(manager);
+  // Here, where every op says what shape its results have.
+  manager.addPass(fgla::binary::createMakeShapeFunctions());
 }
 
 /// Out: each attention that gets a kernel carries its schedule.
@@ -167,7 +169,6 @@ static void addToLLVM(OpPassManager &manager) {
 /// with the entry points of an artifact.
 static void buildKernel(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(fgla::binary::createRecordManifest());
-  manager.addPass(fgla::binary::createMakeShapeFunctions());
   manager.addPass(fgla::cpu::createLowerTiles());
   addBufferization(manager);
   manager.addPass(fgla::cpu::createLowerLaunches());

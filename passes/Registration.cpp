@@ -40,6 +40,7 @@
 #include "mlir/Dialect/SCF/Transforms/BufferDeallocationOpInterfaceImpl.h"
 #include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/IR/TensorInferTypeOpInterfaceImpl.h"
 #include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Tensor/Transforms/SubsetInsertionOpInterfaceImpl.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -61,6 +62,7 @@ void fgla::registerAllDialects(DialectRegistry &registry) {
   linalg::registerBufferizableOpInterfaceExternalModels(registry);
   scf::registerBufferizableOpInterfaceExternalModels(registry);
   tensor::registerBufferizableOpInterfaceExternalModels(registry);
+  tensor::registerInferTypeOpInterfaceExternalModels(registry);
   vector::registerBufferizableOpInterfaceExternalModels(registry);
   linalg::registerSubsetOpInterfaceExternalModels(registry);
   tensor::registerSubsetOpInterfaceExternalModels(registry);
@@ -73,7 +75,7 @@ void fgla::registerAllDialects(DialectRegistry &registry) {
   func::registerInlinerExtension(registry);
 }
 
-void fgla::registerAllPasses() {
+void fgla::registerFGLAPasses() {
   onnx::registerFGLAONNXPasses();
   registerFGLAGraphPasses();
   registerFGLASchedulePasses();
@@ -81,6 +83,10 @@ void fgla::registerAllPasses() {
   cpu::registerFGLACPUPasses();
   binary::registerFGLABinaryPasses();
   registerPhasePipelines();
+}
+
+void fgla::registerAllPasses() {
+  registerFGLAPasses();
   registerTransformsPasses();
   bufferization::registerBufferizationPasses();
   memref::registerMemRefPasses();

@@ -71,7 +71,8 @@ struct MakeShapeFunctions : fgla::binary::impl::MakeShapeFunctionsBase<MakeShape
 
     SmallVector<func::FuncOp> entries;
     for (auto function : module.getOps<func::FuncOp>())
-      if (function.isPublic() && !function.isDeclaration())
+      if (function.isPublic() && !function.isDeclaration() && !function->hasAttr(fgla::binary::shapeFunctionAttr) &&
+          !module.lookupSymbol(fgla::binary::getShapeFunction(function.getName())))
         entries.push_back(function);
     for (func::FuncOp function : entries) {
       if (!function.getBody().hasOneBlock()) {

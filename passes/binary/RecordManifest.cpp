@@ -147,7 +147,7 @@ struct RecordManifest : fgla::binary::impl::RecordManifestBase<RecordManifest> {
     ModuleOp module = getOperation();
     json::Array functions;
     for (auto function : module.getOps<func::FuncOp>()) {
-      if (!function.isPublic() || function.isDeclaration())
+      if (!function.isPublic() || function.isDeclaration() || function->hasAttr(fgla::binary::shapeFunctionAttr))
         continue;
       FailureOr<json::Value> value = describe(function);
       if (failed(value))

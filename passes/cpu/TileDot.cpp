@@ -56,10 +56,13 @@ struct LowerDot : TilePattern<tile::DotOp> {
     VectorLoops loops(rewriter, op.getLoc(), vectorBits);
     auto shape = shapeOf(op.getResult());
     RegisterBlock block = RegisterBlock::choose(loops, shape[0], shape[1], getElementTypeOrSelf(op.getResult()));
-    SmallVector<Value> result{loops.destination(op.getResult())};
+    Value destination = loops.destination(op.getResult());
+    SmallVector<Value> result{destination};
     result = loops.loop(0, shape[0], block.rows, result, [&](Value row, ValueRange rows) {
       return loops.loop(0, shape[1], block.columns(), rows, [&](Value column, ValueRange tiles) -> SmallVector<Value> {
-        return {computeBlock(op, loops, block, row, column, tiles[0])};
+        // An accumulator that the result takes the place of is read from where it is overwritten, block after block.
+        Value acc = op.getAcc() == destination ? tiles[0] : op.getAcc();
+        return {computeBlock(op, loops, block, acc, row, column, tiles[0])};
       });
     });
     rewriter.replaceOp(op, result);
@@ -67,19 +70,19 @@ struct LowerDot : TilePattern<tile::DotOp> {
   }
 
 private:
-  static Value computeBlock(tile::DotOp op, VectorLoops &loops, const RegisterBlock &block, Value row, Value column,
-                            Value result) {
-    SmallVector<Value> rows, columns, acc;
+  static Value computeBlock(tile::DotOp op, VectorLoops &loops, const RegisterBlock &block, Value acc, Value row,
+                            Value column, Value result) {
+    SmallVector<Value> rows, columns, sums;
     for (int64_t i = 0; i < block.rows; ++i)
       rows.push_back(loops.add(row, loops.index(i)));
     for (int64_t j = 0; j < block.vectors; ++j)
       columns.push_back(loops.add(column, loops.index(j * block.vector.getNumElements())));
     for (Value r : rows)
       for (Value c : columns)
-        acc.push_back(op.getAcc() ? loops.read(op.getAcc(), {r, c}, block.vector) : loops.constant(block.vector, 0));
+        sums.push_back(acc ? loops.read(acc, {r, c}, block.vector) : loops.constant(block.vector, 0));
 
     int64_t inner = shapeOf(op.getB())[0];
-    acc = loops.loop(0, inner, 1, acc, [&](Value k, ValueRange sums) {
+    sums = loops.loop(0, inner, 1, sums, [&](Value k, ValueRange carried) {
       SmallVector<Value> next, b;
       for (Value c : columns)
         b.push_back(loops.read(op.getB(), {k, c}, block.vector));
@@ -87,14 +90,14 @@ private:
         Value scalar = loops.extract(op.getA(), op.getTransposeA() ? ValueRange{k, r} : ValueRange{r, k});
         Value a = loops.splat(block.vector, scalar);
         for (int64_t j = 0; j < block.vectors; ++j)
-          next.push_back(buildFma(loops, a, b[j], sums[i * block.vectors + j]));
+          next.push_back(buildFma(loops, a, b[j], carried[i * block.vectors + j]));
       }
       return next;
     });
 
     for (auto [i, r] : llvm::enumerate(rows))
       for (auto [j, c] : llvm::enumerate(columns))
-        result = loops.write(acc[i * block.vectors + j], result, {r, c});
+        result = loops.write(sums[i * block.vectors + j], result, {r, c});
     return result;
   }
 };
