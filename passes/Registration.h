@@ -9,7 +9,9 @@ class DialectRegistry;
 namespace fgla {
 /// Our dialects, the upstream ones that a phase may have in its IR, and their external models.
 void registerAllDialects(mlir::DialectRegistry &registry);
-/// Our passes and the upstream ones that tests and pipelines name.
+/// Our passes and pipelines.
+void registerFGLAPasses();
+/// The same and the upstream passes that tests name.
 void registerAllPasses();
 } // namespace fgla
 

@@ -33,7 +33,7 @@ def VectorizeLinalg : Pass<"fgla-vectorize-linalg", "::mlir::ModuleOp"> {
   let description = [{
     Any linalg op on memrefs, and `memref.copy`: loops that lie next to each other in all operands become one; the loop along which outputs (or, in a
     reduction, inputs) are contiguous goes by vectors as wide as the module's target has, with a mask at its end; what reductions
-    combine stays in registers; outer loops are shared out by OpenMP where there is enough to do. An op that cannot go by vectors becomes
+    combine, and blocks of a matrix product, stay in registers; outer loops are shared out by OpenMP where there is enough to do. An op that cannot go by vectors becomes
     loops over scalars.
 
     Before: linalg on memrefs. After: no linalg op, no `memref.copy` of ranked memrefs.

@@ -2,7 +2,7 @@
 
 #include "dialect/fgla/FGLA.h"
 #include "passes/cpu/LinalgLoops.h"
-#include "passes/cpu/ParallelLoop.h"
+#include "passes/cpu/MatmulLoops.h"
 #include "passes/cpu/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -102,7 +102,8 @@ struct VectorizeLinalg : fgla::cpu::impl::VectorizeLinalgBase<VectorizeLinalg> {
     for (LinalgOp op : ops) {
       op = collapseLoops(rewriter, generalize(rewriter, op));
       rewriter.setInsertionPoint(op);
-      if (failed(fgla::cpu::buildLoops(rewriter, op, vectorBits)) && failed(linalg::linalgOpToLoops(rewriter, op))) {
+      if (failed(fgla::cpu::buildMatmulLoops(rewriter, op, vectorBits)) &&
+          failed(fgla::cpu::buildLoops(rewriter, op, vectorBits)) && failed(linalg::linalgOpToLoops(rewriter, op))) {
         op.emitOpError("cannot be written as loops");
         return signalPassFailure();
       }
