@@ -110,6 +110,7 @@ class Runner:
         suites = {
             "layering": lambda: self.script("layering", ROOT / "test" / "layering" / "check.py"),
             "docs": lambda: self.script("docs", ROOT / "test" / "docs" / "check.py", *build),
+            "pages": lambda: self.script("pages", ROOT / "test" / "docs" / "pages.py", *build),
             "lit": self.lit,
             "unit": self.unit,
             "reference": lambda: self.script("reference", numeric / "test_reference.py", *quick),

@@ -1,0 +1,12 @@
+# Our dialects are compiled once more, so that the fuzzer sees their branches; MLIR itself comes as it is.
+if(FGLA_FUZZ)
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/dialect/fgla/*.cpp" "${CMAKE_SOURCE_DIR}/dialect/tile/*.cpp")
+  add_executable(opt-parser-fuzzer opt-parser-fuzzer.cpp ${sources})
+  get_property(tablegen GLOBAL PROPERTY FGLA_TABLEGEN_TARGETS)
+  add_dependencies(opt-parser-fuzzer ${tablegen})
+  target_compile_options(opt-parser-fuzzer PRIVATE -g1 -O1 -fno-exceptions -fsanitize=fuzzer,address)
+  target_link_options(opt-parser-fuzzer PRIVATE -fsanitize=fuzzer,address)
+  target_link_libraries(opt-parser-fuzzer PRIVATE FGLARegistration)
+  fgla_link_mlir(opt-parser-fuzzer)
+  set_property(GLOBAL APPEND PROPERTY FGLA_TOOLS opt-parser-fuzzer)
+endif()
