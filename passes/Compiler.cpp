@@ -318,7 +318,7 @@ static std::string cacheKey(const Source &source,
                             const CompileOptions &options) {
   std::string text =
       (options.target + ";" + fgla::stringifyLowering(options.phases.lowering) +
-       ";" + Twine(options.phases.tile) + ";" +
+       ";" + Twine(options.phases.tile) + ";" + Twine(options.phases.segments) + ";" +
        Twine(options.phases.widenToF64) + ";" +
        fgla::stringifyPhase(options.from) + ";" +
        Twine(static_cast<int>(source.kind)))

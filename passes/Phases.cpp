@@ -90,6 +90,7 @@ static void buildGraph(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(fgla::onnx::createConvertONNX());
   manager.addPass(createInlinerPass());
   manager.addPass(createSymbolDCEPass());
+  manager.addPass(fgla::createNameDims());
   manager.addPass(fgla::createExpandBlock());
   addCleanUp(manager);
   // Here, where every op says what shape its results have.
@@ -100,6 +101,7 @@ static void buildGraph(OpPassManager &manager, const PhaseOptions &) {
 static void buildSchedule(OpPassManager &manager, const PhaseOptions &options) {
   fgla::AssignScheduleOptions schedule;
   schedule.tile = options.tile;
+  schedule.segments = options.segments;
   manager.addPass(fgla::createAssignSchedule(schedule));
 }
 
@@ -169,6 +171,8 @@ static void addToLLVM(OpPassManager &manager) {
 /// with the entry points of an artifact.
 static void buildKernel(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(fgla::binary::createRecordManifest());
+  // For functions that did not come through the graph phase.
+  manager.addPass(fgla::binary::createMakeShapeFunctions());
   manager.addPass(fgla::cpu::createLowerTiles());
   addBufferization(manager);
   manager.addPass(fgla::cpu::createLowerLaunches());
@@ -208,6 +212,9 @@ void fgla::buildPhase(OpPassManager &manager, Phase phase, const PhaseOptions &o
 
 namespace {
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
+  Option<int64_t> segments{*this, "segments",
+                           llvm::cl::desc("parts of a sequence that run in parallel (0: decided at launch, -1: the schedule's choice)"),
+                           llvm::cl::init(-1)};
   Option<int64_t> tile{*this, "tile",
                        llvm::cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
                        llvm::cl::init(0)};
@@ -225,6 +232,7 @@ void fgla::registerPhasePipelines() {
           PhaseOptions options;
           options.lowering = phase == Phase::Reference ? Lowering::Reference : Lowering::Tiled;
           options.tile = given.tile;
+          options.segments = given.segments;
           options.widenToF64 = given.widenToF64;
           buildPhase(manager, phase, options);
         });

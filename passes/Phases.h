@@ -37,6 +37,8 @@ struct PhaseOptions {
   Lowering lowering = Lowering::Tiled;
   /// Tokens that a kernel computes together; 0 leaves it to the schedule.
   int64_t tile = 0;
+  /// Parts of a sequence that run in parallel (0: decided at launch, -1: the schedule's choice).
+  int64_t segments = -1;
   /// Makes every float f64: what results are compared with.
   bool widenToF64 = false;
 };

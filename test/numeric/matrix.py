@@ -141,6 +141,21 @@ def tile_lengths(config):
     return run
 
 
+def segments(config):
+    """Neither is the number of segments; there are never more of them than tiles."""
+
+    def run(context, report):
+        program = Program(config)
+        functions = {n: context.compile(program.text(), options=["--tile=16", f"--segments={n}"]) for n in (1, 2, 7)}
+        for batch, tokens, profile in ((1, 200, "normal"), (2, 97, "jumps"), (1, 40, "strong"), (1, 1, "normal"), (1, 0, "normal")):
+            inputs = make_inputs(program, batch, tokens, profile)
+            wanted = expected(config, inputs)
+            for count, function in functions.items():
+                compare(report, f"segments={count} T={tokens} {profile}", config.dtype, function(inputs), wanted)
+
+    return run
+
+
 def split_in_two(config):
     """Two calls through the state are one call."""
 
@@ -203,6 +218,7 @@ def invariant_cases(lowering):
         yield Case(f"split in two: {config}", split_in_two(config))
         if lowering == "tiled":
             yield Case(f"tile lengths: {config}", tile_lengths(config))
+            yield Case(f"segments: {config}", segments(config))
             yield Case(f"two lowerings: {config}", two_lowerings(config))
     for config in (Config(), Config(gate="log.head", value_dim=96), Config(gate="none", dtype="f16")):
         yield Case(f"running is sequence: {config}", running_is_sequence(config))

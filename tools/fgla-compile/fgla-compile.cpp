@@ -48,6 +48,10 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     dumpDir("dump-phases", cl::desc("write the module after each phase to DIR"),
             cl::value_desc("DIR"), cl::cat(category));
+static cl::opt<int64_t>
+    segments("segments",
+             cl::desc("parts of a sequence that run in parallel (0: decided at launch, -1: the schedule's choice)"),
+             cl::init(-1), cl::cat(category));
 static cl::opt<int64_t> tile(
     "tile",
     cl::desc(
@@ -64,6 +68,9 @@ static Result<CompileOptions> getOptions(bool wantsText) {
     return Status(FGLA_INVALID_ARGUMENT,
                   "--tile must be >= 0, got " + std::to_string(tile));
   options.phases.tile = tile;
+  if (segments < -1)
+    return Status(FGLA_INVALID_ARGUMENT, "--segments must be >= -1, got " + std::to_string(segments));
+  options.phases.segments = segments;
   options.target = target;
   options.dumpDir = dumpDir;
   Result<Phase> from = tools::parsePhase(compileFrom);
