@@ -181,7 +181,6 @@ LogicalResult AttentionConversion::convertBeta() {
     return lowering.error(node) << "input 'beta' must have shape [B, T, " << heads << "] or [B, T, 1], got "
                                 << formatDims(given.dims);
   beta = given.value;
-  emitRemark(node.getLoc()) << "operator " << node.describe() << ": delta rules run by the sequential lowering";
   return success();
 }
 

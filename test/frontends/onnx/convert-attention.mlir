@@ -32,7 +32,6 @@ func.func @linear_grouped(%q: tensor<2x9x64xf32>, %k: tensor<2x9x16xf32>, %v: te
 
 // CHECK-LABEL: func @gated_delta_is_the_default
 func.func @gated_delta_is_the_default(%q: tensor<2x9x16xf32>, %a: tensor<2x9x2xf32>, %b: tensor<2x9x1xf32>) -> tensor<2x9x16xf32> {
-  // expected-remark@+2 {{operator 'LinearAttention' (node 'attn'): delta rules run by the sequential lowering}}
   // CHECK: fgla.attention %{{.*}}, %{{.*}}, %{{.*}} log_decay(%{{.*}}) axis(head) beta(%{{.*}}) rule(gated_delta) scale(
   %o = onnx.node "LinearAttention"(%q, %q, %q, _, %a, %b) version 27 name "attn" {kv_num_heads = 2 : i64, q_num_heads = 2 : i64}
     : (tensor<2x9x16xf32>, tensor<2x9x16xf32>, tensor<2x9x16xf32>, _, tensor<2x9x2xf32>, tensor<2x9x1xf32>) -> (tensor<2x9x16xf32>)
