@@ -21,8 +21,7 @@ static constexpr StringRef names[] = {"cpu",     "sm_80",   "sm_86",
 
 ArrayRef<StringRef> fgla::getTargetNames() { return names; }
 
-/// "+avx,+avx2,-sse4a": sorted, so that one machine always has one text.
-static std::string hostFeatures() {
+std::string fgla::getHostFeatures() {
   std::vector<std::string> list;
   for (const auto &feature : sys::getHostCPUFeatures())
     list.push_back((feature.second ? "+" : "-") + feature.first().str());
@@ -42,7 +41,7 @@ static unsigned hostVectorBits() {
 
 std::string fgla::getHostDescription() {
   return (sys::getDefaultTargetTriple() + ";" + sys::getHostCPUName() + ";" +
-          hostFeatures())
+          getHostFeatures())
       .str();
 }
 
@@ -69,7 +68,6 @@ Result<fgla::TargetAttr> fgla::getTarget(mlir::MLIRContext &context,
                   "target '" + name.str() +
                       "' is not available yet; this version compiles for: cpu");
   context.loadDialect<FGLADialect>();
-  return TargetAttr::get(&context, name, hostVectorBits(),
-                         mlir::StringAttr::get(&context, sys::getHostCPUName()),
-                         mlir::StringAttr::get(&context, hostFeatures()));
+  // Without processor and features: those of the machine that the code is generated on.
+  return TargetAttr::get(&context, name, hostVectorBits(), mlir::StringAttr(), mlir::StringAttr());
 }

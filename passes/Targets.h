@@ -16,6 +16,9 @@ llvm::ArrayRef<llvm::StringRef> getTargetNames();
 runtime::Result<TargetAttr> getTarget(mlir::MLIRContext &context,
                                       llvm::StringRef name);
 
+/// "+avx,+avx2,-sse4a": what this machine has and has not, sorted, so that one machine always has one text.
+std::string getHostFeatures();
+
 /// Processor and features of this machine, for the key of a cache.
 std::string getHostDescription();
 

@@ -20,6 +20,8 @@ llvm_config.with_environment("PATH", config.fgla_tools_dir, append_path=True)
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 # Variables that don't start with $ end at the next CHECK-LABEL.
 llvm_config.with_environment("FILECHECK_OPTS", "--enable-var-scope")
+# Compiled code of tests stays apart from the user's own.
+llvm_config.with_environment("FGLA_CACHE_DIR", os.path.join(config.test_exec_root, "cache"))
 llvm_config.with_system_environment(["HOME", "XDG_CACHE_HOME", "TMPDIR", "OMP_NUM_THREADS"])
 
 opt_arguments = ["--verify-roundtrip"] if os.environ.get("FGLA_OPT_CHECK_ROUNDTRIP", "0") not in ("", "0") else []
@@ -28,6 +30,7 @@ tools = [ToolSubst("fgla-opt", extra_args=opt_arguments)]
 tools += [ToolSubst(tool, unresolved="ignore") for tool in config.fgla_tools if tool != "fgla-opt"]
 tools += ["mlir-opt", "mlir-runner", "split-file"]
 llvm_config.add_tool_substitutions(tools, [config.fgla_tools_dir, config.llvm_tools_dir])
+config.substitutions.append(("%fgla_plugin", os.path.join(config.fgla_build_root, "lib", "fgla-plugin.so")))
 config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
 
 # REQUIRES: <tool> skips a test where an optional tool was not built.

@@ -1,6 +1,7 @@
 //===- ObjectFile.cpp - From the LLVM dialect to machine code -------------===//
 
 #include "passes/binary/ObjectFile.h"
+#include "passes/Targets.h"
 
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -39,9 +40,10 @@ makeTargetMachine(TargetAttr target) {
   // a * b + c may become one operation, rounded once; nothing else is allowed
   // to change a result.
   options.AllowFPOpFusion = FPOpFusion::Fast;
-  StringRef cpu = target && target.getCpu() ? target.getCpu().getValue() : "";
-  StringRef features =
-      target && target.getFeatures() ? target.getFeatures().getValue() : "";
+  std::string cpu = target && target.getCpu() ? target.getCpu().str() : sys::getHostCPUName().str();
+  std::string features = target && target.getFeatures() ? target.getFeatures().str()
+                         : target && target.getCpu()    ? ""
+                                                        : fgla::getHostFeatures();
   return std::unique_ptr<TargetMachine>(
       machine->createTargetMachine(triple, cpu, features, options, Reloc::PIC_,
                                    std::nullopt, CodeGenOptLevel::Default));

@@ -4,6 +4,17 @@
 
 include "mlir/Pass/PassBase.td"
 
+def NameDims : Pass<"fgla-name-dims", "::mlir::ModuleOp"> {
+  let summary = "gives one name to dims that must be equal";
+  let description = [{
+    Writes `fgla.dims` on the arguments and results of public functions: dims that the ops of the function force to be equal get one name, `B` and
+    `T` where they are the batch and the tokens of an `fgla` op, and `?` where nothing is known. The runtime then refuses
+    tensors that do not fit. Names that are there already are kept and spread.
+
+    Precondition: none. Postcondition: every argument and result with dynamic dims has `fgla.dims`.
+  }];
+}
+
 def ExpandBlock : Pass<"fgla-expand-block"> {
   let summary = "takes blocks and one-token steps apart";
   let description = [{
