@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace fgla;
@@ -103,33 +104,49 @@ SmallVector<Value> GateOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
 // NormOp
 //===----------------------------------------------------------------------===//
 
-/// The mean over the channels of a function of them, [C, 1].
-static Value buildMean(OpBuilder &builder, Location loc, Value sum, int64_t count) {
-  return buildMap(builder, loc, {sum}, shapeOf(sum), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
-    return arith::MulFOp::create(b, l, v[0], buildConstant(b, l, v[0].getType(), 1.0 / count));
+/// 1 / max(max |x|, sqrt(eps)) for each row, [C, 1]: times this, no row has a square that overflows, or one that vanishes beside ε.
+static Value buildRowScale(OpBuilder &builder, Location loc, Value x, double eps) {
+  Value abs = buildMap(builder, loc, {x}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return math::AbsFOp::create(b, l, v[0]);
+  });
+  Value max = reduceRows(builder, loc, tile::ReduceKind::Max, abs);
+  return buildMap(builder, loc, {max}, shapeOf(max), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Value size = arith::MaximumFOp::create(b, l, v[0], buildConstant(b, l, v[0].getType(), std::sqrt(eps)));
+    return arith::DivFOp::create(b, l, buildConstant(b, l, size.getType(), 1), size);
+  });
+}
+
+/// x less the mean of its row.
+static Value subtractMean(OpBuilder &builder, Location loc, Value x) {
+  Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, x);
+  return buildMap(builder, loc, {x, sum}, shapeOf(x), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Value mean = arith::MulFOp::create(b, l, v[1], buildConstant(b, l, v[1].getType(), 1.0 / shapeOf(x)[1]));
+    return arith::SubFOp::create(b, l, v[0], mean);
   });
 }
 
 SmallVector<Value> NormOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
   Location loc = getLoc();
-  Value x = tiles[0];
+  double eps = getEps().convertToDouble();
+  Value x = tiles[0], scale = buildRowScale(builder, loc, x, eps);
   int64_t dim = shapeOf(x)[1];
-  if (getKind() == NormKind::Layer) {
-    Value mean = buildMean(builder, loc, reduceRows(builder, loc, tile::ReduceKind::Add, x), dim);
-    x = buildMap(builder, loc, {x, mean}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
-      return arith::SubFOp::create(b, l, v[0], v[1]);
-    });
-  }
-  Value square = buildMap(builder, loc, {x}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
-    return arith::MulFOp::create(b, l, v[0], v[0]);
-  });
+  auto multiply = [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::MulFOp::create(b, l, v[0], v[1]);
+  };
+  x = buildMap(builder, loc, {x, scale}, shapeOf(x), multiply);
+  if (getKind() == NormKind::Layer)
+    x = subtractMean(builder, loc, x);
+  Value square = buildMap(builder, loc, {x, x}, shapeOf(x), multiply);
   Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, square);
-  Value inverse = buildMap(builder, loc, {sum}, shapeOf(sum), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
-    Value mean = arith::MulFOp::create(b, l, v[0], buildConstant(b, l, v[0].getType(), 1.0 / dim));
-    Value inside = arith::AddFOp::create(b, l, mean, buildConstant(b, l, mean.getType(), getEps().convertToDouble()));
-    Value root = math::SqrtOp::create(b, l, inside);
-    return arith::DivFOp::create(b, l, buildConstant(b, l, root.getType(), 1), root);
-  });
+  Value inverse =
+      buildMap(builder, loc, {sum, scale}, shapeOf(sum), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+        Type type = v[0].getType();
+        Value mean = arith::MulFOp::create(b, l, v[0], buildConstant(b, l, type, 1.0 / dim));
+        Value rootEps = arith::MulFOp::create(b, l, v[1], buildConstant(b, l, type, std::sqrt(eps)));
+        Value inside = arith::AddFOp::create(b, l, mean, arith::MulFOp::create(b, l, rootEps, rootEps));
+        Value root = math::SqrtOp::create(b, l, inside);
+        return arith::DivFOp::create(b, l, buildConstant(b, l, type, 1), root);
+      });
   SmallVector<Value> inputs{x, inverse};
   llvm::append_range(inputs, tiles.drop_front());
   return {buildMap(builder, loc, inputs, shapeOf(x), [&](OpBuilder &b, Location l, ValueRange v) -> Value {

@@ -12,13 +12,14 @@ namespace fgla {
 using namespace mlir;
 using namespace fgla;
 
-/// The tile length for a CPU, by measurement (docs/performance/cpu-forward.md): shorter tiles stay in the first-level cache and do less work on the
-/// diagonal; a tile longer than the sequence is waste.
+/// The tile length for a CPU, by measurement (docs/performance/cpu-forward.md): each tile passes over the whole state, which wants long tiles where
+/// the state is large, and does work of its square on the diagonal. A tile longer than the sequence is waste.
 static int64_t chooseTile(AttentionOp op) {
-  constexpr int64_t kDefaultTile = 16;
+  constexpr int64_t kLargeState = 64 * 1024; // elements
+  int64_t tile = op.getKeyDim() * op.getValueDim() > kLargeState ? 64 : 32;
   int64_t tokens = op.getQuery().getType().getDimSize(1);
-  if (ShapedType::isDynamic(tokens) || tokens >= kDefaultTile)
-    return kDefaultTile;
+  if (ShapedType::isDynamic(tokens) || tokens >= tile)
+    return tile;
   return static_cast<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(tokens, 1)));
 }
 

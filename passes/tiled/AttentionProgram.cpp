@@ -192,16 +192,30 @@ Value AttentionProgram::scaleState(Value state, Decay total) {
   });
 }
 
-Value AttentionProgram::buildNextState(const KeyTiles &tiles, Value state) {
-  Value key = tiles.key, value = tiles.value;
+void AttentionProgram::buildNextState(const KeyTiles &tiles, const Carried &carried, Carried &next) {
+  Value key = tiles.key, value = tiles.value, state = carried.state, lost = carried.lost;
   if (tiles.total.factor) {
     state = scaleState(state, tiles.total);
+    lost = lost ? scaleState(lost, tiles.total) : lost;
     if (axis == DecayAxis::Value)
       value = multiply(value, tiles.toEnd);
     else
       key = multiply(key, tiles.toEnd);
   }
-  return dot(key, value, state, /*transposeA=*/true, /*transposeB=*/false);
+  Value added = dot(key, value, lost ? lost : state, /*transposeA=*/true, /*transposeB=*/false);
+  if (!lost) {
+    next.state = added;
+    return;
+  }
+  // Kahan's sum: like terms, tile after tile, would all be rounded to the same side.
+  auto sum = buildMap(builder, loc, {state, added}, shapeOf(state), {compute, compute},
+                      [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                        Value total = arith::AddFOp::create(b, l, v[0], v[1]);
+                        Value kept = arith::SubFOp::create(b, l, total, v[0]);
+                        return {total, arith::SubFOp::create(b, l, v[1], kept)};
+                      });
+  next.state = sum.getResult(0);
+  next.lost = sum.getResult(1);
 }
 
 //===----------------------------------------------------------------------===//
@@ -284,6 +298,8 @@ void AttentionProgram::buildOutputs(const KeyTiles &tiles, TileReader &keyReader
 Carried AttentionProgram::buildEmpty() {
   Carried carried;
   carried.state = buildSplat(builder, loc, {keyDim, valueDim}, compute, 0);
+  if (root.getQuery().getType().getElementType().isF32())
+    carried.lost = buildSplat(builder, loc, {keyDim, valueDim}, compute, 0);
   if (root.getStabilizer() == Stabilizer::Running)
     carried.max = buildSplat(builder, loc, {1, 1}, compute, -std::numeric_limits<double>::infinity());
   if (SmallVector<int64_t> shape = getTotalShape(); !shape.empty())
@@ -355,7 +371,7 @@ Value AttentionProgram::buildSequenceMax(Value batch, Value head, Value tokens) 
 /// The values of `carried` that are there, in a fixed order, and back.
 static SmallVector<Value> pack(const Carried &carried) {
   SmallVector<Value> values;
-  for (Value value : {carried.state, carried.max, carried.total.factor, carried.total.complement})
+  for (Value value : {carried.state, carried.lost, carried.max, carried.total.factor, carried.total.complement})
     if (value)
       values.push_back(value);
   return values;
@@ -371,6 +387,7 @@ static Carried unpack(const Carried &like, ValueRange values) {
   };
   Carried carried;
   carried.state = take(like.state);
+  carried.lost = take(like.lost);
   carried.max = take(like.max);
   carried.total.factor = take(like.total.factor);
   carried.total.complement = take(like.total.complement);
@@ -393,7 +410,7 @@ Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value 
   if (output)
     buildOutputs(tiles, reader, batch, head, token, rows, carried.state, output, prologue);
   Carried next;
-  next.state = buildNextState(tiles, carried.state);
+  buildNextState(tiles, carried, next);
   next.max = carried.max ? tiles.nextMax : Value();
   if (carried.total.factor) {
     auto map = buildMap(builder, loc,

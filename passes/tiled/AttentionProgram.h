@@ -11,6 +11,7 @@ namespace fgla {
 /// What a loop over the tiles of a sequence carries. Null where the attention has no such thing.
 struct Carried {
   mlir::Value state; ///< S [K, V]
+  mlir::Value lost;  ///< what rounding has lost of S [K, V]; for f32 storage
   mlir::Value max;   ///< [1, 1], what the keys in S are relative to
   Decay total;       ///< product of the decays so far, [1, K], [1, V] or [1, 1]; kept in segments only
 };
@@ -54,7 +55,7 @@ private:
   Decay buildGivenDecay(TileReader &reader, mlir::Value rows);
   mlir::Value buildOutput(TileReader &reader, const KeyTiles &tiles, mlir::Value state);
   mlir::Value buildScores(const KeyTiles &tiles, mlir::Value query);
-  mlir::Value buildNextState(const KeyTiles &tiles, mlir::Value state);
+  void buildNextState(const KeyTiles &tiles, const Carried &carried, Carried &next);
   mlir::Value scaleState(mlir::Value state, Decay total);
   void buildOutputs(const KeyTiles &tiles, TileReader &keyReader, mlir::Value batch, mlir::Value head,
                     mlir::Value token, mlir::Value rows, mlir::Value state, mlir::Value output,

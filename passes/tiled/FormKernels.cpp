@@ -210,7 +210,9 @@ void KernelWriter::writeOutputs() {
       {
         OpBuilder::InsertionGuard guard(builder);
         builder.setInsertionPointToStart(merge.getBody());
-        Carried earlier{merge.getRegionIterArg(0), initial.max ? Value(merge.getRegionIterArg(1)) : Value(), {}};
+        Carried earlier;
+        earlier.state = merge.getRegionIterArg(0);
+        earlier.max = initial.max ? Value(merge.getRegionIterArg(1)) : Value();
         Carried later = loadSegment(program, {batch, head, merge.getInductionVar()});
         Carried merged = program.buildMerge(earlier, later);
         SmallVector<Value> results{merged.state};

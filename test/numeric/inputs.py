@@ -7,7 +7,7 @@ import numpy as np
 import reference
 from program import CUSTOM_FEATURE, NUMPY_DTYPES
 
-PROFILES = ["normal", "strong", "extreme", "jumps", "rising", "falling", "constant"]
+PROFILES = ["normal", "strong", "extreme", "jumps", "rising", "falling", "constant", "huge"]
 
 # Feature maps that are bounded whatever goes in; the others get ordinary inputs in every profile, since exp(100) is no f32.
 BOUNDED_MAPS = ("safe_exp", "softmax", "hedgehog")
@@ -55,7 +55,11 @@ class Values:
             return np.broadcast_to(self.generator.standard_normal(self.shape[2:]), self.shape)
         return self.generator.standard_normal(self.shape)
 
-    v = zo = ordinary
+    zo = ordinary
+
+    def v(self):
+        # The norm's squares would overflow f32.
+        return self.ordinary() * (1e25 if self.profile == "huge" else 1.0)
 
     def parameter(self):
         """A feature map's matrix, or what a norm has."""

@@ -98,6 +98,9 @@ def hard_cases():
         config = Config(heads=1, gate=gate, **small, **both)
         yield Case(f"long: {config}", against_reference(config, [(1, 65536, "constant")]))
     yield Case("long: strong decays", against_reference(Config(heads=1, **small, **both), [(1, 65536, "strong")]))
+    for norm in ("rms+w", "layer+wb"):
+        config = Config(heads=1, norm=norm, **small)
+        yield Case(f"hard: {config}", against_reference(config, [(1, 50, "huge")]))
     wide = Config(heads=1, key_dim=16, value_dim=512, norm="rms")
     yield Case(f"wide: {wide}", against_reference(wide, [(1, 100, "normal")]))
     every = Config(heads=1, **small, **both)

@@ -1,13 +1,21 @@
 // RUN: fgla-opt %s --fgla-assign-schedule -split-input-file -verify-diagnostics | FileCheck %s
-// RUN: fgla-opt %s --fgla-assign-schedule="tile=32 segments=4" -split-input-file | FileCheck %s --check-prefix=GIVEN
+// RUN: fgla-opt %s --fgla-assign-schedule="tile=16 segments=4" -split-input-file | FileCheck %s --check-prefix=GIVEN
 
 module attributes {fgla.target = #fgla.target<"cpu">} {
   // CHECK-LABEL: func.func @dynamic
-  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 16, segments = 0>
-  // GIVEN: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 32, segments = 4>
+  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 32, segments = 0>
+  // GIVEN: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 16, segments = 4>
   func.func @dynamic(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> tensor<?x?x2x16xf32> {
     %o = fgla.attention %q, %q, %v : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)
     return %o : tensor<?x?x2x16xf32>
+  }
+
+  // A large state is passed over less often.
+  // CHECK-LABEL: func.func @large
+  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 64, segments = 0>
+  func.func @large(%q: tensor<?x?x2x256xf32>, %v: tensor<?x?x2x512xf32>) -> tensor<?x?x2x512xf32> {
+    %o = fgla.attention %q, %q, %v : (tensor<?x?x2x256xf32>, tensor<?x?x2x256xf32>, tensor<?x?x2x512xf32>) -> (tensor<?x?x2x512xf32>)
+    return %o : tensor<?x?x2x512xf32>
   }
 
   // One token: a tile of one token, and nothing to cut into segments.

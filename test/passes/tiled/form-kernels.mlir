@@ -9,7 +9,7 @@
 // CHECK: %[[T:.+]] = memref.dim %[[Y]]
 // CHECK: scf.forall (%[[B:.+]], %[[H:.+]]) in (%{{.+}}, 4)
 // CHECK:   fgla_tile.load %[[W]]
-// CHECK:   scf.for %[[T0:.+]] = %{{.+}} to %{{.+}} step %{{.+}} iter_args(%[[S:.+]] = %{{.+}}, %[[M:.+]] = %{{.+}}) -> (tensor<64x32xf32>, tensor<1x1xf32>)
+// CHECK:   scf.for %[[T0:.+]] = %{{.+}} to %{{.+}} step %{{.+}} iter_args(%[[S:.+]] = %{{.+}}, %[[LOST:.+]] = %{{.+}}, %[[M:.+]] = %{{.+}}) -> (tensor<64x32xf32>, tensor<64x32xf32>, tensor<1x1xf32>)
 // The number of tokens in this tile.
 // CHECK:     %[[N:.+]] = arith.minsi
 // The running maximum, and its growth as a decay.
@@ -34,12 +34,14 @@
 // CHECK:     %[[QP:.+]] = fgla_tile.map(%[[Q]], %[[P]])
 // CHECK:     %[[O0:.+]] = fgla_tile.dot %[[QP]], %[[S]]
 // CHECK:     %[[O:.+]] = fgla_tile.dot %[[A]], %[[VT]] acc(%[[O0]] : tensor<32x32xf32>)
-// CHECK:     fgla_tile.reduce add
 // CHECK:     math.sqrt
 // CHECK:     fgla_tile.store %{{.+}}, %[[Y]][%[[B]], %[[T0]], %[[H]], %{{.+}}] rows(%[[N]]) dims [1, 3]
+// What rounding lost of the state before is added first.
+// CHECK:     %[[LOSTG:.+]] = fgla_tile.map(%[[LOST]],
 // CHECK:     %[[KR:.+]] = fgla_tile.map(%[[K]], %[[R]])
-// CHECK:     %[[NEXT:.+]] = fgla_tile.dot %[[KR]] transposed, %[[VT]] acc(
-// CHECK:     scf.yield %[[NEXT]], %{{.+}}
+// CHECK:     %[[ADDED:.+]] = fgla_tile.dot %[[KR]] transposed, %[[VT]] acc(%[[LOSTG]] :
+// CHECK:     %[[NEXT:.+]]:2 = fgla_tile.map({{.*}}%[[ADDED]]
+// CHECK:     scf.yield %[[NEXT]]#0, %[[NEXT]]#1, %{{.+}}
 
 // CHECK-LABEL: func.func @fgla(
 // CHECK-NOT: fgla.
@@ -98,7 +100,7 @@ func.func @grouped(%q: tensor<?x?x8x16xbf16>, %k: tensor<?x?x2x16xbf16>, %v: ten
 // CHECK: fgla_tile.workers
 // CHECK: memref.alloc(%{{.+}}, %{{.+}}) : memref<?x2x?x16x16xf32>
 // CHECK: scf.forall (%{{.+}}, %{{.+}}, %{{.+}}) in (%{{.+}}, 2, %{{.+}})
-// CHECK:   scf.for {{.*}} -> (tensor<16x16xf32>, tensor<1x16xf32>, tensor<1x16xf32>)
+// CHECK:   scf.for {{.*}} -> (tensor<16x16xf32>, tensor<16x16xf32>, tensor<1x16xf32>, tensor<1x16xf32>)
 // CHECK-NOT: fgla_tile.decayed_scores
 // CHECK: scf.forall (%{{.+}}, %{{.+}}, %[[S:.+]]) in (%{{.+}}, 2, %{{.+}})
 // CHECK:   scf.for %{{.+}} = %c0 to %[[S]] step %c1 iter_args
