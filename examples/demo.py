@@ -26,7 +26,8 @@ def run(*command):
     start = time.monotonic()
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        sys.exit(f"error: {' '.join(map(os.path.basename, map(str, command)))} gave exit code {done.returncode}\n{done.stdout}{done.stderr}")
+        words = (done.stdout + done.stderr)[:2000]
+        sys.exit(f"\nerror: {' '.join(os.path.basename(str(word)) for word in command)} gave exit code {done.returncode}\n{words}")
     return done.stdout, time.monotonic() - start
 
 

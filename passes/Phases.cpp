@@ -147,6 +147,7 @@ static void addToLLVM(OpPassManager &manager) {
   manager.addPass(createCanonicalizerPass());
   manager.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
   manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(fgla::cpu::createLowerExpandShapes());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
   arith::ArithExpandOpsPassOptions expand;

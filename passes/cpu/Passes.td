@@ -53,6 +53,17 @@ def ApproximateMath : Pass<"fgla-approximate-math", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
 
+def LowerExpandShapes : Pass<"fgla-lower-expand-shapes", "::mlir::ModuleOp"> {
+  let summary = "expansions of memory into several dynamic dims become casts";
+  let description = [{
+    `memref.expand_shape` of one dim into two whose sizes are not known (`B * T` into `B`, `T`) becomes `memref.reinterpret_cast`.
+    `expand-strided-metadata` crashes on these, and does all others.
+
+    Before: memrefs. After: the same without such expansions.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+}
+
 def LowerLaunches : Pass<"fgla-lower-launches", "::mlir::ModuleOp"> {
   let summary = "launches become calls";
   let description = [{
