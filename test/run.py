@@ -105,6 +105,11 @@ class Runner:
         lines = CLOSING_LINE.findall(output)
         return code, output, Counts(*(int(number or 0) for number in lines[-1])) if lines else Counts()
 
+    def demo(self):
+        """One test: the demonstration agrees with the numbers it compares with."""
+        code, output = self.run("demo", [sys.executable, ROOT / "examples" / "demo.py", "--build", self.build])
+        return code, output, Counts(passed=int(code == 0), failed=int(code != 0))
+
     def suites(self, tier):
         numeric = ROOT / "test" / "numeric"
         quick = ["--quick"] if tier == "quick" else []
@@ -117,6 +122,7 @@ class Runner:
             "unit": self.unit,
             "reference": lambda: self.script("reference", numeric / "test_reference.py", *quick),
             "onnx-nodes": lambda: self.script("onnx-nodes", numeric / "onnx_nodes.py", *build),
+            "demo": self.demo,
             "numeric": lambda: self.script("numeric", numeric / "matrix.py", *build, *quick),
         }
         return suites
