@@ -92,6 +92,7 @@ static void buildGraph(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(createSymbolDCEPass());
   manager.addPass(fgla::createNameDims());
   manager.addPass(fgla::createExpandBlock());
+  manager.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   addCleanUp(manager);
   // Here, where every op says what shape its results have.
   manager.addPass(fgla::binary::createMakeShapeFunctions());
@@ -174,6 +175,7 @@ static void buildKernel(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(fgla::binary::createRecordManifest());
   // For functions that did not come through the graph phase.
   manager.addPass(fgla::binary::createMakeShapeFunctions());
+  manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
   manager.addPass(fgla::cpu::createLowerTiles());
   addBufferization(manager);
   manager.addPass(fgla::cpu::createLowerLaunches());
@@ -213,9 +215,10 @@ void fgla::buildPhase(OpPassManager &manager, Phase phase, const PhaseOptions &o
 
 namespace {
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
-  Option<int64_t> segments{*this, "segments",
-                           llvm::cl::desc("parts of a sequence that run in parallel (0: decided at launch, -1: the schedule's choice)"),
-                           llvm::cl::init(-1)};
+  Option<int64_t> segments{
+      *this, "segments",
+      llvm::cl::desc("parts of a sequence that run in parallel (0: decided at launch, -1: the schedule's choice)"),
+      llvm::cl::init(-1)};
   Option<int64_t> tile{*this, "tile",
                        llvm::cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
                        llvm::cl::init(0)};

@@ -30,6 +30,7 @@ tools = [ToolSubst("fgla-opt", extra_args=opt_arguments)]
 tools += [ToolSubst(tool, unresolved="ignore") for tool in config.fgla_tools if tool != "fgla-opt"]
 tools += ["mlir-opt", "mlir-runner", "split-file"]
 llvm_config.add_tool_substitutions(tools, [config.fgla_tools_dir, config.llvm_tools_dir])
+config.substitutions.append(("%clang", config.c_compiler))
 config.substitutions.append(("%fgla_plugin", os.path.join(config.fgla_build_root, "lib", "fgla-plugin.so")))
 config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
 

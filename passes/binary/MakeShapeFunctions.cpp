@@ -7,11 +7,12 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/MemRef/Transforms/Passes.h"
-#include "mlir/Dialect/SCF/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 
 namespace fgla::binary {
@@ -45,6 +46,40 @@ static func::FuncOp cloneForShapes(func::FuncOp function) {
   return clone;
 }
 
+/// What `value`, yielded by a loop, has the shape of: ops that write into a tensor give one of that tensor's shape.
+static Value traceShape(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    auto result = cast<OpResult>(value);
+    if (auto destination = dyn_cast<DestinationStyleOpInterface>(op))
+      value = destination.getTiedOpOperand(result)->get();
+    else if (auto loop = dyn_cast<scf::ForOp>(op))
+      value = loop.getInitArgs()[result.getResultNumber()];
+    else if (auto slice = dyn_cast<tensor::InsertSliceOp>(op))
+      value = slice.getDest();
+    else
+      break;
+  }
+  return value;
+}
+
+namespace {
+/// What a loop carries has the shape that it begins with, if the body keeps it.
+struct DimOfLoop : OpRewritePattern<tensor::DimOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::DimOp op, PatternRewriter &rewriter) const override {
+    auto loop = op.getSource().getDefiningOp<scf::ForOp>();
+    if (!loop)
+      return rewriter.notifyMatchFailure(op, "is no dim of what a loop returns");
+    unsigned position = cast<OpResult>(op.getSource()).getResultNumber();
+    if (traceShape(loop.getYieldedValues()[position]) != loop.getRegionIterArg(position))
+      return rewriter.notifyMatchFailure(op, "requires a loop that keeps the shape");
+    rewriter.modifyOpInPlace(op, [&] { op.getSourceMutable().assign(loop.getInitArgs()[position]); });
+    return success();
+  }
+};
+} // namespace
+
 /// Finds what reads the values in a tensor, or computes a tensor.
 static Operation *findComputation(func::FuncOp shapes) {
   Operation *found = nullptr;
@@ -61,12 +96,7 @@ struct MakeShapeFunctions : fgla::binary::impl::MakeShapeFunctionsBase<MakeShape
   void runOnOperation() override {
     ModuleOp module = getOperation();
     OpPassManager simplify("func.func");
-    // Twice: what a loop returns may have the shape of what another op returns, and the other way round.
-    for (int i = 0; i < 2; ++i) {
-      simplify.addPass(memref::createResolveShapedTypeResultDimsPass());
-      simplify.addPass(createSCFForLoopCanonicalizationPass());
-      simplify.addPass(createCanonicalizerPass());
-    }
+    simplify.addPass(createCanonicalizerPass());
     simplify.addPass(createCSEPass());
 
     SmallVector<func::FuncOp> entries;
@@ -81,7 +111,12 @@ struct MakeShapeFunctions : fgla::binary::impl::MakeShapeFunctionsBase<MakeShape
       }
       func::FuncOp shapes = cloneForShapes(function);
       module.insert(std::next(function->getIterator()), shapes);
-      if (failed(runPipeline(simplify, shapes)))
+      RewritePatternSet patterns(&getContext());
+      patterns.add<DimOfLoop>(&getContext());
+      memref::populateResolveRankedShapedTypeResultDimsPatterns(patterns);
+      memref::populateResolveShapedTypeResultDimsPatterns(patterns);
+      tensor::DimOp::getCanonicalizationPatterns(patterns, &getContext());
+      if (failed(applyPatternsGreedily(shapes, std::move(patterns))) || failed(runPipeline(simplify, shapes)))
         return signalPassFailure();
       if (Operation *op = findComputation(shapes)) {
         op->emitError("the shape of a result of '")

@@ -3,6 +3,7 @@
 #include "tools/support/ToolSupport.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -14,28 +15,25 @@ int fgla::tools::fail(const Twine &message) {
   return 1;
 }
 
-void fgla::tools::parseCommandLine(int argc, char **argv,
-                                   cl::OptionCategory &category,
-                                   StringRef overview) {
+void fgla::tools::parseCommandLine(int argc, char **argv, cl::OptionCategory &category, StringRef overview) {
   cl::HideUnrelatedOptions(category);
-  cl::SetVersionPrinter(
-      [](raw_ostream &os) { os << "fgla " << FGLA_VERSION << "\n"; });
+  cl::SetVersionPrinter([](raw_ostream &os) { os << "fgla " << FGLA_VERSION << "\n"; });
   std::string errors;
   raw_string_ostream stream(errors);
   if (cl::ParseCommandLineOptions(argc, argv, overview, &stream))
     return;
   // LLVM writes "<program>: <what is wrong>" and hints; the first line says it.
   StringRef line = StringRef(errors).trim().split('\n').first;
-  line.consume_front(argv[0]);
+  line.consume_front(sys::path::filename(argv[0]));
   line.consume_front(": ");
+  line = line.split(".  Try: ").first;
   std::exit(fail(line + " (see --help)"));
 }
 
 Result<fgla::Lowering> fgla::tools::parseLowering(StringRef text) {
   if (std::optional<Lowering> lowering = symbolizeLowering(text))
     return *lowering;
-  return Status(FGLA_INVALID_ARGUMENT, "unknown lowering '" + text.str() +
-                                           "' (known: tiled, reference)");
+  return Status(FGLA_INVALID_ARGUMENT, "unknown lowering '" + text.str() + "' (known: tiled, reference)");
 }
 
 Result<fgla::Phase> fgla::tools::parsePhase(StringRef text) {

@@ -1,0 +1,159 @@
+// RUN: fgla-opt %s --fgla-vectorize-linalg --canonicalize --cse -split-input-file | FileCheck %s
+
+// Loops without gaps become one, with a mask at its end; there is too little to do for several threads.
+#id = affine_map<(a, b, c) -> (a, b, c)>
+module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 256>} {
+  // CHECK-LABEL: func.func @elementwise
+  // CHECK-SAME: (%[[X:.+]]: memref<3x5x7xf32>, %[[Y:.+]]: memref<3x5x7xf32>)
+  // CHECK-DAG: %[[X1:.+]] = memref.collapse_shape %[[X]] {{.*}} : memref<3x5x7xf32> into memref<105xf32>
+  // CHECK-DAG: %[[Y1:.+]] = memref.collapse_shape %[[Y]]
+  // CHECK-NOT: omp.parallel
+  // CHECK: scf.for %[[I:.+]] = %c0 to %c104 step %c8
+  // CHECK:   %[[V:.+]] = vector.load %[[X1]][%[[I]]] : memref<105xf32>, vector<8xf32>
+  // CHECK:   %[[N:.+]] = arith.negf %[[V]] : vector<8xf32>
+  // CHECK:   vector.store %[[N]], %[[Y1]][%[[I]]]
+  // CHECK: vector.maskedload %[[X1]][%c104]
+  // CHECK: vector.maskedstore %[[Y1]][%c104]
+  func.func @elementwise(%x: memref<3x5x7xf32>, %y: memref<3x5x7xf32>) {
+    linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+        ins(%x : memref<3x5x7xf32>) outs(%y : memref<3x5x7xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      %n = arith.negf %a : f32
+      linalg.yield %n : f32
+    }
+    return
+  }
+}
+
+// -----
+
+// Where nothing is known of the size, OpenMP decides when it runs.
+module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 512>} {
+  // CHECK-LABEL: func.func @copy
+  // CHECK: %[[ENOUGH:.+]] = arith.cmpi sge, %{{.+}}, %c32768
+  // CHECK: omp.parallel if(%[[ENOUGH]])
+  // CHECK: omp.wsloop
+  // CHECK: omp.loop_nest ({{.+}}) : index = (%c0) to (%{{.+}}) step (%c4096)
+  // CHECK: vector.load {{.*}} vector<16xf32>
+  // CHECK-NOT: memref.copy
+  func.func @copy(%x: memref<?x64xf32>, %y: memref<?x64xf32>) {
+    memref.copy %x, %y : memref<?x64xf32> to memref<?x64xf32>
+    return
+  }
+
+  // In a loop that is shared out already, there is nothing more to share.
+  // CHECK-LABEL: func.func @nested
+  // CHECK: scf.forall
+  // CHECK-NOT: omp.parallel
+  // CHECK: vector.store
+  func.func @nested(%x: memref<?x?x64xf32>, %n: index) {
+    %zero = arith.constant 0.0 : f32
+    scf.forall (%i) in (%n) {
+      %part = memref.subview %x[%i, 0, 0] [1, 8, 64] [1, 1, 1] : memref<?x?x64xf32> to memref<8x64xf32, strided<[64, 1], offset: ?>>
+      linalg.fill ins(%zero : f32) outs(%part : memref<8x64xf32, strided<[64, 1], offset: ?>>)
+    }
+    return
+  }
+}
+
+// -----
+
+// A reduction along the contiguous dim: four sums of vectors, then one number.
+#id = affine_map<(a, b) -> (a, b)>
+#row = affine_map<(a, b) -> (a)>
+#column = affine_map<(a, b) -> (b)>
+module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 512>} {
+  // CHECK-LABEL: func.func @row_sums
+  // CHECK: scf.for {{.*}} iter_args(%{{.+}} = %[[ZERO:.+]], %{{.+}} = %[[ZERO]], %{{.+}} = %[[ZERO]], %{{.+}} = %[[ZERO]])
+  // CHECK-COUNT-4: arith.addf %{{.+}}, %{{.+}} : vector<16xf32>
+  // CHECK: vector.reduction <add>, %{{.+}}, %{{.+}} fastmath<reassoc> : vector<16xf32> into f32
+  func.func @row_sums(%x: memref<4x256xf32>, %y: memref<4xf32>) {
+    linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+        ins(%x : memref<4x256xf32>) outs(%y : memref<4xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      %s = arith.addf %b, %a : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+
+  // Along the other dim: what the rows combine to stays in a register.
+  // CHECK-LABEL: func.func @column_maxima
+  // CHECK: scf.for %{{.+}} = %c0 to %c256 step %c16
+  // CHECK:   %[[FIRST:.+]] = vector.load
+  // CHECK:   %[[MAX:.+]] = scf.for %{{.+}} = %c0 to %c4 step %c1 iter_args(%{{.+}} = %[[FIRST]])
+  // CHECK:     arith.maximumf %{{.+}}, %{{.+}} : vector<16xf32>
+  // CHECK:   vector.store %[[MAX]]
+  func.func @column_maxima(%x: memref<4x256xf32>, %y: memref<256xf32>) {
+    linalg.generic {indexing_maps = [#id, #column], iterator_types = ["reduction", "parallel"]}
+        ins(%x : memref<4x256xf32>) outs(%y : memref<256xf32>) {
+    ^bb0(%a: f32, %b: f32):
+      %s = arith.maximumf %b, %a : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+
+  // A boolean is a byte in memory but a bit in a vector; a division by what lies behind the end could trap.
+  // CHECK-LABEL: func.func @scalars
+  // CHECK-NOT: vector.
+  // CHECK: return
+  func.func @scalars(%x: memref<4x5xi1>, %y: memref<4x5xi1>, %i: memref<4x5xi32>, %j: memref<4x5xi32>) {
+    linalg.copy ins(%x : memref<4x5xi1>) outs(%y : memref<4x5xi1>)
+    linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+        ins(%i : memref<4x5xi32>) outs(%j : memref<4x5xi32>) {
+    ^bb0(%a: i32, %b: i32):
+      %q = arith.divsi %b, %a : i32
+      linalg.yield %q : i32
+    }
+    return
+  }
+}
+
+// -----
+
+// Twelve rows of two vectors in registers, then what is left over.
+module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 512>} {
+  // CHECK-LABEL: func.func @matmul
+  // CHECK: scf.for %{{.+}} = %c0 to %c64 step %c32
+  // CHECK:     scf.for %{{.+}} = %c0 to %c7 step %c1 iter_args
+  // CHECK-COUNT-24: vector.fma {{.*}} : vector<16xf32>
+  // CHECK:   scf.for
+  // CHECK-COUNT-2: vector.fma
+  // CHECK-NOT: vector.maskedload
+  // CHECK: return
+  func.func @matmul(%a: memref<13x7xf32>, %b: memref<7x64xf32>, %c: memref<13x64xf32>) {
+    linalg.matmul ins(%a, %b : memref<13x7xf32>, memref<7x64xf32>) outs(%c : memref<13x64xf32>)
+    return
+  }
+
+  // A narrower type is widened on its way into a register.
+  // CHECK-LABEL: func.func @widening
+  // CHECK: arith.extf %{{.+}} : vector<16xbf16> to vector<16xf32>
+  // CHECK: arith.extf %{{.+}} : bf16 to f32
+  // CHECK: vector.fma
+  func.func @widening(%a: memref<?x?xbf16>, %b: memref<?x?xbf16>, %c: memref<?x?xf32>) {
+    linalg.matmul ins(%a, %b : memref<?x?xbf16>, memref<?x?xbf16>) outs(%c : memref<?x?xf32>)
+    return
+  }
+
+  // Several loops of one kind are one: (b t) and (h d).
+  // CHECK-LABEL: func.func @projection
+  // CHECK: memref.collapse_shape %{{.+}} {{\[\[0, 1\], \[2\]\]}}
+  // CHECK: memref.collapse_shape %{{.+}} {{\[\[0\], \[1, 2\]\]}}
+  // CHECK: memref.collapse_shape %{{.+}} {{\[\[0, 1\], \[2, 3\]\]}}
+  // CHECK: omp.parallel
+  // CHECK: vector.fma
+  func.func @projection(%x: memref<?x?x256xf32>, %w: memref<256x4x64xf32>, %y: memref<?x?x4x64xf32>) {
+    linalg.generic {indexing_maps = [affine_map<(b, t, h, d, m) -> (b, t, m)>, affine_map<(b, t, h, d, m) -> (m, h, d)>,
+                                     affine_map<(b, t, h, d, m) -> (b, t, h, d)>],
+                    iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+        ins(%x, %w : memref<?x?x256xf32>, memref<256x4x64xf32>) outs(%y : memref<?x?x4x64xf32>) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %p = arith.mulf %a, %b : f32
+      %s = arith.addf %c, %p : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+}
