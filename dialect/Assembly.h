@@ -8,10 +8,9 @@
 #include <cmath>
 
 namespace fgla {
-/// custom<Enum>($x): the bare keyword. The printer that TableGen writes for an enum attribute starts with a space, which
-/// gives `axis( key)`.
-template <typename EnumAttrT>
-mlir::ParseResult parseEnum(mlir::OpAsmParser &parser, EnumAttrT &attr) {
+/// custom<Enum>($x): the bare keyword. The printer that TableGen writes for an enum attribute starts with a space,
+/// which gives `axis( key)`.
+template <typename EnumAttrT> mlir::ParseResult parseEnum(mlir::OpAsmParser &parser, EnumAttrT &attr) {
   using Enum = decltype(std::declval<EnumAttrT>().getValue());
   mlir::FailureOr<Enum> value = mlir::FieldParser<Enum>::parse(parser);
   if (failed(value))
@@ -19,8 +18,7 @@ mlir::ParseResult parseEnum(mlir::OpAsmParser &parser, EnumAttrT &attr) {
   attr = EnumAttrT::get(parser.getContext(), *value);
   return mlir::success();
 }
-template <typename EnumAttrT>
-void printEnum(mlir::OpAsmPrinter &printer, mlir::Operation *, EnumAttrT attr) {
+template <typename EnumAttrT> void printEnum(mlir::OpAsmPrinter &printer, mlir::Operation *, EnumAttrT attr) {
   printer << stringifyEnum(attr.getValue());
 }
 

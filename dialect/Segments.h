@@ -7,8 +7,7 @@
 namespace fgla {
 /// In an op with operand segments, a required operand has a segment too, and text in the generic form may give it any
 /// size; its accessor then returns another operand, or none. `groups` are the numbers of the required operands.
-template <typename OpTy>
-mlir::LogicalResult verifyRequiredOperands(OpTy op, llvm::ArrayRef<unsigned> groups) {
+template <typename OpTy> mlir::LogicalResult verifyRequiredOperands(OpTy op, llvm::ArrayRef<unsigned> groups) {
   for (unsigned group : groups) {
     unsigned size = op.getODSOperandIndexAndLength(group).second;
     if (size != 1)

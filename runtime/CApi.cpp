@@ -27,50 +27,39 @@ static fgla_status report(const Status &status) {
 }
 
 static fgla_status nullArgument(const char *what) {
-  return report(
-      Status(FGLA_INVALID_ARGUMENT, std::string(what) + " must not be null"));
+  return report(Status(FGLA_INVALID_ARGUMENT, std::string(what) + " must not be null"));
 }
 
-static std::vector<std::vector<fgla_dim>>
-toDims(const std::vector<ValueSpec> &values) {
+static std::vector<std::vector<fgla_dim>> toDims(const std::vector<ValueSpec> &values) {
   std::vector<std::vector<fgla_dim>> result;
   for (const ValueSpec &value : values) {
     std::vector<fgla_dim> &dims = result.emplace_back();
     for (const DimSpec &dim : value.dims)
-      dims.push_back(
-          {dim.size, dim.isConstrained() ? dim.symbol.c_str() : nullptr});
+      dims.push_back({dim.size, dim.isConstrained() ? dim.symbol.c_str() : nullptr});
   }
   return result;
 }
 
-static fgla_status valueInfo(const char *what,
-                             const std::vector<ValueSpec> &values,
-                             const std::vector<std::vector<fgla_dim>> &dims,
-                             int32_t index, fgla_value_info *info) {
+static fgla_status valueInfo(const char *what, const std::vector<ValueSpec> &values,
+                             const std::vector<std::vector<fgla_dim>> &dims, int32_t index, fgla_value_info *info) {
   if (!info)
     return nullArgument("info");
   if (index < 0 || static_cast<size_t>(index) >= values.size())
-    return report(Status(FGLA_INVALID_ARGUMENT,
-                         std::string(what) + " index must be in [0, " +
-                             std::to_string(values.size()) + "), got " +
-                             std::to_string(index)));
+    return report(Status(FGLA_INVALID_ARGUMENT, std::string(what) + " index must be in [0, " +
+                                                    std::to_string(values.size()) + "), got " + std::to_string(index)));
   const ValueSpec &value = values[index];
-  *info = {value.name.c_str(), value.dtype, static_cast<int32_t>(value.rank()),
-           dims[index].data()};
+  *info = {value.name.c_str(), value.dtype, static_cast<int32_t>(value.rank()), dims[index].data()};
   return FGLA_OK;
 }
 
 /// A counted array from C: the count is not negative, the pointer not null
 /// unless it is zero.
-template <typename T>
-static Result<std::span<T>> toSpan(const char *what, T *data, int32_t count) {
+template <typename T> static Result<std::span<T>> toSpan(const char *what, T *data, int32_t count) {
   if (count < 0)
-    return Status(FGLA_INVALID_ARGUMENT, std::string("number of ") + what +
-                                             " must be >= 0, got " +
-                                             std::to_string(count));
-  if (!data && count > 0)
     return Status(FGLA_INVALID_ARGUMENT,
-                  std::string(what) + " must not be null");
+                  std::string("number of ") + what + " must be >= 0, got " + std::to_string(count));
+  if (!data && count > 0)
+    return Status(FGLA_INVALID_ARGUMENT, std::string(what) + " must not be null");
   return std::span<T>(data, static_cast<size_t>(count));
 }
 
@@ -137,41 +126,31 @@ fgla_status fgla_module_load(const char *path, fgla_module **module) {
     return report(loaded.status());
   auto *handle = new fgla_module{std::move(*loaded), {}};
   for (const Function &function : handle->module->functions())
-    handle->functions.push_back({&function, toDims(function.spec().args),
-                                 toDims(function.spec().results)});
+    handle->functions.push_back({&function, toDims(function.spec().args), toDims(function.spec().results)});
   *module = handle;
   return FGLA_OK;
 }
 
 void fgla_module_unload(fgla_module *module) { delete module; }
 
-const char *fgla_module_target(const fgla_module *module) {
-  return module->module->target().c_str();
-}
+const char *fgla_module_target(const fgla_module *module) { return module->module->target().c_str(); }
 
-const char *fgla_module_compiler(const fgla_module *module) {
-  return module->module->compiler().c_str();
-}
+const char *fgla_module_compiler(const fgla_module *module) { return module->module->compiler().c_str(); }
 
-int32_t fgla_module_num_functions(const fgla_module *module) {
-  return static_cast<int32_t>(module->functions.size());
-}
+int32_t fgla_module_num_functions(const fgla_module *module) { return static_cast<int32_t>(module->functions.size()); }
 
-fgla_status fgla_module_function_at(const fgla_module *module, int32_t index,
-                                    const fgla_function **function) {
+fgla_status fgla_module_function_at(const fgla_module *module, int32_t index, const fgla_function **function) {
   if (!module || !function)
     return nullArgument(module ? "function" : "module");
   if (index < 0 || index >= fgla_module_num_functions(module))
-    return report(Status(FGLA_INVALID_ARGUMENT,
-                         "function index must be in [0, " +
-                             std::to_string(module->functions.size()) +
-                             "), got " + std::to_string(index)));
+    return report(Status(FGLA_INVALID_ARGUMENT, "function index must be in [0, " +
+                                                    std::to_string(module->functions.size()) + "), got " +
+                                                    std::to_string(index)));
   *function = &module->functions[index];
   return FGLA_OK;
 }
 
-fgla_status fgla_module_function(const fgla_module *module, const char *name,
-                                 const fgla_function **function) {
+fgla_status fgla_module_function(const fgla_module *module, const char *name, const fgla_function **function) {
   if (!module || !name || !function)
     return nullArgument(!module ? "module" : !name ? "name" : "function");
   Result<const Function *> found = module->module->find(name);
@@ -181,13 +160,9 @@ fgla_status fgla_module_function(const fgla_module *module, const char *name,
   return FGLA_OK;
 }
 
-const char *fgla_function_name(const fgla_function *function) {
-  return function->function->spec().name.c_str();
-}
+const char *fgla_function_name(const fgla_function *function) { return function->function->spec().name.c_str(); }
 
-int32_t fgla_function_num_args(const fgla_function *function) {
-  return static_cast<int32_t>(function->argDims.size());
-}
+int32_t fgla_function_num_args(const fgla_function *function) { return static_cast<int32_t>(function->argDims.size()); }
 
 int32_t fgla_function_num_results(const fgla_function *function) {
   return static_cast<int32_t>(function->resultDims.size());
@@ -197,34 +172,27 @@ int32_t fgla_function_num_result_dims(const fgla_function *function) {
   return static_cast<int32_t>(function->function->spec().numResultDims());
 }
 
-fgla_status fgla_function_arg(const fgla_function *function, int32_t index,
-                              fgla_value_info *info) {
+fgla_status fgla_function_arg(const fgla_function *function, int32_t index, fgla_value_info *info) {
   if (!function)
     return nullArgument("function");
-  return valueInfo("argument", function->function->spec().args,
-                   function->argDims, index, info);
+  return valueInfo("argument", function->function->spec().args, function->argDims, index, info);
 }
 
-fgla_status fgla_function_result(const fgla_function *function, int32_t index,
-                                 fgla_value_info *info) {
+fgla_status fgla_function_result(const fgla_function *function, int32_t index, fgla_value_info *info) {
   if (!function)
     return nullArgument("function");
-  return valueInfo("result", function->function->spec().results,
-                   function->resultDims, index, info);
+  return valueInfo("result", function->function->spec().results, function->resultDims, index, info);
 }
 
 //===----------------------------------------------------------------------===//
 // Calls
 //===----------------------------------------------------------------------===//
 
-fgla_status fgla_function_result_shapes(const fgla_function *function,
-                                        const fgla_tensor *args,
-                                        int32_t num_args, int64_t *dims,
-                                        int32_t num_dims) {
+fgla_status fgla_function_result_shapes(const fgla_function *function, const fgla_tensor *args, int32_t num_args,
+                                        int64_t *dims, int32_t num_dims) {
   if (!function)
     return nullArgument("function");
-  Result<std::span<const fgla_tensor>> argSpan =
-      toSpan("arguments", args, num_args);
+  Result<std::span<const fgla_tensor>> argSpan = toSpan("arguments", args, num_args);
   if (!argSpan.ok())
     return report(argSpan.status());
   Result<std::span<int64_t>> dimSpan = toSpan("dims", dims, num_dims);
@@ -233,27 +201,22 @@ fgla_status fgla_function_result_shapes(const fgla_function *function,
   int32_t expected = fgla_function_num_result_dims(function);
   if (num_dims != expected)
     return report(Status(FGLA_INVALID_ARGUMENT,
-                         "number of dims must be " + std::to_string(expected) +
-                             ", got " + std::to_string(num_dims)));
-  Result<std::vector<int64_t>> found =
-      function->function->resultShapes(*argSpan);
+                         "number of dims must be " + std::to_string(expected) + ", got " + std::to_string(num_dims)));
+  Result<std::vector<int64_t>> found = function->function->resultShapes(*argSpan);
   if (!found.ok())
     return report(found.status());
   std::copy(found->begin(), found->end(), dims);
   return FGLA_OK;
 }
 
-fgla_status fgla_call(const fgla_function *function, const fgla_tensor *args,
-                      int32_t num_args, const fgla_tensor *results,
-                      int32_t num_results) {
+fgla_status fgla_call(const fgla_function *function, const fgla_tensor *args, int32_t num_args,
+                      const fgla_tensor *results, int32_t num_results) {
   if (!function)
     return nullArgument("function");
-  Result<std::span<const fgla_tensor>> argSpan =
-      toSpan("arguments", args, num_args);
+  Result<std::span<const fgla_tensor>> argSpan = toSpan("arguments", args, num_args);
   if (!argSpan.ok())
     return report(argSpan.status());
-  Result<std::span<const fgla_tensor>> resultSpan =
-      toSpan("results", results, num_results);
+  Result<std::span<const fgla_tensor>> resultSpan = toSpan("results", results, num_results);
   if (!resultSpan.ok())
     return report(resultSpan.status());
   return report(function->function->call(*argSpan, *resultSpan));

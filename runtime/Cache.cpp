@@ -31,9 +31,7 @@ static constexpr time_t staleSeconds = 3600;
 // Files and directories
 //===----------------------------------------------------------------------===//
 
-static Status unusable(const std::string &what) {
-  return Status(FGLA_IO_ERROR, what);
-}
+static Status unusable(const std::string &what) { return Status(FGLA_IO_ERROR, what); }
 
 /// mkdir -p, new directories for the user only.
 static Status makeDirectories(const std::string &path) {
@@ -59,15 +57,13 @@ static Status checkDirectory(const std::string &path) {
 }
 
 static bool isKey(std::string_view text) {
-  return text.size() == keyLength &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return text.size() == keyLength && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 /// A whole file: what a crash or a full disk may have left does not count.
 static bool isEntry(const std::string &path) {
   struct stat info;
-  return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
-         info.st_size > 0;
+  return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0;
 }
 
 /// Looks up a file and notes the use, for pruning.
@@ -78,12 +74,10 @@ static bool hit(const std::string &path) {
   return true;
 }
 
-static std::string temporaryName(const std::string &directory,
-                                 const std::string &key,
-                                 const std::string &suffix) {
+static std::string temporaryName(const std::string &directory, const std::string &key, const std::string &suffix) {
   std::random_device random;
-  return directory + "/" + key + std::string(temporaryMark) +
-         std::to_string(random()) + std::to_string(random()) + suffix;
+  return directory + "/" + key + std::string(temporaryMark) + std::to_string(random()) + std::to_string(random()) +
+         suffix;
 }
 
 namespace {
@@ -113,11 +107,9 @@ public:
       while (result != 0 && errno == EINTR);
       // A file system without locks: renames still keep files whole, only the
       // work may be done twice.
-      bool locked = result == 0 || errno == ENOLCK || errno == EOPNOTSUPP ||
-                    errno == ENOSYS;
+      bool locked = result == 0 || errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS;
       struct stat held, named;
-      if (locked && fstat(file, &held) == 0 &&
-          stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
+      if (locked && fstat(file, &held) == 0 && stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
           held.st_dev == named.st_dev) {
         fd = file;
         return true;
@@ -146,9 +138,8 @@ struct Outcome {
 } // namespace
 
 /// Runs the builder into a temporary and renames it to `target`.
-static Outcome build(const std::string &directory, const std::string &key,
-                     const std::string &suffix, const std::string &target,
-                     const Cache::Builder &builder) {
+static Outcome build(const std::string &directory, const std::string &key, const std::string &suffix,
+                     const std::string &target, const Cache::Builder &builder) {
   std::string path = temporaryName(directory, key, suffix);
   // Whether the directory takes files at all is not the builder's problem.
   int probe = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -159,8 +150,7 @@ static Outcome build(const std::string &directory, const std::string &key,
 
   Status built = builder(path);
   if (built.ok() && !isEntry(path))
-    built =
-        Status(FGLA_IO_ERROR, "cache builder wrote nothing to " + quote(path));
+    built = Status(FGLA_IO_ERROR, "cache builder wrote nothing to " + quote(path));
   if (!built.ok()) {
     unlink(path.c_str());
     // A full disk, most likely: another directory may have room.
@@ -181,12 +171,10 @@ static Outcome build(const std::string &directory, const std::string &key,
   return {};
 }
 
-static Outcome buildOnce(const std::string &directory, const std::string &key,
-                         const std::string &suffix, const std::string &target,
-                         const Cache::Builder &builder) {
+static Outcome buildOnce(const std::string &directory, const std::string &key, const std::string &suffix,
+                         const std::string &target, const Cache::Builder &builder) {
   if (directory.empty())
-    return {unusable("none of FGLA_CACHE_DIR, XDG_CACHE_HOME, HOME is set"),
-            {}};
+    return {unusable("none of FGLA_CACHE_DIR, XDG_CACHE_HOME, HOME is set"), {}};
   if (Status s = makeDirectories(directory); !s.ok())
     return {s, {}};
   if (Status s = checkDirectory(directory); !s.ok())
@@ -214,8 +202,7 @@ std::string Cache::defaultDirectory() {
   return "";
 }
 
-Cache::Cache(std::string directory, uint64_t limitBytes)
-    : directory(std::move(directory)), limit(limitBytes) {}
+Cache::Cache(std::string directory, uint64_t limitBytes) : directory(std::move(directory)), limit(limitBytes) {}
 
 Cache::~Cache() {
   if (temporary.empty())
@@ -244,36 +231,27 @@ std::string Cache::fallback(const Status &reason) {
   if (!temporary.empty())
     return temporary;
   const char *base = getenv("TMPDIR");
-  std::string path =
-      std::string(base && *base ? base : "/tmp") + "/fgla-cache-XXXXXX";
+  std::string path = std::string(base && *base ? base : "/tmp") + "/fgla-cache-XXXXXX";
   if (!mkdtemp(path.data()))
     return "";
   temporary = path;
-  std::fprintf(stderr,
-               "note: fgla cache is not usable, compiling anew each time: %s\n",
-               reason.message().c_str());
+  std::fprintf(stderr, "note: fgla cache is not usable, compiling anew each time: %s\n", reason.message().c_str());
   return temporary;
 }
 
 static Status checkNames(const std::string &key, const std::string &suffix) {
   if (!isKey(key))
-    return Status(FGLA_INVALID_ARGUMENT,
-                  "cache key must be 64 lower-case hex digits, got " +
-                      quote(key));
+    return Status(FGLA_INVALID_ARGUMENT, "cache key must be 64 lower-case hex digits, got " + quote(key));
   bool plain = suffix.size() >= 2 && suffix[0] == '.' &&
-               std::all_of(suffix.begin() + 1, suffix.end(),
-                           [](unsigned char c) { return std::isalnum(c); });
+               std::all_of(suffix.begin() + 1, suffix.end(), [](unsigned char c) { return std::isalnum(c); });
   if (!plain || suffix == lockSuffix)
-    return Status(FGLA_INVALID_ARGUMENT,
-                  "cache suffix must be '.' and letters or digits, not "
-                  "'.lock', got " +
-                      quote(suffix));
+    return Status(FGLA_INVALID_ARGUMENT, "cache suffix must be '.' and letters or digits, not "
+                                         "'.lock', got " +
+                                             quote(suffix));
   return {};
 }
 
-Result<std::string> Cache::getOrBuild(const std::string &key,
-                                      const std::string &suffix,
-                                      const Builder &builder) {
+Result<std::string> Cache::getOrBuild(const std::string &key, const std::string &suffix, const Builder &builder) {
   if (Status s = checkNames(key, suffix); !s.ok())
     return s;
   std::string target = directory + "/" + key + suffix;
@@ -290,8 +268,7 @@ Result<std::string> Cache::getOrBuild(const std::string &key,
 
   std::string instead = fallback(outcome.problem);
   if (instead.empty())
-    return Status(FGLA_IO_ERROR, "no cache directory and no temporary one: " +
-                                     outcome.problem.message());
+    return Status(FGLA_IO_ERROR, "no cache directory and no temporary one: " + outcome.problem.message());
   target = instead + "/" + key + suffix;
   if (hit(target))
     return target;
@@ -324,16 +301,13 @@ struct Used {
 
 /// Our files in `dir`, known by their names: anything else there, as in a
 /// directory given by mistake, is left alone.
-static std::vector<Used> listEntries(DIR *dir, const std::string &directory,
-                                     time_t now) {
+static std::vector<Used> listEntries(DIR *dir, const std::string &directory, time_t now) {
   std::vector<Used> entries;
   while (dirent *file = readdir(dir)) {
     std::string_view name = file->d_name;
     struct stat info;
-    if (name.size() <= keyLength || !isKey(name.substr(0, keyLength)) ||
-        name[keyLength] != '.' ||
-        fstatat(dirfd(dir), file->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(info.st_mode))
+    if (name.size() <= keyLength || !isKey(name.substr(0, keyLength)) || name[keyLength] != '.' ||
+        fstatat(dirfd(dir), file->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
       continue;
     std::string_view rest = name.substr(keyLength);
     bool stale = now - info.st_mtim.tv_sec > staleSeconds;
@@ -344,8 +318,7 @@ static std::vector<Used> listEntries(DIR *dir, const std::string &directory,
       if (stale)
         unlinkat(dirfd(dir), file->d_name, 0);
     } else {
-      entries.push_back({std::string(name), static_cast<uint64_t>(info.st_size),
-                         info.st_mtim});
+      entries.push_back({std::string(name), static_cast<uint64_t>(info.st_size), info.st_mtim});
     }
   }
   return entries;
@@ -362,17 +335,14 @@ void Cache::prune() {
   for (const Used &entry : entries)
     total += entry.bytes;
   std::sort(entries.begin(), entries.end(), [](const Used &a, const Used &b) {
-    return std::pair(a.when.tv_sec, a.when.tv_nsec) <
-           std::pair(b.when.tv_sec, b.when.tv_nsec);
+    return std::pair(a.when.tv_sec, a.when.tv_nsec) < std::pair(b.when.tv_sec, b.when.tv_nsec);
   });
   for (const Used &entry : entries) {
     if (total <= limit || now - entry.when.tv_sec < graceSeconds)
       return;
     // Not while somebody is at this key.
-    KeyLock lock(directory + "/" + entry.name.substr(0, keyLength) +
-                 std::string(lockSuffix));
-    if (lock.acquire(/*wait=*/false) &&
-        unlink((directory + "/" + entry.name).c_str()) == 0)
+    KeyLock lock(directory + "/" + entry.name.substr(0, keyLength) + std::string(lockSuffix));
+    if (lock.acquire(/*wait=*/false) && unlink((directory + "/" + entry.name).c_str()) == 0)
       total -= entry.bytes;
   }
 }

@@ -25,8 +25,7 @@ public:
   /// when none of them is set.
   static std::string defaultDirectory();
 
-  explicit Cache(std::string directory = defaultDirectory(),
-                 uint64_t limitBytes = defaultLimit);
+  explicit Cache(std::string directory = defaultDirectory(), uint64_t limitBytes = defaultLimit);
   /// Removes the private temporary, if there was one. Libraries that are loaded
   /// from it go on working.
   ~Cache();
@@ -46,9 +45,7 @@ public:
   /// The path of the file for `key` and `suffix` (".so"), built first if it is
   /// not there. The file stays for a minute at least after this returns: open
   /// or load it at once. Fails when the builder fails, with its Status.
-  Result<std::string> getOrBuild(const std::string &key,
-                                 const std::string &suffix,
-                                 const Builder &builder);
+  Result<std::string> getOrBuild(const std::string &key, const std::string &suffix, const Builder &builder);
 
   /// Forgets a file, e.g. because it turned out to be damaged.
   void remove(const std::string &key, const std::string &suffix);

@@ -9,11 +9,9 @@ Result<int32_t> fgla::runtime::deviceCount(int kind) {
   case FGLA_DEVICE_CPU:
     return 1;
   case FGLA_DEVICE_CUDA:
-    return Status(FGLA_UNSUPPORTED,
-                  "this runtime has no cuda device (it has: cpu)");
+    return Status(FGLA_UNSUPPORTED, "this runtime has no cuda device (it has: cpu)");
   }
-  return Status(FGLA_INVALID_ARGUMENT,
-                "unknown device kind " + std::to_string(kind));
+  return Status(FGLA_INVALID_ARGUMENT, "unknown device kind " + std::to_string(kind));
 }
 
 Status fgla::runtime::checkDevice(fgla_device device) {
@@ -22,15 +20,12 @@ Status fgla::runtime::checkDevice(fgla_device device) {
     return count.status();
   if (device.index < 0 || device.index >= *count)
     return Status(FGLA_INVALID_ARGUMENT,
-                  "device index must be in [0, " + std::to_string(*count) +
-                      "), got " + std::to_string(device.index));
+                  "device index must be in [0, " + std::to_string(*count) + "), got " + std::to_string(device.index));
   return {};
 }
 
 Status fgla::runtime::checkTarget(std::string_view target) {
   if (target == "cpu")
     return {};
-  return Status(FGLA_UNSUPPORTED, "artifact was compiled for target " +
-                                      quote(target) +
-                                      ", this runtime runs: cpu");
+  return Status(FGLA_UNSUPPORTED, "artifact was compiled for target " + quote(target) + ", this runtime runs: cpu");
 }

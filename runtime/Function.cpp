@@ -12,8 +12,7 @@
 
 using namespace fgla::runtime;
 
-static_assert(sizeof(void *) == sizeof(int64_t),
-              "descriptors are built from 64-bit words");
+static_assert(sizeof(void *) == sizeof(int64_t), "descriptors are built from 64-bit words");
 
 namespace {
 /// An argument or result of the signature. Turned into text only for an error:
@@ -22,12 +21,8 @@ struct Who {
   const char *role;
   const ValueSpec *spec;
 
-  std::string text() const {
-    return std::string(role) + " " + quote(spec->name);
-  }
-  std::string dim(size_t i) const {
-    return text() + " dim " + std::to_string(i);
-  }
+  std::string text() const { return std::string(role) + " " + quote(spec->name); }
+  std::string dim(size_t i) const { return text() + " dim " + std::to_string(i); }
 };
 
 /// What a symbol stands for in this call, and which dim said so.
@@ -42,9 +37,7 @@ using Bindings = std::vector<Binding>;
 /// Bytes [begin, end) that a tensor touches; empty when it has no elements.
 struct MemoryRange {
   uintptr_t begin = 0, end = 0;
-  bool overlaps(const MemoryRange &other) const {
-    return begin < other.end && other.begin < end;
-  }
+  bool overlaps(const MemoryRange &other) const { return begin < other.end && other.begin < end; }
 };
 
 /// Memref descriptors {allocated, aligned, offset, sizes, strides}, all in one
@@ -93,9 +86,7 @@ static bool isDense(const fgla_tensor &tensor) {
   return !tensor.stride || isContiguous(shapeOf(tensor), stridesOf(tensor));
 }
 
-static Status invalid(const std::string &what) {
-  return Status(FGLA_INVALID_ARGUMENT, what);
-}
+static Status invalid(const std::string &what) { return Status(FGLA_INVALID_ARGUMENT, what); }
 
 /// Device, dtype, rank, and that dims are >= 0 and their product fits.
 static Status checkKind(const Who &who, const fgla_tensor &tensor) {
@@ -104,56 +95,44 @@ static Status checkKind(const Who &who, const fgla_tensor &tensor) {
     return Status(s.code(), who.text() + ": " + s.message());
   const DTypeInfo *dtype = findDType(tensor.dtype);
   if (!dtype || tensor.dtype != spec.dtype)
-    return invalid(who.text() + " must have dtype " + dtypeName(spec.dtype) +
-                   ", got " +
-                   (dtype ? dtype->name
-                          : "unknown dtype " + std::to_string(tensor.dtype)));
+    return invalid(who.text() + " must have dtype " + dtypeName(spec.dtype) + ", got " +
+                   (dtype ? dtype->name : "unknown dtype " + std::to_string(tensor.dtype)));
   if (tensor.rank != static_cast<int32_t>(spec.rank()))
-    return invalid(who.text() + " must have rank " +
-                   std::to_string(spec.rank()) + " (shape " + spec.shapeText() +
+    return invalid(who.text() + " must have rank " + std::to_string(spec.rank()) + " (shape " + spec.shapeText() +
                    "), got rank " + std::to_string(tensor.rank));
   if (tensor.rank > 0 && !tensor.shape)
     return invalid(who.text() + " must have a shape, got a null pointer");
   for (size_t i = 0; i < spec.rank(); ++i)
     if (tensor.shape[i] < 0)
-      return invalid(who.dim(i) + " must be >= 0, got " +
-                     std::to_string(tensor.shape[i]));
+      return invalid(who.dim(i) + " must be >= 0, got " + std::to_string(tensor.shape[i]));
   if (!byteSize(spec.dtype, shapeOf(tensor)))
-    return invalid(who.text() +
-                   " must have a size that fits in 63 bits, got shape " +
-                   shapeString(shapeOf(tensor)));
+    return invalid(who.text() + " must have a size that fits in 63 bits, got shape " + shapeString(shapeOf(tensor)));
   return {};
 }
 
 /// Static dims and symbols. A symbol that is new here is bound by this value.
-static Status checkDims(const Who &who, std::span<const int64_t> shape,
-                        Bindings &bindings) {
+static Status checkDims(const Who &who, std::span<const int64_t> shape, Bindings &bindings) {
   const ValueSpec &spec = *who.spec;
   for (size_t i = 0; i < spec.rank(); ++i) {
     const DimSpec &dim = spec.dims[i];
     if (dim.isStatic() && shape[i] != dim.size)
-      return invalid(who.dim(i) + " must be " + std::to_string(dim.size) +
-                     " (shape " + spec.shapeText() + "), got " +
+      return invalid(who.dim(i) + " must be " + std::to_string(dim.size) + " (shape " + spec.shapeText() + "), got " +
                      std::to_string(shape[i]));
     if (!dim.isConstrained())
       continue;
     auto bound =
-        std::find_if(bindings.begin(), bindings.end(),
-                     [&](const Binding &b) { return b.symbol == dim.symbol; });
+        std::find_if(bindings.begin(), bindings.end(), [&](const Binding &b) { return b.symbol == dim.symbol; });
     if (bound == bindings.end())
       bindings.push_back({dim.symbol, shape[i], who, i});
     else if (bound->size != shape[i])
-      return invalid(who.dim(i) + " must be " + quote(dim.symbol) + " = " +
-                     std::to_string(bound->size) + " as in " +
-                     bound->origin.dim(bound->originDim) + ", got " +
-                     std::to_string(shape[i]));
+      return invalid(who.dim(i) + " must be " + quote(dim.symbol) + " = " + std::to_string(bound->size) + " as in " +
+                     bound->origin.dim(bound->originDim) + ", got " + std::to_string(shape[i]));
   }
   return {};
 }
 
 /// The data pointer and what it reaches through the strides.
-static Status checkData(const Who &who, const fgla_tensor &tensor,
-                        MemoryRange &range) {
+static Status checkData(const Who &who, const fgla_tensor &tensor, MemoryRange &range) {
   std::span<const int64_t> shape = shapeOf(tensor);
   auto elementSize = static_cast<int64_t>(dtypeSize(tensor.dtype));
   int64_t bytes = *byteSize(tensor.dtype, shape);
@@ -163,37 +142,28 @@ static Status checkData(const Who &who, const fgla_tensor &tensor,
     return invalid(who.text() + " must have data, got a null pointer");
   auto address = reinterpret_cast<uintptr_t>(tensor.data);
   if (address % elementSize != 0)
-    return invalid(who.text() + " must have data aligned to " +
-                   std::to_string(elementSize) + " bytes");
+    return invalid(who.text() + " must have data aligned to " + std::to_string(elementSize) + " bytes");
   // In bytes from the address: the first, and one past the last.
   int64_t low = 0, high = bytes;
   if (!isDense(tensor)) {
     std::optional<Reach> elements = reach(shape, stridesOf(tensor));
     if (!elements || __builtin_mul_overflow(elements->low, elementSize, &low) ||
-        __builtin_mul_overflow(elements->high, elementSize, &high) ||
-        __builtin_add_overflow(high, elementSize, &high))
-      return invalid(who.text() + " has strides " +
-                     shapeString(stridesOf(tensor)) +
-                     " that reach out of memory");
+        __builtin_mul_overflow(elements->high, elementSize, &high) || __builtin_add_overflow(high, elementSize, &high))
+      return invalid(who.text() + " has strides " + shapeString(stridesOf(tensor)) + " that reach out of memory");
   }
-  if (__builtin_add_overflow(address, low, &range.begin) ||
-      __builtin_add_overflow(address, high, &range.end))
-    return invalid(who.text() + " with shape " + shapeString(shape) +
-                   " reaches out of memory");
+  if (__builtin_add_overflow(address, low, &range.begin) || __builtin_add_overflow(address, high, &range.end))
+    return invalid(who.text() + " with shape " + shapeString(shape) + " reaches out of memory");
   return {};
 }
 
 static Status checkCount(const char *what, size_t expected, size_t got) {
   if (expected == got)
     return {};
-  return invalid("needs " + std::to_string(expected) + " " + what + ", got " +
-                 std::to_string(got));
+  return invalid("needs " + std::to_string(expected) + " " + what + ", got " + std::to_string(got));
 }
 
-static Status checkArgs(const FunctionSpec &spec,
-                        std::span<const fgla_tensor> args, Bindings &bindings) {
-  if (Status s = checkCount("arguments", spec.args.size(), args.size());
-      !s.ok())
+static Status checkArgs(const FunctionSpec &spec, std::span<const fgla_tensor> args, Bindings &bindings) {
+  if (Status s = checkCount("arguments", spec.args.size(), args.size()); !s.ok())
     return s;
   for (size_t i = 0; i < args.size(); ++i) {
     Who who{"argument", &spec.args[i]};
@@ -207,10 +177,8 @@ static Status checkArgs(const FunctionSpec &spec,
 
 /// Runs the shape function on checked arguments. What it gives has to agree
 /// with the manifest, or else the artifact is wrong.
-static Result<std::vector<int64_t>> inferDims(const FunctionSpec &spec,
-                                              Function::ShapeEntry shapeEntry,
-                                              std::span<const fgla_tensor> args,
-                                              Bindings &bindings) {
+static Result<std::vector<int64_t>> inferDims(const FunctionSpec &spec, Function::ShapeEntry shapeEntry,
+                                              std::span<const fgla_tensor> args, Bindings &bindings) {
   Descriptors descriptors;
   for (const fgla_tensor &arg : args)
     descriptors.add(nullptr, shapeOf(arg));
@@ -225,21 +193,16 @@ static Result<std::vector<int64_t>> inferDims(const FunctionSpec &spec,
     rest = rest.subspan(result.rank());
     Who who{"result", &result};
     if (!byteSize(result.dtype, shape))
-      return Status(FGLA_INVALID_ARTIFACT, "shape function gave shape " +
-                                               shapeString(shape) + " for " +
-                                               who.text());
+      return Status(FGLA_INVALID_ARTIFACT, "shape function gave shape " + shapeString(shape) + " for " + who.text());
     if (Status s = checkDims(who, shape, bindings); !s.ok())
-      return Status(FGLA_INVALID_ARTIFACT,
-                    "shape function breaks the manifest: " + s.message());
+      return Status(FGLA_INVALID_ARTIFACT, "shape function breaks the manifest: " + s.message());
   }
   return dims;
 }
 
-static Status checkResults(const FunctionSpec &spec,
-                           std::span<const fgla_tensor> results,
+static Status checkResults(const FunctionSpec &spec, std::span<const fgla_tensor> results,
                            std::span<const int64_t> dims) {
-  if (Status s = checkCount("results", spec.results.size(), results.size());
-      !s.ok())
+  if (Status s = checkCount("results", spec.results.size(), results.size()); !s.ok())
     return s;
   for (size_t i = 0; i < results.size(); ++i) {
     const ValueSpec &value = spec.results[i];
@@ -250,20 +213,16 @@ static Status checkResults(const FunctionSpec &spec,
     dims = dims.subspan(value.rank());
     for (size_t d = 0; d < value.rank(); ++d)
       if (results[i].shape[d] != expected[d])
-        return invalid(who.dim(d) + " must be " + std::to_string(expected[d]) +
-                       " (shape " + value.shapeText() + " = " +
-                       shapeString(expected) + "), got " +
-                       std::to_string(results[i].shape[d]));
+        return invalid(who.dim(d) + " must be " + std::to_string(expected[d]) + " (shape " + value.shapeText() + " = " +
+                       shapeString(expected) + "), got " + std::to_string(results[i].shape[d]));
     if (!isDense(results[i]))
-      return invalid(who.text() + " must be contiguous, got strides " +
-                     shapeString(stridesOf(results[i])) + " for shape " +
-                     shapeString(expected));
+      return invalid(who.text() + " must be contiguous, got strides " + shapeString(stridesOf(results[i])) +
+                     " for shape " + shapeString(expected));
   }
   return {};
 }
 
-static Status checkMemory(const FunctionSpec &spec,
-                          std::span<const fgla_tensor> args,
+static Status checkMemory(const FunctionSpec &spec, std::span<const fgla_tensor> args,
                           std::span<const fgla_tensor> results) {
   std::vector<std::pair<Who, MemoryRange>> seen;
   for (size_t i = 0; i < args.size(); ++i) {
@@ -280,8 +239,7 @@ static Status checkMemory(const FunctionSpec &spec,
       return s;
     for (const auto &[other, otherRange] : seen)
       if (range.overlaps(otherRange))
-        return invalid(who.text() + " must not overlap " + other.text() +
-                       " in memory");
+        return invalid(who.text() + " must not overlap " + other.text() + " in memory");
     seen.emplace_back(who, range);
   }
   return {};
@@ -291,36 +249,30 @@ static Status checkMemory(const FunctionSpec &spec,
 static void *packed(const fgla_tensor &tensor, std::vector<Buffer> &buffers) {
   constexpr size_t alignment = 64;
   size_t bytes = static_cast<size_t>(*byteSize(tensor.dtype, shapeOf(tensor)));
-  void *memory =
-      std::aligned_alloc(alignment, (bytes + alignment - 1) & -alignment);
+  void *memory = std::aligned_alloc(alignment, (bytes + alignment - 1) & -alignment);
   if (!memory)
     return nullptr;
   buffers.emplace_back(memory);
-  pack(tensor.data, dtypeSize(tensor.dtype), shapeOf(tensor), stridesOf(tensor),
-       memory);
+  pack(tensor.data, dtypeSize(tensor.dtype), shapeOf(tensor), stridesOf(tensor), memory);
   return memory;
 }
 
 /// Says in which function a check failed.
 static Status inFunction(const FunctionSpec &spec, const Status &status) {
-  return Status(status.code(),
-                status.message() + " (function " + quote(spec.name) + ")");
+  return Status(status.code(), status.message() + " (function " + quote(spec.name) + ")");
 }
 
-Result<std::vector<int64_t>>
-Function::resultShapes(std::span<const fgla_tensor> args) const {
+Result<std::vector<int64_t>> Function::resultShapes(std::span<const fgla_tensor> args) const {
   Bindings bindings;
   if (Status s = checkArgs(signature, args, bindings); !s.ok())
     return inFunction(signature, s);
-  Result<std::vector<int64_t>> dims =
-      inferDims(signature, shapeEntry, args, bindings);
+  Result<std::vector<int64_t>> dims = inferDims(signature, shapeEntry, args, bindings);
   if (!dims.ok())
     return inFunction(signature, dims.status());
   return dims;
 }
 
-Status Function::call(std::span<const fgla_tensor> args,
-                      std::span<const fgla_tensor> results) const {
+Status Function::call(std::span<const fgla_tensor> args, std::span<const fgla_tensor> results) const {
   Result<std::vector<int64_t>> dims = resultShapes(args);
   if (!dims.ok())
     return dims.status();
@@ -334,10 +286,8 @@ Status Function::call(std::span<const fgla_tensor> args,
   for (size_t i = 0; i < args.size(); ++i) {
     void *data = args[i].data;
     if (!isDense(args[i]) && !(data = packed(args[i], buffers)))
-      return inFunction(signature,
-                        Status(FGLA_OUT_OF_MEMORY,
-                               "no memory for a contiguous copy of " +
-                                   Who{"argument", &signature.args[i]}.text()));
+      return inFunction(signature, Status(FGLA_OUT_OF_MEMORY, "no memory for a contiguous copy of " +
+                                                                  Who{"argument", &signature.args[i]}.text()));
     descriptors.add(data, shapeOf(args[i]));
   }
   for (const fgla_tensor &result : results)

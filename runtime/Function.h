@@ -22,11 +22,9 @@ public:
   const FunctionSpec &spec() const { return signature; }
 
   /// Dims of all results, concatenated.
-  Result<std::vector<int64_t>>
-  resultShapes(std::span<const fgla_tensor> args) const;
+  Result<std::vector<int64_t>> resultShapes(std::span<const fgla_tensor> args) const;
 
-  Status call(std::span<const fgla_tensor> args,
-              std::span<const fgla_tensor> results) const;
+  Status call(std::span<const fgla_tensor> args, std::span<const fgla_tensor> results) const;
 
 private:
   FunctionSpec signature;

@@ -20,9 +20,7 @@ public:
   bool boolean(bool value) override { return add(value); }
   bool number_integer(number_integer_t value) override { return add(value); }
   bool number_unsigned(number_unsigned_t value) override { return add(value); }
-  bool number_float(number_float_t value, const string_t &) override {
-    return add(value);
-  }
+  bool number_float(number_float_t value, const string_t &) override { return add(value); }
   bool string(string_t &value) override { return add(std::move(value)); }
   bool binary(binary_t &) override { return fail("binary value in JSON"); }
 
@@ -38,8 +36,7 @@ public:
     return true;
   }
 
-  bool parse_error(size_t position, const std::string &,
-                   const nlohmann::detail::exception &) override {
+  bool parse_error(size_t position, const std::string &, const nlohmann::detail::exception &) override {
     return fail("malformed JSON at byte " + std::to_string(position));
   }
 

@@ -11,8 +11,7 @@ using namespace fgla::runtime;
 std::string ValueSpec::shapeText() const {
   std::string text = "[";
   for (size_t i = 0; i < dims.size(); ++i)
-    text += (i ? ", " : "") + (dims[i].isStatic() ? std::to_string(dims[i].size)
-                                                  : dims[i].symbol);
+    text += (i ? ", " : "") + (dims[i].isStatic() ? std::to_string(dims[i].size) : dims[i].symbol);
   return text + "]";
 }
 
@@ -28,14 +27,12 @@ static Status bad(const std::string &where, const std::string &what) {
 }
 
 /// Reads the string member `key` of `object`, which stands at `where`.
-static Status readString(const Json &object, const char *key,
-                         const std::string &where, std::string &out) {
+static Status readString(const Json &object, const char *key, const std::string &where, std::string &out) {
   const Json *member = jsonMember(object, key);
   if (!member)
     return bad(where, "has no '" + std::string(key) + "'");
   if (!member->is_string() || member->get_ref<const std::string &>().empty())
-    return bad(where, "must have a non-empty string as '" + std::string(key) +
-                          "', got " + member->type_name());
+    return bad(where, "must have a non-empty string as '" + std::string(key) + "', got " + member->type_name());
   out = member->get_ref<const std::string &>();
   // A zero would cut the name in the C ABI and in dlsym.
   if (out.find('\0') != std::string::npos)
@@ -43,16 +40,14 @@ static Status readString(const Json &object, const char *key,
   return {};
 }
 
-static Status readDim(const Json &json, const std::string &where,
-                      DimSpec &dim) {
+static Status readDim(const Json &json, const std::string &where, DimSpec &dim) {
   if (std::optional<int64_t> size = jsonIndex(json)) {
     dim.size = *size;
     return {};
   }
   if (!json.is_string())
     return bad(where,
-               "must be an integer >= 0 or a symbol, got " +
-                   json.dump(-1, ' ', false, Json::error_handler_t::replace));
+               "must be an integer >= 0 or a symbol, got " + json.dump(-1, ' ', false, Json::error_handler_t::replace));
   dim.symbol = json.get_ref<const std::string &>();
   if (dim.symbol.empty() || dim.symbol.find('\0') != std::string::npos)
     return bad(where, "must be a symbol of one character or more, without "
@@ -61,11 +56,9 @@ static Status readDim(const Json &json, const std::string &where,
   return {};
 }
 
-static Status readValue(const Json &json, const std::string &where,
-                        ValueSpec &value) {
+static Status readValue(const Json &json, const std::string &where, ValueSpec &value) {
   if (!json.is_object())
-    return bad(where,
-               std::string("must be an object, got ") + json.type_name());
+    return bad(where, std::string("must be an object, got ") + json.type_name());
   if (Status s = readString(json, "name", where, value.name); !s.ok())
     return s;
   std::string dtype;
@@ -80,14 +73,11 @@ static Status readValue(const Json &json, const std::string &where,
   if (!shape || !shape->is_array())
     return bad(where, "must have an array as 'shape'");
   if (shape->size() > FGLA_MAX_RANK)
-    return bad(where, "must have rank <= " + std::to_string(FGLA_MAX_RANK) +
-                          ", got " + std::to_string(shape->size()));
+    return bad(where, "must have rank <= " + std::to_string(FGLA_MAX_RANK) + ", got " + std::to_string(shape->size()));
   std::vector<int64_t> staticDims;
   for (size_t i = 0; i < shape->size(); ++i) {
     DimSpec dim;
-    if (Status s = readDim((*shape)[i],
-                           where + ".shape[" + std::to_string(i) + "]", dim);
-        !s.ok())
+    if (Status s = readDim((*shape)[i], where + ".shape[" + std::to_string(i) + "]", dim); !s.ok())
       return s;
     if (dim.isStatic())
       staticDims.push_back(dim.size);
@@ -98,8 +88,7 @@ static Status readValue(const Json &json, const std::string &where,
   return {};
 }
 
-static Status readValues(const Json &function, const char *key,
-                         const std::string &where,
+static Status readValues(const Json &function, const char *key, const std::string &where,
                          std::vector<ValueSpec> &values) {
   const Json *list = jsonMember(function, key);
   if (!list || !list->is_array())
@@ -117,14 +106,11 @@ static Status readValues(const Json &function, const char *key,
   return {};
 }
 
-static Status readFunction(const Json &json, const std::string &where,
-                           FunctionSpec &function) {
+static Status readFunction(const Json &json, const std::string &where, FunctionSpec &function) {
   if (!json.is_object())
-    return bad(where,
-               std::string("must be an object, got ") + json.type_name());
-  for (auto [key, field] :
-       {std::pair{"name", &function.name}, std::pair{"entry", &function.entry},
-        std::pair{"shape", &function.shapeEntry}})
+    return bad(where, std::string("must be an object, got ") + json.type_name());
+  for (auto [key, field] : {std::pair{"name", &function.name}, std::pair{"entry", &function.entry},
+                            std::pair{"shape", &function.shapeEntry}})
     if (Status s = readString(json, key, where, *field); !s.ok())
       return s;
   if (Status s = readValues(json, "args", where, function.args); !s.ok())
@@ -137,8 +123,7 @@ Result<Manifest> Manifest::parse(std::string_view text) {
   if (!json.ok())
     return bad("is no valid document:", json.message());
   if (!json->is_object())
-    return bad("top level",
-               std::string("must be an object, got ") + json->type_name());
+    return bad("top level", std::string("must be an object, got ") + json->type_name());
 
   // First of all, because another version may mean anything by the rest.
   const Json *abi = jsonMember(*json, "abi");
@@ -146,19 +131,14 @@ Result<Manifest> Manifest::parse(std::string_view text) {
   if (!version)
     return bad("top level", "must have an integer as 'abi'");
   if (*version != FGLA_ABI_VERSION)
-    return Status(FGLA_ABI_MISMATCH,
-                  "artifact has ABI version " + std::to_string(*version) +
-                      ", this runtime needs " +
-                      std::to_string(FGLA_ABI_VERSION) + ": compile it again");
+    return Status(FGLA_ABI_MISMATCH, "artifact has ABI version " + std::to_string(*version) + ", this runtime needs " +
+                                         std::to_string(FGLA_ABI_VERSION) + ": compile it again");
 
   Manifest manifest;
-  if (Status s = readString(*json, "target", "top level", manifest.target);
-      !s.ok())
+  if (Status s = readString(*json, "target", "top level", manifest.target); !s.ok())
     return s;
   if (json->contains("compiler"))
-    if (Status s =
-            readString(*json, "compiler", "top level", manifest.compiler);
-        !s.ok())
+    if (Status s = readString(*json, "compiler", "top level", manifest.compiler); !s.ok())
       return s;
   const Json *functions = jsonMember(*json, "functions");
   if (!functions || !functions->is_array())

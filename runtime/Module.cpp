@@ -12,9 +12,7 @@
 
 using namespace fgla::runtime;
 
-static Status invalid(const std::string &what) {
-  return Status(FGLA_INVALID_ARTIFACT, what);
-}
+static Status invalid(const std::string &what) { return Status(FGLA_INVALID_ARTIFACT, what); }
 
 //===----------------------------------------------------------------------===//
 // The file
@@ -28,22 +26,17 @@ static Status checkElf(const File &file) {
     return invalid("is not an ELF shared object (too short)");
   if (Status s = file.readAt(0, &header, sizeof(header)); !s.ok())
     return s;
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-      header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_type != ET_DYN ||
-      header.e_phentsize != sizeof(Elf64_Phdr))
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
+      header.e_type != ET_DYN || header.e_phentsize != sizeof(Elf64_Phdr))
     return invalid("is not a 64-bit ELF shared object");
 
-  auto fits = [&](uint64_t offset, uint64_t length) {
-    return offset <= file.size() && length <= file.size() - offset;
-  };
+  auto fits = [&](uint64_t offset, uint64_t length) { return offset <= file.size() && length <= file.size() - offset; };
   const Status cut = invalid("is cut short");
   uint64_t programBytes = uint64_t(header.e_phnum) * sizeof(Elf64_Phdr);
-  if (!fits(header.e_phoff, programBytes) ||
-      !fits(header.e_shoff, uint64_t(header.e_shnum) * header.e_shentsize))
+  if (!fits(header.e_phoff, programBytes) || !fits(header.e_shoff, uint64_t(header.e_shnum) * header.e_shentsize))
     return cut;
   std::vector<Elf64_Phdr> segments(header.e_phnum);
-  if (Status s = file.readAt(header.e_phoff, segments.data(), programBytes);
-      !s.ok())
+  if (Status s = file.readAt(header.e_phoff, segments.data(), programBytes); !s.ok())
     return s;
   for (const Elf64_Phdr &segment : segments)
     if (segment.p_type == PT_LOAD && !fits(segment.p_offset, segment.p_filesz))
@@ -72,14 +65,9 @@ static Symbol findSymbol(void *library, const char *name) {
   Dl_info where;
   const ElfW(Sym) *entry = nullptr;
   if (!address ||
-      !dladdr1(address, &where,
-               reinterpret_cast<void **>(const_cast<ElfW(Sym) **>(&entry)),
-               RTLD_DL_SYMENT) ||
-      !entry)
+      !dladdr1(address, &where, reinterpret_cast<void **>(const_cast<ElfW(Sym) **>(&entry)), RTLD_DL_SYMENT) || !entry)
     return symbol;
-  return {address, entry->st_size,
-          static_cast<unsigned>(ELF64_ST_TYPE(entry->st_info)),
-          where.dli_fbase};
+  return {address, entry->st_size, static_cast<unsigned>(ELF64_ST_TYPE(entry->st_info)), where.dli_fbase};
 }
 
 //===----------------------------------------------------------------------===//
@@ -88,8 +76,7 @@ static Symbol findSymbol(void *library, const char *name) {
 
 void Module::CloseLibrary::operator()(void *handle) const { dlclose(handle); }
 
-Result<std::unique_ptr<Module>> Module::create(std::string_view text,
-                                               const Lookup &lookup) {
+Result<std::unique_ptr<Module>> Module::create(std::string_view text, const Lookup &lookup) {
   Result<Manifest> manifest = Manifest::parse(text);
   if (!manifest.ok())
     return manifest.status();
@@ -100,14 +87,11 @@ Result<std::unique_ptr<Module>> Module::create(std::string_view text,
   module->compilerName = manifest->compiler;
   for (FunctionSpec &spec : manifest->functions) {
     void *addresses[2];
-    for (auto [address, symbol] : {std::pair{&addresses[0], &spec.entry},
-                                   std::pair{&addresses[1], &spec.shapeEntry}})
+    for (auto [address, symbol] : {std::pair{&addresses[0], &spec.entry}, std::pair{&addresses[1], &spec.shapeEntry}})
       if (!(*address = lookup(*symbol)))
-        return invalid("has no code " + quote(*symbol) + " for function " +
-                       quote(spec.name));
-    module->functionList.emplace_back(
-        std::move(spec), reinterpret_cast<Function::Entry>(addresses[0]),
-        reinterpret_cast<Function::ShapeEntry>(addresses[1]));
+        return invalid("has no code " + quote(*symbol) + " for function " + quote(spec.name));
+    module->functionList.emplace_back(std::move(spec), reinterpret_cast<Function::Entry>(addresses[0]),
+                                      reinterpret_cast<Function::ShapeEntry>(addresses[1]));
   }
   return module;
 }
@@ -129,8 +113,7 @@ static Result<std::unique_ptr<Module>> createFrom(void *library) {
 
 Result<std::unique_ptr<Module>> Module::load(const std::string &path) {
   auto fail = [&](const Status &status) {
-    return Status(status.code(),
-                  "artifact " + quote(path) + ": " + status.message());
+    return Status(status.code(), "artifact " + quote(path) + ": " + status.message());
   };
   Result<File> file = File::openForRead(path);
   if (!file.ok())
@@ -156,7 +139,6 @@ Result<const Function *> Module::find(std::string_view name) const {
   std::string names;
   for (const Function &function : functionList)
     names += (names.empty() ? "" : ", ") + quote(function.spec().name);
-  return Status(FGLA_NOT_FOUND, "no function " + quote(name) +
-                                    " in the artifact (it has: " +
-                                    (names.empty() ? "none" : names) + ")");
+  return Status(FGLA_NOT_FOUND,
+                "no function " + quote(name) + " in the artifact (it has: " + (names.empty() ? "none" : names) + ")");
 }

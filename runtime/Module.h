@@ -20,8 +20,7 @@ public:
   /// For code that is in memory already (a JIT): `lookup` gives the address of
   /// a symbol or null, and the code must outlive the module.
   using Lookup = std::function<void *(const std::string &symbol)>;
-  static Result<std::unique_ptr<Module>> create(std::string_view manifest,
-                                                const Lookup &lookup);
+  static Result<std::unique_ptr<Module>> create(std::string_view manifest, const Lookup &lookup);
 
   const std::string &target() const { return targetName; }
   const std::string &compiler() const { return compilerName; }

@@ -36,6 +36,5 @@ std::string fgla::runtime::shapeString(std::span<const int64_t> shape) {
 
 Status fgla::runtime::ioError(std::string_view prefix, int error) {
   // generic_category().message() is thread-safe, strerror is not.
-  return Status(FGLA_IO_ERROR, std::string(prefix) + ": " +
-                                   std::generic_category().message(error));
+  return Status(FGLA_IO_ERROR, std::string(prefix) + ": " + std::generic_category().message(error));
 }

@@ -22,8 +22,7 @@ namespace fgla::runtime {
 class [[nodiscard]] Status {
 public:
   Status() = default;
-  Status(fgla_status code, std::string message)
-      : failure(Failure{code, std::move(message)}) {}
+  Status(fgla_status code, std::string message) : failure(Failure{code, std::move(message)}) {}
 
   bool ok() const { return !failure; }
   fgla_status code() const { return failure ? failure->code : FGLA_OK; }

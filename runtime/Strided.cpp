@@ -7,8 +7,7 @@
 
 using namespace fgla::runtime;
 
-std::vector<int64_t>
-fgla::runtime::contiguousStrides(std::span<const int64_t> shape) {
+std::vector<int64_t> fgla::runtime::contiguousStrides(std::span<const int64_t> shape) {
   std::vector<int64_t> strides(shape.size());
   int64_t stride = 1;
   for (size_t i = shape.size(); i-- > 0;) {
@@ -18,8 +17,7 @@ fgla::runtime::contiguousStrides(std::span<const int64_t> shape) {
   return strides;
 }
 
-bool fgla::runtime::isContiguous(std::span<const int64_t> shape,
-                                 std::span<const int64_t> strides) {
+bool fgla::runtime::isContiguous(std::span<const int64_t> shape, std::span<const int64_t> strides) {
   if (std::find(shape.begin(), shape.end(), 0) != shape.end())
     return true;
   int64_t expected = 1;
@@ -31,8 +29,7 @@ bool fgla::runtime::isContiguous(std::span<const int64_t> shape,
   return true;
 }
 
-std::optional<Reach> fgla::runtime::reach(std::span<const int64_t> shape,
-                                          std::span<const int64_t> strides) {
+std::optional<Reach> fgla::runtime::reach(std::span<const int64_t> shape, std::span<const int64_t> strides) {
   Reach result;
   for (size_t i = 0; i < shape.size(); ++i) {
     int64_t extent;
@@ -45,14 +42,12 @@ std::optional<Reach> fgla::runtime::reach(std::span<const int64_t> shape,
   return result;
 }
 
-template <size_t Size>
-static void packRow(const char *from, int64_t count, int64_t stride, char *to) {
+template <size_t Size> static void packRow(const char *from, int64_t count, int64_t stride, char *to) {
   for (int64_t i = 0; i < count; ++i)
     std::memcpy(to + i * Size, from + i * stride * int64_t(Size), Size);
 }
 
-void fgla::runtime::pack(const void *from, size_t elementSize,
-                         std::span<const int64_t> shape,
+void fgla::runtime::pack(const void *from, size_t elementSize, std::span<const int64_t> shape,
                          std::span<const int64_t> strides, void *to) {
   if (std::find(shape.begin(), shape.end(), 0) != shape.end())
     return;

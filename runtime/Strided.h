@@ -16,20 +16,18 @@ std::vector<int64_t> contiguousStrides(std::span<const int64_t> shape);
 
 /// Whether the elements lie as contiguousStrides() says; strides of dims of
 /// size 1, and of empty tensors, do not matter.
-bool isContiguous(std::span<const int64_t> shape,
-                  std::span<const int64_t> strides);
+bool isContiguous(std::span<const int64_t> shape, std::span<const int64_t> strides);
 
 /// Elements below and above element 0 that a view reaches: low <= 0 <= high.
 /// Nothing when that does not fit in an int64. The shape must not be empty.
 struct Reach {
   int64_t low = 0, high = 0;
 };
-std::optional<Reach> reach(std::span<const int64_t> shape,
-                           std::span<const int64_t> strides);
+std::optional<Reach> reach(std::span<const int64_t> shape, std::span<const int64_t> strides);
 
 /// Copies a strided view to `to`, row-major. `from` points at element 0.
-void pack(const void *from, size_t elementSize, std::span<const int64_t> shape,
-          std::span<const int64_t> strides, void *to);
+void pack(const void *from, size_t elementSize, std::span<const int64_t> shape, std::span<const int64_t> strides,
+          void *to);
 
 } // namespace fgla::runtime
 

@@ -24,8 +24,7 @@ static uint16_t encode(double value, int exponentBits, int mantissaBits) {
   uint16_t infinity = static_cast<uint16_t>(maxExponent << mantissaBits);
   if (magnitude > 0x7ff0000000000000) // a quiet NaN that keeps its top bits
     return sign | infinity | uint16_t(1 << (mantissaBits - 1)) |
-           static_cast<uint16_t>((magnitude & 0xfffffffffffff) >>
-                                 (52 - mantissaBits));
+           static_cast<uint16_t>((magnitude & 0xfffffffffffff) >> (52 - mantissaBits));
 
   int exponent = static_cast<int>(magnitude >> 52) - 1023;
   int biased = exponent + maxExponent / 2;
@@ -47,8 +46,7 @@ static uint16_t encode(double value, int exponentBits, int mantissaBits) {
   uint64_t half = uint64_t(1) << (shift - 1);
   kept += rest > half || (rest == half && (kept & 1));
   // A carry out of the mantissa moves to the next exponent, up to infinity.
-  return sign |
-         static_cast<uint16_t>((uint64_t(biased) << mantissaBits) + kept);
+  return sign | static_cast<uint16_t>((uint64_t(biased) << mantissaBits) + kept);
 }
 
 static double decode(uint16_t bits, int exponentBits, int mantissaBits) {
@@ -57,24 +55,17 @@ static double decode(uint16_t bits, int exponentBits, int mantissaBits) {
   uint64_t mantissa = bits & ((1u << mantissaBits) - 1);
   double sign = bits & 0x8000 ? -1.0 : 1.0;
   if (exponent == maxExponent)
-    return std::bit_cast<double>((uint64_t(bits >> 15) << 63) |
-                                 0x7ff0000000000000 |
-                                 mantissa << (52 - mantissaBits));
+    return std::bit_cast<double>((uint64_t(bits >> 15) << 63) | 0x7ff0000000000000 | mantissa << (52 - mantissaBits));
   int bias = maxExponent / 2;
   if (exponent == 0)
     return sign * std::ldexp(double(mantissa), 1 - bias - mantissaBits);
-  return sign * std::ldexp(double(mantissa | (uint64_t(1) << mantissaBits)),
-                           exponent - bias - mantissaBits);
+  return sign * std::ldexp(double(mantissa | (uint64_t(1) << mantissaBits)), exponent - bias - mantissaBits);
 }
 
 double fgla::runtime::f16ToDouble(uint16_t bits) { return decode(bits, 5, 10); }
 double fgla::runtime::bf16ToDouble(uint16_t bits) { return decode(bits, 8, 7); }
-uint16_t fgla::runtime::doubleToF16(double value) {
-  return encode(value, 5, 10);
-}
-uint16_t fgla::runtime::doubleToBF16(double value) {
-  return encode(value, 8, 7);
-}
+uint16_t fgla::runtime::doubleToF16(double value) { return encode(value, 5, 10); }
+uint16_t fgla::runtime::doubleToBF16(double value) { return encode(value, 8, 7); }
 
 template <typename T> static T saturate(double value) {
   if (std::isnan(value))
@@ -89,8 +80,7 @@ template <typename T> static T saturate(double value) {
 
 template <typename T> static T load(const void *data, int64_t i) {
   T value;
-  std::memcpy(&value, static_cast<const char *>(data) + i * sizeof(T),
-              sizeof(T));
+  std::memcpy(&value, static_cast<const char *>(data) + i * sizeof(T), sizeof(T));
   return value;
 }
 
@@ -154,27 +144,23 @@ void Tensor::set(int64_t i, double value) {
 
 Result<Tensor> Tensor::create(DType dtype, std::vector<int64_t> shape) {
   if (!findDType(dtype))
-    return Status(FGLA_INVALID_ARGUMENT,
-                  "tensor has unknown dtype " + std::to_string(dtype));
+    return Status(FGLA_INVALID_ARGUMENT, "tensor has unknown dtype " + std::to_string(dtype));
   if (shape.size() > FGLA_MAX_RANK)
-    return Status(FGLA_INVALID_ARGUMENT,
-                  "tensor must have rank <= " + std::to_string(FGLA_MAX_RANK) +
-                      ", got " + std::to_string(shape.size()));
+    return Status(FGLA_INVALID_ARGUMENT, "tensor must have rank <= " + std::to_string(FGLA_MAX_RANK) + ", got " +
+                                             std::to_string(shape.size()));
   std::optional<int64_t> bytes = byteSize(dtype, shape);
   if (!bytes)
-    return Status(FGLA_INVALID_ARGUMENT,
-                  "tensor shape must have dims >= 0 and a size that fits in 63 "
-                  "bits, got " +
-                      shapeString(shape));
+    return Status(FGLA_INVALID_ARGUMENT, "tensor shape must have dims >= 0 and a size that fits in 63 "
+                                         "bits, got " +
+                                             shapeString(shape));
   // aligned_alloc wants a multiple of the alignment, and never give null.
   constexpr int64_t slack = alignment;
   void *memory = nullptr;
   if (*bytes <= std::numeric_limits<int64_t>::max() - slack)
     memory = std::aligned_alloc(alignment, (*bytes / slack + 1) * slack);
   if (!memory)
-    return Status(FGLA_OUT_OF_MEMORY, "no memory for a tensor of shape " +
-                                          shapeString(shape) + " and dtype " +
-                                          dtypeName(dtype));
+    return Status(FGLA_OUT_OF_MEMORY,
+                  "no memory for a tensor of shape " + shapeString(shape) + " and dtype " + dtypeName(dtype));
   std::memset(memory, 0, static_cast<size_t>(*bytes));
   return Tensor(dtype, std::move(shape), *bytes, memory);
 }
@@ -190,13 +176,11 @@ bool Tensor::hasValidBools() const {
   if (type != FGLA_BOOL)
     return true;
   std::span<const uint8_t> values = as<uint8_t>();
-  return std::all_of(values.begin(), values.end(),
-                     [](uint8_t value) { return value <= 1; });
+  return std::all_of(values.begin(), values.end(), [](uint8_t value) { return value <= 1; });
 }
 
 fgla_tensor Tensor::view() const {
-  return {memory.get(), type,    static_cast<int32_t>(dims.size()),
-          dims.data(),  nullptr, {FGLA_DEVICE_CPU, 0}};
+  return {memory.get(), type, static_cast<int32_t>(dims.size()), dims.data(), nullptr, {FGLA_DEVICE_CPU, 0}};
 }
 
 //===----------------------------------------------------------------------===//
@@ -206,9 +190,8 @@ fgla_tensor Tensor::view() const {
 Result<Tensor> fgla::runtime::convertFloat(const Tensor &tensor, DType dtype) {
   for (DType type : {tensor.dtype(), dtype})
     if (!findDType(type) || !info(type).isFloat)
-      return Status(FGLA_INVALID_ARGUMENT,
-                    std::string("conversion is between float dtypes, got ") +
-                        (findDType(type) ? dtypeName(type) : "unknown"));
+      return Status(FGLA_INVALID_ARGUMENT, std::string("conversion is between float dtypes, got ") +
+                                               (findDType(type) ? dtypeName(type) : "unknown"));
   Result<Tensor> result = Tensor::create(dtype, tensor.shape());
   if (result.ok())
     for (int64_t i = 0, e = tensor.numElements(); i < e; ++i)
@@ -216,13 +199,10 @@ Result<Tensor> fgla::runtime::convertFloat(const Tensor &tensor, DType dtype) {
   return result;
 }
 
-Result<double> fgla::runtime::relativeError(const Tensor &y,
-                                            const Tensor &ref) {
+Result<double> fgla::runtime::relativeError(const Tensor &y, const Tensor &ref) {
   if (y.shape() != ref.shape())
-    return Status(FGLA_INVALID_ARGUMENT,
-                  "compared tensors must have one shape, got " +
-                      shapeString(y.shape()) + " and " +
-                      shapeString(ref.shape()));
+    return Status(FGLA_INVALID_ARGUMENT, "compared tensors must have one shape, got " + shapeString(y.shape()) +
+                                             " and " + shapeString(ref.shape()));
   constexpr double infinity = std::numeric_limits<double>::infinity();
   // long double: squares of values near the largest double must not overflow.
   long double error = 0, norm = 0;

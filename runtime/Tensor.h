@@ -34,9 +34,7 @@ public:
   /// Never null, also when the tensor is empty.
   void *data() { return memory.get(); }
   const void *data() const { return memory.get(); }
-  template <typename T> std::span<T> as() {
-    return {static_cast<T *>(data()), numBytes() / sizeof(T)};
-  }
+  template <typename T> std::span<T> as() { return {static_cast<T *>(data()), numBytes() / sizeof(T)}; }
   template <typename T> std::span<const T> as() const {
     return {static_cast<const T *>(data()), numBytes() / sizeof(T)};
   }

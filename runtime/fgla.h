@@ -158,14 +158,10 @@ FGLA_API int32_t fgla_module_num_functions(const fgla_module *module);
 
 /* By position, in the artifact's order; FGLA_INVALID_ARGUMENT when there is no
  * such position. */
-FGLA_API fgla_status fgla_module_function_at(const fgla_module *module,
-                                             int32_t index,
-                                             const fgla_function **function);
+FGLA_API fgla_status fgla_module_function_at(const fgla_module *module, int32_t index, const fgla_function **function);
 
 /* By name; FGLA_NOT_FOUND lists the names there are. */
-FGLA_API fgla_status fgla_module_function(const fgla_module *module,
-                                          const char *name,
-                                          const fgla_function **function);
+FGLA_API fgla_status fgla_module_function(const fgla_module *module, const char *name, const fgla_function **function);
 
 FGLA_API const char *fgla_function_name(const fgla_function *function);
 FGLA_API int32_t fgla_function_num_args(const fgla_function *function);
@@ -174,10 +170,8 @@ FGLA_API int32_t fgla_function_num_results(const fgla_function *function);
 /* Sum of the ranks of all results: the length of `dims` below. */
 FGLA_API int32_t fgla_function_num_result_dims(const fgla_function *function);
 
-FGLA_API fgla_status fgla_function_arg(const fgla_function *function,
-                                       int32_t index, fgla_value_info *info);
-FGLA_API fgla_status fgla_function_result(const fgla_function *function,
-                                          int32_t index, fgla_value_info *info);
+FGLA_API fgla_status fgla_function_arg(const fgla_function *function, int32_t index, fgla_value_info *info);
+FGLA_API fgla_status fgla_function_result(const fgla_function *function, int32_t index, fgla_value_info *info);
 
 /*---- Calls ----------------------------------------------------------------*/
 
@@ -185,11 +179,8 @@ FGLA_API fgla_status fgla_function_result(const fgla_function *function,
  * `dims` (`num_dims` = fgla_function_num_result_dims). Arguments are checked as
  * for a call, but only dtype, rank, shape and device matter: data and strides
  * are not looked at. */
-FGLA_API fgla_status fgla_function_result_shapes(const fgla_function *function,
-                                                 const fgla_tensor *args,
-                                                 int32_t num_args,
-                                                 int64_t *dims,
-                                                 int32_t num_dims);
+FGLA_API fgla_status fgla_function_result_shapes(const fgla_function *function, const fgla_tensor *args,
+                                                 int32_t num_args, int64_t *dims, int32_t num_dims);
 
 /* Runs the function and returns when the results are complete.
  *
@@ -201,8 +192,7 @@ FGLA_API fgla_status fgla_function_result_shapes(const fgla_function *function,
  * Arguments with other strides are copied once to a contiguous temporary.
  * Whether an argument overlaps a result is decided by the range from its lowest
  * to its highest element, so two interleaved views count as overlapping. */
-FGLA_API fgla_status fgla_call(const fgla_function *function,
-                               const fgla_tensor *args, int32_t num_args,
+FGLA_API fgla_status fgla_call(const fgla_function *function, const fgla_tensor *args, int32_t num_args,
                                const fgla_tensor *results, int32_t num_results);
 
 #ifdef __cplusplus

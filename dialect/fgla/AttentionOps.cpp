@@ -39,7 +39,8 @@ private:
   Sizes sizes{kAny, kAny, kAny, kAny, kAny, kAny};
 };
 
-/// The state and the maximum that its keys are relative to, as operands ("operand 'initial") or results ("result 'final").
+/// The state and the maximum that its keys are relative to, as operands ("operand 'initial") or results ("result
+/// 'final").
 struct StateRule {
   StringRef what;
   SmallVector<int64_t> shape; ///< [B, H, K, V]
@@ -175,8 +176,12 @@ template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyRule() {
 }
 
 template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyStates() {
-  StateRule rule{"operand 'initial",  {sizes.batch, sizes.heads, sizes.keyDim, sizes.valueDim},
-                 getComputeType(element), op.hasMaxState(), label(8), label(9)};
+  StateRule rule{"operand 'initial",
+                 {sizes.batch, sizes.heads, sizes.keyDim, sizes.valueDim},
+                 getComputeType(element),
+                 op.hasMaxState(),
+                 label(8),
+                 label(9)};
   if (failed(verifyState(op, op.getInitialState(), op.getInitialMax(), rule)))
     return failure();
   rule.what = "result 'final";
@@ -229,9 +234,7 @@ LogicalResult AttentionOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedSh
 // StepOp
 //===----------------------------------------------------------------------===//
 
-double StepOp::getEffectiveScale() {
-  return getScale() ? getScale()->convertToDouble() : getDefaultScale(getKeyDim());
-}
+double StepOp::getEffectiveScale() { return getScale() ? getScale()->convertToDouble() : getDefaultScale(getKeyDim()); }
 
 LogicalResult StepOp::verify() {
   if (failed(verifyRequiredOperands(*this, {0, 1, 2, 6})))
@@ -279,8 +282,8 @@ LogicalResult BlockOp::verify() {
   if (failed(check(getOutputWeight(), "operand 'output_weight'", "[H, V, M]", {heads, valueDim, model}, "block_c2")))
     return failure();
   // block_c3
-  for (auto [value, what] : {std::pair<Value, StringRef>(getGateBias(), "operand 'gate_bias'"),
-                             {getRefineBias(), "operand 'refine_bias'"}})
+  for (auto [value, what] :
+       {std::pair<Value, StringRef>(getGateBias(), "operand 'gate_bias'"), {getRefineBias(), "operand 'refine_bias'"}})
     if (failed(check(value, what, "[H, K]", {heads, keyDim}, "block_c3")))
       return failure();
   bool perHead = shapeOf(getNormWeight()).size() == 2;
@@ -292,13 +295,18 @@ LogicalResult BlockOp::verify() {
     return emitOpError() << "result must have the type of 'input', " << getInput().getType() << ", got "
                          << getOutput().getType() << " (block_c4)";
   Type element = elementOf(getInput());
-  for (Value operand : getOperands().drop_back(static_cast<bool>(getInitialState()) + static_cast<bool>(getInitialMax())))
+  for (Value operand :
+       getOperands().drop_back(static_cast<bool>(getInitialState()) + static_cast<bool>(getInitialMax())))
     if (elementOf(operand) != element)
       return emitOpError() << "operands must have the element type of 'input', " << element << ", got "
                            << elementOf(operand) << " (block_c4)";
   bool hasMax = getStabilizer() == Stabilizer::Running || getStabilizer() == Stabilizer::Sequence;
-  StateRule rule{"operand 'initial", {shapeOf(getInput())[0], heads, keyDim, valueDim}, getComputeType(element), hasMax,
-                 "block_c4", "block_c4"};
+  StateRule rule{"operand 'initial",
+                 {shapeOf(getInput())[0], heads, keyDim, valueDim},
+                 getComputeType(element),
+                 hasMax,
+                 "block_c4",
+                 "block_c4"};
   if (failed(verifyState(*this, getInitialState(), getInitialMax(), rule)))
     return failure();
   rule.what = "result 'final";

@@ -18,9 +18,9 @@ struct AttentionParts {
   AttentionOp rebuild(PatternRewriter &rewriter, AttentionOp op) {
     Type state = keepsState ? op.getFinalState().getType() : Type();
     Type max = keepsState && op.getFinalMax() ? op.getFinalMax().getType() : Type();
-    return AttentionOp::create(rewriter, op.getLoc(), op.getOutput().getType(), state, max, op.getQuery(),
-                               op.getKey(), op.getValue(), decay, logDecay, op.getBeta(), initialState, initialMax,
-                               axis, op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
+    return AttentionOp::create(rewriter, op.getLoc(), op.getOutput().getType(), state, max, op.getQuery(), op.getKey(),
+                               op.getValue(), decay, logDecay, op.getBeta(), initialState, initialMax, axis,
+                               op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
   }
 
   Value decay, logDecay, initialState, initialMax;

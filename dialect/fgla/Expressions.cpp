@@ -28,12 +28,8 @@ public:
   Value exp(Value a) { return math::ExpOp::create(builder, loc, a); }
   Value expm1(Value a) { return math::ExpM1Op::create(builder, loc, a); }
   Value log1p(Value a) { return math::Log1pOp::create(builder, loc, a); }
-  Value select(Value condition, Value a, Value b) {
-    return arith::SelectOp::create(builder, loc, condition, a, b);
-  }
-  Value less(Value a, Value b) {
-    return arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, a, b);
-  }
+  Value select(Value condition, Value a, Value b) { return arith::SelectOp::create(builder, loc, condition, a, b); }
+  Value less(Value a, Value b) { return arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, a, b); }
 
   /// log sigmoid(z) = min(z, 0) - log(1 + e^(-|z|))
   Value logSigmoid(Value z) { return sub(min(z, constant(0)), log1p(exp(neg(abs(z))))); }
@@ -100,7 +96,8 @@ Value fgla::buildLogGate(OpBuilder &builder, Location loc, GateKind kind, ValueR
   Value logG = f.logSigmoid(inputs[0]);
   if (kind == GateKind::Sigmoid)
     return logG;
-  // log f = log g + log(g + 2 r (1 - g)) as a sum of exponentials; near f = 1 its terms cancel, and log(1 - (1 - f)) is accurate.
+  // log f = log g + log(g + 2 r (1 - g)) as a sum of exponentials; near f = 1 its terms cancel, and log(1 - (1 - f)) is
+  // accurate.
   Value logNotG = f.logSigmoid(f.neg(inputs[0])), logR = f.logSigmoid(inputs[1]);
   Value second = f.add(f.constant(std::log(2.0)), f.add(logR, logNotG));
   Value logF = f.add(logG, f.logAddExp(logG, second));

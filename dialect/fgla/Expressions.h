@@ -25,7 +25,7 @@ mlir::Value buildFeature(mlir::OpBuilder &builder, mlir::Location loc, FeatureKi
 
 /// g = sigmoid(z) and 1 - g, from one exponential that can't overflow: e^(-|z|).
 Decay buildSigmoid(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value z);
-/// A named gate: `sigmoid`, or `refined`, f = g (g + 2 r (1 - g)), 1 - f = (1 - g) ((1 - g) + 2 (1 - r) g) (ReGLA, eq. 9).
+/// A named gate: `sigmoid`, or `refined`, f = g (g + 2 r (1 - g)), 1 - f = (1 - g) ((1 - g) + 2 (1 - r) g).
 Decay buildGate(mlir::OpBuilder &builder, mlir::Location loc, GateKind kind, mlir::ValueRange inputs);
 /// The logarithm of a named gate, formed without forming f where f underflows.
 mlir::Value buildLogGate(mlir::OpBuilder &builder, mlir::Location loc, GateKind kind, mlir::ValueRange inputs);

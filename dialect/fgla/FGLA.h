@@ -30,7 +30,7 @@ namespace fgla {
 /// The type arithmetic is done in: f64 for f64 storage, f32 for all else.
 mlir::FloatType getComputeType(mlir::Type storage);
 
-/// The factor that keeps the variance of FGLA's output near one: 1 / (e sqrt(K (e^2 - 1))) (ReGLA, section 3.2).
+/// The factor that keeps the variance of FGLA's output near one: 1 / (e sqrt(K (e^2 - 1))).
 double getDefaultScale(int64_t keyDim);
 
 /// Sizes of a tensor as a message shows them: `[?, ?, 4, 64]`.

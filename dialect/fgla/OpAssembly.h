@@ -16,8 +16,8 @@ mlir::ParseResult parseExpression(mlir::OpAsmParser &parser, mlir::Region &regio
 void printExpression(mlir::OpAsmPrinter &printer, mlir::Operation *op, mlir::Region &region);
 
 /// One type for all inputs and the result of a gate.
-mlir::ParseResult parseGateType(mlir::OpAsmParser &parser, llvm::SmallVectorImpl<mlir::Type> &inputs, mlir::Type &output,
-                                llvm::ArrayRef<mlir::OpAsmParser::UnresolvedOperand> operands);
+mlir::ParseResult parseGateType(mlir::OpAsmParser &parser, llvm::SmallVectorImpl<mlir::Type> &inputs,
+                                mlir::Type &output, llvm::ArrayRef<mlir::OpAsmParser::UnresolvedOperand> operands);
 void printGateType(mlir::OpAsmPrinter &printer, mlir::Operation *op, mlir::TypeRange inputs, mlir::Type output,
                    mlir::ValueRange operands);
 } // namespace fgla

@@ -67,9 +67,8 @@ SmallVector<Value> FeatureMapOp::buildTileForm(OpBuilder &builder, ValueRange ti
     x = tile::DotOp::create(builder, loc, type, x, tiles[1], /*acc=*/Value());
   }
   if (!getKind())
-    return {buildMap(builder, loc, {x}, shapeOf(x), [&](OpBuilder &b, Location, ValueRange v) {
-      return inlineExpression(b, getExpression(), v);
-    })};
+    return {buildMap(builder, loc, {x}, shapeOf(x),
+                     [&](OpBuilder &b, Location, ValueRange v) { return inlineExpression(b, getExpression(), v); })};
   switch (*getKind()) {
   case FeatureKind::Identity:
     return {x};
@@ -80,9 +79,8 @@ SmallVector<Value> FeatureMapOp::buildTileForm(OpBuilder &builder, ValueRange ti
   case FeatureKind::Hedgehog:
     return {buildHedgehog(builder, loc, x)};
   default:
-    return {buildMap(builder, loc, {x}, shapeOf(x), [&](OpBuilder &b, Location l, ValueRange v) {
-      return buildFeature(b, l, *getKind(), v[0]);
-    })};
+    return {buildMap(builder, loc, {x}, shapeOf(x),
+                     [&](OpBuilder &b, Location l, ValueRange v) { return buildFeature(b, l, *getKind(), v[0]); })};
   }
 }
 
@@ -104,7 +102,8 @@ SmallVector<Value> GateOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
 // NormOp
 //===----------------------------------------------------------------------===//
 
-/// 1 / max(max |x|, sqrt(eps)) for each row, [C, 1]: times this, no row has a square that overflows, or one that vanishes beside ε.
+/// 1 / max(max |x|, sqrt(eps)) for each row, [C, 1]: times this, no row has a square that overflows, or one that
+/// vanishes beside ε.
 static Value buildRowScale(OpBuilder &builder, Location loc, Value x, double eps) {
   Value abs = buildMap(builder, loc, {x}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
     return math::AbsFOp::create(b, l, v[0]);

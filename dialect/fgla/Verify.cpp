@@ -14,8 +14,8 @@ LogicalResult fgla::verifyShape(Operation *op, Type type, const ShapeRule &rule)
   if (!ok) {
     auto diag = op->emitOpError() << rule.what << " must have shape " << rule.dims;
     if (llvm::any_of(rule.sizes, [](int64_t size) { return size != kAny && !ShapedType::isDynamic(size); })) {
-      SmallVector<int64_t> sizes = llvm::map_to_vector(
-          rule.sizes, [](int64_t size) { return size == kAny ? ShapedType::kDynamic : size; });
+      SmallVector<int64_t> sizes =
+          llvm::map_to_vector(rule.sizes, [](int64_t size) { return size == kAny ? ShapedType::kDynamic : size; });
       diag << " = " << formatShape(sizes);
     }
     return diag << ", got " << formatShape(shape) << " (" << rule.label << ")";
@@ -34,8 +34,7 @@ LogicalResult fgla::verifyTokenTensor(Operation *op, Type type, StringRef what, 
   return verifyShape(op, type, {what, "[B, T, H, D]", {kAny, kAny, kAny, kAny}, label, {2, 3}});
 }
 
-LogicalResult fgla::verifyExpression(Operation *op, Region &region, unsigned numArguments, Type type,
-                                     StringRef label) {
+LogicalResult fgla::verifyExpression(Operation *op, Region &region, unsigned numArguments, Type type, StringRef label) {
   Block &block = region.front();
   if (block.getNumArguments() != numArguments)
     return op->emitOpError() << "region must have " << numArguments << " scalar argument"

@@ -28,7 +28,8 @@ mlir::LogicalResult verifyShape(mlir::Operation *op, mlir::Type type, const Shap
 mlir::LogicalResult verifyTokenTensor(mlir::Operation *op, mlir::Type type, llvm::StringRef what,
                                       llvm::StringRef label);
 
-/// The region, whose ops are verified and isolated from above, takes `numArguments` scalars and yields one, all of `type`, and only computes.
+/// The region, whose ops are verified and isolated from above, takes `numArguments` scalars and yields one, all of
+/// `type`, and only computes.
 mlir::LogicalResult verifyExpression(mlir::Operation *op, mlir::Region &region, unsigned numArguments, mlir::Type type,
                                      llvm::StringRef label);
 

@@ -32,7 +32,8 @@ mlir::Value buildNeutral(mlir::OpBuilder &builder, mlir::Location loc, ReduceKin
 /// The scalar or vector combination of `a` and `b`.
 mlir::Value buildCombine(mlir::OpBuilder &builder, mlir::Location loc, ReduceKind kind, mlir::Value a, mlir::Value b);
 
-/// A map of `inputs` to tiles of `shape` with the given element types; `body` gets the scalars and returns what is yielded.
+/// A map of `inputs` to tiles of `shape` with the given element types; `body` gets the scalars and returns what is
+/// yielded.
 using MapBody = llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
 MapOp buildMap(mlir::OpBuilder &builder, mlir::Location loc, mlir::ValueRange inputs, llvm::ArrayRef<int64_t> shape,
                mlir::TypeRange elements, MapBody body);

@@ -30,7 +30,7 @@ void TileDialect::initialize() {
 
 Value fgla::tile::buildNeutral(OpBuilder &builder, Location loc, ReduceKind kind, Type type) {
   auto floatType = cast<FloatType>(type);
-  APFloat value = kind == ReduceKind::Max ? APFloat::getInf(floatType.getFloatSemantics(), /*Negative=*/true)
+  APFloat value = kind == ReduceKind::Max   ? APFloat::getInf(floatType.getFloatSemantics(), /*Negative=*/true)
                   : kind == ReduceKind::Mul ? APFloat(floatType.getFloatSemantics(), 1)
                                             : APFloat::getZero(floatType.getFloatSemantics());
   return arith::ConstantOp::create(builder, loc, builder.getFloatAttr(type, value));
@@ -75,10 +75,9 @@ MapOp fgla::tile::buildMap(OpBuilder &builder, Location loc, ValueRange inputs, 
 Value fgla::tile::buildMap(OpBuilder &builder, Location loc, ValueRange inputs, ArrayRef<int64_t> shape,
                            function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
   Type element = cast<RankedTensorType>(inputs.front().getType()).getElementType();
-  return buildMap(builder, loc, inputs, shape, TypeRange(element),
-                  [&](OpBuilder &b, Location l, ValueRange scalars) -> SmallVector<Value> {
-                    return {body(b, l, scalars)};
-                  })
+  return buildMap(
+             builder, loc, inputs, shape, TypeRange(element),
+             [&](OpBuilder &b, Location l, ValueRange scalars) -> SmallVector<Value> { return {body(b, l, scalars)}; })
       .getResult(0);
 }
 

@@ -34,8 +34,8 @@ static LogicalResult verifyAccess(Operation *op, MemRefType array, RankedTensorT
   if (dims[0] == dims[1] && dims[0] != -1)
     return op->emitOpError() << "'dims' must differ, got " << dims[0] << " twice (" << name << "_c2)";
   if (tile.getElementType() != array.getElementType())
-    return op->emitOpError() << "tile must have the array's element type " << array.getElementType()
-                             << ", got " << tile << " (" << name << "_c3)";
+    return op->emitOpError() << "tile must have the array's element type " << array.getElementType() << ", got " << tile
+                             << " (" << name << "_c3)";
   return success();
 }
 
@@ -119,24 +119,22 @@ private:
     for (Value input : consumer.getInputs())
       if (input.getDefiningOp() != producer)
         inputs.push_back(input);
-    SmallVector<Type> elements = llvm::map_to_vector(consumer.getResultTypes(), [](Type type) -> Type {
-      return cast<RankedTensorType>(type).getElementType();
-    });
-    MapOp fused = buildMap(
-        rewriter, consumer.getLoc(), inputs, shapeOf(consumer.getResult(0)), elements,
-        [&](OpBuilder &builder, Location, ValueRange scalars) -> SmallVector<Value> {
-          unsigned next = producer.getInputs().size();
-          SmallVector<Value> inner =
-              inlineBody(builder, producer.getBody().front(), llvm::to_vector(scalars.take_front(next)));
-          SmallVector<Value> outer;
-          for (Value input : consumer.getInputs()) {
-            if (input.getDefiningOp() == producer)
-              outer.push_back(inner[cast<OpResult>(input).getResultNumber()]);
-            else
-              outer.push_back(scalars[next++]);
-          }
-          return inlineBody(builder, consumer.getBody().front(), outer);
-        });
+    SmallVector<Type> elements = llvm::map_to_vector(
+        consumer.getResultTypes(), [](Type type) -> Type { return cast<RankedTensorType>(type).getElementType(); });
+    MapOp fused = buildMap(rewriter, consumer.getLoc(), inputs, shapeOf(consumer.getResult(0)), elements,
+                           [&](OpBuilder &builder, Location, ValueRange scalars) -> SmallVector<Value> {
+                             unsigned next = producer.getInputs().size();
+                             SmallVector<Value> inner = inlineBody(builder, producer.getBody().front(),
+                                                                   llvm::to_vector(scalars.take_front(next)));
+                             SmallVector<Value> outer;
+                             for (Value input : consumer.getInputs()) {
+                               if (input.getDefiningOp() == producer)
+                                 outer.push_back(inner[cast<OpResult>(input).getResultNumber()]);
+                               else
+                                 outer.push_back(scalars[next++]);
+                             }
+                             return inlineBody(builder, consumer.getBody().front(), outer);
+                           });
     rewriter.replaceOp(consumer, fused.getResults());
     rewriter.eraseOp(producer);
   }

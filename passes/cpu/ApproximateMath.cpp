@@ -71,8 +71,8 @@ static SmallVector<double> inverseFactorials(int first, int count) {
 }
 
 namespace {
-/// e^x = 2^n e^r with n = round(x / log 2), |r| <= log(2) / 2, and 2^n made in the exponent. Within 2 ulp from -87.3 to 88.7; zero below (f32 has no
-/// normal numbers there), infinity above.
+/// e^x = 2^n e^r with n = round(x / log 2), |r| <= log(2) / 2, and 2^n made in the exponent. Within 2 ulp from -87.3
+/// to 88.7; zero below (f32 has no normal numbers there), infinity above.
 struct ApproximateExp : OpRewritePattern<math::ExpOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -81,7 +81,8 @@ struct ApproximateExp : OpRewritePattern<math::ExpOp> {
       return rewriter.notifyMatchFailure(op, "not f32");
     FloatBuilder b(rewriter, op.getLoc(), op.getType());
     constexpr double kLog2E = 1.4426950408889634, kLowest = -87.33, kHighest = 88.72;
-    constexpr double kLog2High = 0.693359375, kLog2Low = -2.12194440e-4; // the high part has 9 bits: n times it is exact
+    constexpr double kLog2High = 0.693359375,
+                     kLog2Low = -2.12194440e-4; // the high part has 9 bits: n times it is exact
     Value x = op.getOperand();
     Value n = math::RoundEvenOp::create(rewriter, op.getLoc(), b.mul(x, b.constant(kLog2E)));
     Value r = b.fma(n, b.constant(-kLog2High), x);
@@ -103,7 +104,8 @@ struct ApproximateExp : OpRewritePattern<math::ExpOp> {
   }
 };
 
-/// e^x - 1: its series near zero, where the difference would cancel. Also for f64, of which upstream's lowering makes the difference.
+/// e^x - 1: its series near zero, where the difference would cancel. Also for f64, of which upstream's lowering makes
+/// the difference.
 struct ApproximateExpM1 : OpRewritePattern<math::ExpM1Op> {
   using OpRewritePattern::OpRewritePattern;
 

@@ -1,8 +1,8 @@
 //===- TileDecays.cpp - Products with decays within a tile as loops -------===//
 
-#include "passes/cpu/TileLowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/cpu/TileLowering.h"
 
 using namespace mlir;
 using namespace fgla::cpu;
@@ -70,18 +70,19 @@ struct LowerDecayMatrix : TilePattern<tile::DecayMatrixOp> {
     auto indexVector = VectorType::get(vector.getShape(), rewriter.getIndexType());
     Value lane = vector::StepOp::create(rewriter, loc, indexVector), one = loops.constant(vector, 1);
     SmallVector<Value> result{loops.destination(op.getResult())};
-    result = loops.loop(0, size, vector.getNumElements(), result, [&](Value column, ValueRange tiles) -> SmallVector<Value> {
-      Value columns = arith::AddIOp::create(rewriter, loc, lane, loops.splat(indexVector, column));
-      return {loops.loop(0, size, 1, ValueRange{tiles[0], loops.constant(vector, 0)},
-                         [&](Value row, ValueRange carried) -> SmallVector<Value> {
-                           Value decay = loops.splat(vector, loops.extract(op.getDecay(), {row, loops.index(0)}));
-                           Value decayed = multiply(loops, carried[1], decay);
-                           Value isDiagonal = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq, columns,
-                                                                    loops.splat(indexVector, row));
-                           Value next = arith::SelectOp::create(rewriter, loc, isDiagonal, one, decayed);
-                           return {loops.write(next, carried[0], {row, column}), next};
-                         })[0]};
-    });
+    result =
+        loops.loop(0, size, vector.getNumElements(), result, [&](Value column, ValueRange tiles) -> SmallVector<Value> {
+          Value columns = arith::AddIOp::create(rewriter, loc, lane, loops.splat(indexVector, column));
+          return {loops.loop(0, size, 1, ValueRange{tiles[0], loops.constant(vector, 0)},
+                             [&](Value row, ValueRange carried) -> SmallVector<Value> {
+                               Value decay = loops.splat(vector, loops.extract(op.getDecay(), {row, loops.index(0)}));
+                               Value decayed = multiply(loops, carried[1], decay);
+                               Value isDiagonal = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq,
+                                                                        columns, loops.splat(indexVector, row));
+                               Value next = arith::SelectOp::create(rewriter, loc, isDiagonal, one, decayed);
+                               return {loops.write(next, carried[0], {row, column}), next};
+                             })[0]};
+        });
     rewriter.replaceOp(op, result);
     return success();
   }

@@ -1,8 +1,8 @@
 //===- TileDot.cpp - Matrix products of tiles as register blocks ----------===//
 
-#include "passes/cpu/TileLowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/cpu/TileLowering.h"
 
 using namespace mlir;
 using namespace fgla::cpu;

@@ -30,8 +30,8 @@ public:
   mlir::Value sub(mlir::Value a, mlir::Value b);
   mlir::Value constant(mlir::Type type, double value);
 
-  /// The vector for `count` elements next to each other: the widest power of two that fits the machine and divides the count. Vectors
-  /// of a narrow type have as many lanes as those of f32, which they are computed in.
+  /// The vector for `count` elements next to each other: the widest power of two that fits the machine and divides the
+  /// count. Vectors of a narrow type have as many lanes as those of f32, which they are computed in.
   mlir::VectorType vectorFor(mlir::Type element, int64_t count);
 
   /// Elements [row, column...] of a tensor or memref [..., D] as a vector. `indices` is where it starts.
@@ -40,8 +40,8 @@ public:
   mlir::Value extract(mlir::Value tile, mlir::ValueRange indices);
   mlir::Value insert(mlir::Value scalar, mlir::Value tile, mlir::ValueRange indices);
   mlir::Value splat(mlir::VectorType type, mlir::Value scalar);
-  /// The tensor that the result of a tile op is written to: what the loop around it carries, where the result is the next value of that; else a
-  /// new one. Bufferization then updates a carried tile in place.
+  /// The tensor that the result of a tile op is written to: what the loop around it carries, where the result is the
+  /// next value of that; else a new one. Bufferization then updates a carried tile in place.
   mlir::Value destination(mlir::Value result);
   mlir::Value empty(mlir::RankedTensorType type);
 

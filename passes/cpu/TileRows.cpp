@@ -1,10 +1,10 @@
 //===- TileRows.cpp - Loads, maps, reductions and scans as loops ----------===//
 
-#include "passes/cpu/TileLowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "passes/cpu/TileLowering.h"
 
 using namespace mlir;
 using namespace fgla::cpu;
@@ -146,7 +146,9 @@ private:
     Value row, column;
     int64_t lanes;
     bool isColumn;
-    SmallVector<Value> indices() const { return isColumn ? SmallVector<Value>{column} : SmallVector<Value>{row, column}; }
+    SmallVector<Value> indices() const {
+      return isColumn ? SmallVector<Value>{column} : SmallVector<Value>{row, column};
+    }
   };
 
   static Value readInput(VectorLoops &loops, Value input, Value tile, const Position &at) {
@@ -168,8 +170,7 @@ private:
     auto mask = VectorType::get(at.lanes, builder.getI1Type());
     if (at.isColumn) // the lanes [0, rows - column)
       return vector::CreateMaskOp::create(builder, loops.loc, mask, ValueRange{loops.sub(valid.getRows(), at.column)});
-    Value inside =
-        arith::CmpIOp::create(builder, loops.loc, arith::CmpIPredicate::slt, at.row, valid.getRows());
+    Value inside = arith::CmpIOp::create(builder, loops.loc, arith::CmpIPredicate::slt, at.row, valid.getRows());
     return loops.splat(mask, inside);
   }
 
@@ -263,12 +264,12 @@ private:
     Value neutral = tile::buildNeutral(loops.builder, loops.loc, op.getKind(), vector.getElementType());
     return loops.loop(0, shape[1], vector.getNumElements(), loops.destination(op.getResult()),
                       [&](Value column, ValueRange tile) -> SmallVector<Value> {
-                        Value acc = loops.loop(0, shape[0], 1, loops.splat(vector, neutral),
-                                               [&](Value row, ValueRange sum) -> SmallVector<Value> {
-                                                 Value next = loops.read(op.getInput(), {row, column}, vector);
-                                                 return {tile::buildCombine(loops.builder, loops.loc, op.getKind(),
-                                                                            sum[0], next)};
-                                               })[0];
+                        Value acc = loops.loop(
+                            0, shape[0], 1, loops.splat(vector, neutral),
+                            [&](Value row, ValueRange sum) -> SmallVector<Value> {
+                              Value next = loops.read(op.getInput(), {row, column}, vector);
+                              return {tile::buildCombine(loops.builder, loops.loc, op.getKind(), sum[0], next)};
+                            })[0];
                         return {loops.write(acc, tile[0], {loops.index(0), column})};
                       });
   }
@@ -282,16 +283,15 @@ struct LowerScan : TilePattern<tile::ScanOp> {
     auto shape = shapeOf(op.getInput());
     VectorType vector = loops.vectorFor(getElementTypeOrSelf(op.getInput()), shape[1]);
     SmallVector<Value> tile{loops.destination(op.getResult())};
-    tile = loops.loop(0, shape[1], vector.getNumElements(), tile,
-                      [&](Value column, ValueRange columns) -> SmallVector<Value> {
-                        Value neutral = tile::buildNeutral(rewriter, op.getLoc(), op.getKind(), vector.getElementType());
-                        Value start = op.getInit() ? loops.read(op.getInit(), {loops.index(0), column}, vector)
-                                                   : loops.splat(vector, neutral);
-                        return {loops.loop(0, shape[0], 1, ValueRange{columns[0], start},
-                                           [&](Value step, ValueRange carried) {
-                                             return scanRow(op, loops, vector, step, column, carried);
-                                           })[0]};
-                      });
+    tile = loops.loop(
+        0, shape[1], vector.getNumElements(), tile, [&](Value column, ValueRange columns) -> SmallVector<Value> {
+          Value neutral = tile::buildNeutral(rewriter, op.getLoc(), op.getKind(), vector.getElementType());
+          Value start =
+              op.getInit() ? loops.read(op.getInit(), {loops.index(0), column}, vector) : loops.splat(vector, neutral);
+          return {loops.loop(0, shape[0], 1, ValueRange{columns[0], start}, [&](Value step, ValueRange carried) {
+            return scanRow(op, loops, vector, step, column, carried);
+          })[0]};
+        });
     rewriter.replaceOp(op, tile);
     return success();
   }
@@ -324,7 +324,8 @@ struct LowerTranspose : TilePattern<tile::TransposeOp> {
     SmallVector<Value> tile{loops.destination(op.getResult())};
     tile = loops.loop(0, shape[0], height, tile, [&](Value row, ValueRange rows) {
       return loops.loop(0, shape[1], width, rows, [&](Value column, ValueRange blocks) -> SmallVector<Value> {
-        return {transposeBlock(loops, op.getInput(), blocks[0], row, column, VectorType::get({height, width}, element))};
+        return {
+            transposeBlock(loops, op.getInput(), blocks[0], row, column, VectorType::get({height, width}, element))};
       });
     });
     rewriter.replaceOp(op, tile);

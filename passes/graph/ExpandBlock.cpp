@@ -67,10 +67,9 @@ Value BlockExpansion::project(Value weight, Value bias) {
                                   rewriter.getIndexAttr(typeOf(weight).getDimSize(2))};
   Value product = multiply("btm,mhd->bthd", op.getInput(), weight, shape);
   if (bias)
-    return buildGeneric(rewriter, loc, "bthd,hd->bthd", {product, bias}, buildEmpty(rewriter, loc, shape, element),
-                        [](OpBuilder &b, Location l, ValueRange v) -> Value {
-                          return arith::AddFOp::create(b, l, v[0], v[1]);
-                        });
+    return buildGeneric(
+        rewriter, loc, "bthd,hd->bthd", {product, bias}, buildEmpty(rewriter, loc, shape, element),
+        [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::AddFOp::create(b, l, v[0], v[1]); });
   return convertTensor(rewriter, loc, product, element);
 }
 
@@ -86,7 +85,8 @@ SmallVector<Value> BlockExpansion::build() {
   Value zr = project(op.getRefineWeight(), op.getRefineBias());
   Value q = FeatureMapOp::create(rewriter, loc, zq.getType(), zq, /*weight=*/Value(),
                                  FeatureKindAttr::get(op.getContext(), FeatureKind::SafeExp));
-  Value f = GateOp::create(rewriter, loc, zg.getType(), ValueRange{zg, zr}, named(GateKind::Refined), /*log=*/UnitAttr());
+  Value f =
+      GateOp::create(rewriter, loc, zg.getType(), ValueRange{zg, zr}, named(GateKind::Refined), /*log=*/UnitAttr());
   Type stateType = op.getFinalState() ? op.getFinalState().getType() : Type();
   Type maxType = op.getFinalMax() ? op.getFinalMax().getType() : Type();
   auto attention = AttentionOp::create(
@@ -132,14 +132,14 @@ static SmallVector<Value> expandStep(RewriterBase &rewriter, StepOp op) {
   auto withToken = [&](Value value) { return insertTokenAxis(rewriter, loc, value); };
   bool isConstant = op.getAxis() == DecayAxis::Constant;
   RankedTensorType type = op.getOutput().getType();
-  auto outputType = RankedTensorType::get({type.getDimSize(0), 1, type.getDimSize(1), type.getDimSize(2)},
-                                          type.getElementType());
+  auto outputType =
+      RankedTensorType::get({type.getDimSize(0), 1, type.getDimSize(1), type.getDimSize(2)}, type.getElementType());
   auto attention = AttentionOp::create(
       rewriter, loc, outputType, op.getFinalState().getType(), op.getFinalMax() ? op.getFinalMax().getType() : Type(),
       withToken(op.getQuery()), withToken(op.getKey()), withToken(op.getValue()),
-      isConstant ? op.getDecay() : withToken(op.getDecay()), isConstant ? op.getLogDecay() : withToken(op.getLogDecay()),
-      withToken(op.getBeta()), op.getInitialState(), op.getInitialMax(), op.getAxisAttr(), op.getStabilizerAttr(),
-      op.getRuleAttr(), op.getScaleAttr());
+      isConstant ? op.getDecay() : withToken(op.getDecay()),
+      isConstant ? op.getLogDecay() : withToken(op.getLogDecay()), withToken(op.getBeta()), op.getInitialState(),
+      op.getInitialMax(), op.getAxisAttr(), op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
   SmallVector<Value> results(attention.getResults());
   results[0] = removeTokenAxis(rewriter, loc, attention.getOutput());
   return results;

@@ -12,8 +12,8 @@ using namespace fgla;
 static Type elementOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getElementType(); }
 
 namespace {
-/// The letters of a notation, numbered as loops: the output's first, then those that are reduced over. Where an input is
-/// as contiguous in the output's last dim as the output is, that one is the innermost loop.
+/// The letters of a notation, numbered as loops: the output's first, then those that are reduced over. Where an input
+/// is as contiguous in the output's last dim as the output is, that one is the innermost loop.
 class Loops {
 public:
   Loops(MLIRContext *context, StringRef inputs, StringRef output, int64_t group) : context(context), group(group) {
@@ -80,8 +80,8 @@ Value graph::buildGeneric(OpBuilder &builder, Location loc, StringRef notation, 
 
   Type storage = elementOf(init), compute = getComputeType(storage);
   auto buildBody = [&](OpBuilder &b, Location l, ValueRange scalars) {
-    SmallVector<Value> converted = llvm::map_to_vector(
-        scalars, [&](Value scalar) { return convertFloat(b, l, scalar, compute); });
+    SmallVector<Value> converted =
+        llvm::map_to_vector(scalars, [&](Value scalar) { return convertFloat(b, l, scalar, compute); });
     Value result = body(b, l, converted);
     linalg::YieldOp::create(b, l, convertFloat(b, l, result, storage));
   };

@@ -10,12 +10,13 @@
 #include "mlir/IR/BuiltinTypes.h"
 
 namespace fgla::graph {
-/// Gets one scalar for each input, then the one of the output so far, all of the output's computation type; returns the new output.
+/// Gets one scalar for each input, then the one of the output so far, all of the output's computation type; returns the
+/// new output.
 using ScalarBody = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
 
-/// A `linalg.generic` of `inputs` onto `init`. `notation` has one letter for each dim of each operand, inputs first. A letter that the
-/// output lacks is reduced over; '1' stands for a dim of size one. 'H' is the head that query head 'h' reads, h / `group`.
-/// Scalars are converted from and to the operands' element types around `body`.
+/// A `linalg.generic` of `inputs` onto `init`. `notation` has one letter for each dim of each operand, inputs first. A
+/// letter that the output lacks is reduced over; '1' stands for a dim of size one. 'H' is the head that query head 'h'
+/// reads, h / `group`. Scalars are converted from and to the operands' element types around `body`.
 mlir::Value buildGeneric(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef notation,
                          mlir::ValueRange inputs, mlir::Value init, ScalarBody body, int64_t group = 1);
 

@@ -45,8 +45,9 @@ struct Token {
   Value query, key, value, decay, beta;
 };
 
-/// Builds the recurrence of one attention. All arithmetic is in the computation type. Each step of a token's work writes onto the tensor that
-/// the loop carries, never beside it, so that bufferization finds it equivalent to what is yielded.
+/// Builds the recurrence of one attention. All arithmetic is in the computation type. Each step of a token's work
+/// writes onto the tensor that the loop carries, never beside it, so that bufferization finds it equivalent to what is
+/// yielded.
 class Recurrence {
 public:
   Recurrence(OpBuilder &builder, AttentionOp op)
@@ -153,7 +154,8 @@ State Recurrence::raiseMaximum(State state, Value maximum) {
                          [](OpBuilder &b, Location l, ValueRange v) -> Value {
                            return buildExpBelow(b, l, v[0], arith::MaximumFOp::create(b, l, v[0], v[1]));
                          });
-  return {generic("bh->bhkv", factor, state.matrix, buildMultiply), generic("bh->bh", maximum, state.maximum, buildMaximum)};
+  return {generic("bh->bhkv", factor, state.matrix, buildMultiply),
+          generic("bh->bh", maximum, state.maximum, buildMaximum)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -200,9 +202,8 @@ Value Recurrence::buildKeyFeatures(Token token, State &state) {
     maximum = state.maximum;
     break;
   }
-  return generic(
-      "bhk,bh->bhk", {token.key, maximum}, empty({batch, heads, keyDim}),
-      [](OpBuilder &b, Location l, ValueRange v) { return buildExpBelow(b, l, v[0], v[1]); });
+  return generic("bhk,bh->bhk", {token.key, maximum}, empty({batch, heads, keyDim}),
+                 [](OpBuilder &b, Location l, ValueRange v) { return buildExpBelow(b, l, v[0], v[1]); });
 }
 
 /// f S
@@ -237,15 +238,15 @@ Value Recurrence::buildUpdate(Token token, Value features, Value matrix) {
 Value Recurrence::buildReadOut(Token token, Value matrix, Value output, Value t) {
   OpFoldResult queryHeads = builder.getIndexAttr(op.getNumQueryHeads());
   int64_t group = op.getNumQueryHeads() / op.getNumHeads();
-  Value sum = generic("bHkv,bhk->bhv", {matrix, token.query}, fill({batch, queryHeads, valueDim}, 0), buildMultiplyAdd,
-                      group);
-  Value scaled = generic("bhv->bhv", sum,
-                         buildEmpty(builder, loc, {batch, queryHeads, valueDim},
-                                    op.getOutput().getType().getElementType()),
-                         [&](OpBuilder &b, Location l, ValueRange v) {
-                           Value scale = buildConstant(b, l, compute, op.getEffectiveScale());
-                           return buildMultiply(b, l, {v[0], scale});
-                         });
+  Value sum =
+      generic("bHkv,bhk->bhv", {matrix, token.query}, fill({batch, queryHeads, valueDim}, 0), buildMultiplyAdd, group);
+  Value scaled =
+      generic("bhv->bhv", sum,
+              buildEmpty(builder, loc, {batch, queryHeads, valueDim}, op.getOutput().getType().getElementType()),
+              [&](OpBuilder &b, Location l, ValueRange v) {
+                Value scale = buildConstant(b, l, compute, op.getEffectiveScale());
+                return buildMultiply(b, l, {v[0], scale});
+              });
   OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
   return tensor::InsertSliceOp::create(builder, loc, scaled, output, {zero, t, zero, zero},
                                        {batch, one, queryHeads, valueDim}, {one, one, one, one});

@@ -15,8 +15,7 @@ using namespace fgla::graph;
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// The sum, or with MaximumFOp the maximum, of the last dim of `x [B, T, H, D]`.
-template <typename CombineOp>
-static Value reduceChannels(OpBuilder &builder, Location loc, Value x, double neutral) {
+template <typename CombineOp> static Value reduceChannels(OpBuilder &builder, Location loc, Value x, double neutral) {
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, x);
   sizes.pop_back();
   Type compute = getComputeType(cast<RankedTensorType>(x.getType()).getElementType());
@@ -59,17 +58,16 @@ static Value buildSafeExp(OpBuilder &builder, Location loc, Value x, Type elemen
 static Value buildSoftmax(OpBuilder &builder, Location loc, Value x, Type compute, Type element) {
   Value exp = buildSafeExp(builder, loc, x, compute);
   Value sum = reduceChannels<arith::AddFOp>(builder, loc, exp, 0);
-  return buildGeneric(builder, loc, "bthd,bth->bthd", {exp, sum}, emptyLike(builder, loc, x, element),
-                      [](OpBuilder &b, Location l, ValueRange v) -> Value {
-                        return arith::DivFOp::create(b, l, v[0], v[1]);
-                      });
+  return buildGeneric(
+      builder, loc, "bthd,bth->bthd", {exp, sum}, emptyLike(builder, loc, x, element),
+      [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::DivFOp::create(b, l, v[0], v[1]); });
 }
 
 /// [softmax(x), softmax(-x)]
 static Value buildHedgehog(OpBuilder &builder, Location loc, Value x, Type compute, Type element) {
-  Value negative = buildGeneric(
-      builder, loc, "bthd->bthd", x, emptyLike(builder, loc, x, compute),
-      [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::NegFOp::create(b, l, v[0]); });
+  Value negative =
+      buildGeneric(builder, loc, "bthd->bthd", x, emptyLike(builder, loc, x, compute),
+                   [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::NegFOp::create(b, l, v[0]); });
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, x);
   int64_t dim = cast<RankedTensorType>(x.getType()).getDimSize(3);
   SmallVector<OpFoldResult> both = sizes;
@@ -116,14 +114,13 @@ SmallVector<Value> graph::buildReference(OpBuilder &builder, GateOp op) {
   for (size_t i = 0; i < op.getInputs().size(); ++i)
     notation += i ? ",bthd" : "bthd";
   Value init = emptyLike(builder, loc, op.getInputs().front(), op.getOutput().getType().getElementType());
-  Value result = buildGeneric(builder, loc, notation + "->bthd", op.getInputs(), init,
-                              [&](OpBuilder &b, Location l, ValueRange v) -> Value {
-                                ValueRange inputs = v.drop_back();
-                                if (!op.getKind())
-                                  return inlineExpression(b, op.getExpression(), inputs);
-                                return op.getLog() ? buildLogGate(b, l, *op.getKind(), inputs)
-                                                   : buildGate(b, l, *op.getKind(), inputs).factor;
-                              });
+  Value result = buildGeneric(
+      builder, loc, notation + "->bthd", op.getInputs(), init, [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+        ValueRange inputs = v.drop_back();
+        if (!op.getKind())
+          return inlineExpression(b, op.getExpression(), inputs);
+        return op.getLog() ? buildLogGate(b, l, *op.getKind(), inputs) : buildGate(b, l, *op.getKind(), inputs).factor;
+      });
   return {castTensor(builder, loc, result, op.getOutput().getType())};
 }
 
@@ -147,10 +144,9 @@ SmallVector<Value> graph::buildReference(OpBuilder &builder, NormOp op) {
   Type element = op.getInput().getType().getElementType(), compute = getComputeType(element);
   Value x = op.getInput();
   if (op.getKind() == NormKind::Layer)
-    x = buildGeneric(builder, loc, "bthd,bth->bthd", {x, buildMean(builder, loc, x)},
-                     emptyLike(builder, loc, x, compute), [](OpBuilder &b, Location l, ValueRange v) -> Value {
-                       return arith::SubFOp::create(b, l, v[0], v[1]);
-                     });
+    x = buildGeneric(
+        builder, loc, "bthd,bth->bthd", {x, buildMean(builder, loc, x)}, emptyLike(builder, loc, x, compute),
+        [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::SubFOp::create(b, l, v[0], v[1]); });
   Value square = buildGeneric(
       builder, loc, "bthd->bthd", x, emptyLike(builder, loc, x, compute),
       [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::MulFOp::create(b, l, v[0], v[0]); });

@@ -53,9 +53,8 @@ private:
   Attribute widenElements(DenseIntOrFPElementsAttr attr) {
     if (!isNarrow(attr.getElementType()))
       return attr;
-    return cast<DenseFPElementsAttr>(attr).mapValues(f64, [](const APFloat &value) {
-      return widen(value).bitcastToAPInt();
-    });
+    return cast<DenseFPElementsAttr>(attr).mapValues(
+        f64, [](const APFloat &value) { return widen(value).bitcastToAPInt(); });
   }
   Attribute widenResource(DenseResourceElementsAttr attr);
 

@@ -12,8 +12,9 @@ namespace fgla {
 using namespace mlir;
 using namespace fgla;
 
-/// The tile length for a CPU, by measurement (docs/performance/cpu-forward.md): each tile passes over the whole state, which wants long tiles where
-/// the state is large, and does work of its square on the diagonal. A tile longer than the sequence is waste.
+/// The tile length for a CPU, by measurement (docs/performance/cpu-forward.md): each tile passes over the whole state,
+/// which wants long tiles where the state is large, and does work of its square on the diagonal. A tile longer than the
+/// sequence is waste.
 static int64_t chooseTile(AttentionOp op) {
   constexpr int64_t kLargeState = 64 * 1024; // elements
   int64_t tile = op.getKeyDim() * op.getValueDim() > kLargeState ? 64 : 32;

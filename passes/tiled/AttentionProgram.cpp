@@ -86,8 +86,8 @@ Decay AttentionProgram::buildGivenDecay(TileReader &reader, Value rows) {
   auto fromTile = [&](Value tile, SmallVector<int64_t> shape) -> Decay {
     auto map = buildMap(builder, loc, tile, shape, {compute, compute},
                         [&](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
-                          Decay decay = root.getLogDecay() ? buildDecayFromLog(b, l, v[0])
-                                                           : buildDecayFromFactor(b, l, v[0]);
+                          Decay decay =
+                              root.getLogDecay() ? buildDecayFromLog(b, l, v[0]) : buildDecayFromFactor(b, l, v[0]);
                           return {decay.factor, decay.complement};
                         });
     return {map.getResult(0), map.getResult(1)};
@@ -105,7 +105,8 @@ Decay AttentionProgram::buildGivenDecay(TileReader &reader, Value rows) {
   return {mask(decay.factor, rows, 1), mask(decay.complement, rows, 0)};
 }
 
-/// The keys of a tile from their logits; for `running` also the maximum after the tile and the decay that the growth of the maximum is.
+/// The keys of a tile from their logits; for `running` also the maximum after the tile and the decay that the growth of
+/// the maximum is.
 Value AttentionProgram::buildKeys(Value logits, Value rows, KeyTiles &tiles, Value max, Decay &stabilizer) {
   auto subtractExp = [&](Value from, Value what) {
     return buildMap(builder, loc, {from, what}, shapeOf(from), [](OpBuilder &b, Location l, ValueRange v) -> Value {
@@ -166,8 +167,8 @@ KeyTiles AttentionProgram::buildKeyTiles(TileReader &reader, Value rows, Value m
   return tiles;
 }
 
-/// S times the decay G of its rows or columns. Near G = 1 a product would round the same way in each tile, and the error would grow
-/// with the sequence; so G is taken as the sum of its rounded value and the rest, which 1 - G knows.
+/// S times the decay G of its rows or columns. Near G = 1 a product would round the same way in each tile, and the
+/// error would grow with the sequence; so G is taken as the sum of its rounded value and the rest, which 1 - G knows.
 Value AttentionProgram::scaleState(Value state, Decay total) {
   auto split = buildMap(builder, loc, {total.factor, total.complement}, shapeOf(total.factor), {compute, compute},
                         [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
@@ -244,8 +245,8 @@ Value AttentionProgram::buildOutput(TileReader &reader, const KeyTiles &tiles, V
   Value scores = buildScores(tiles, query);
   if (axis == DecayAxis::Value) {
     Value fromState = dot(query, state, Value(), /*transposeA=*/false, /*transposeB=*/false);
-    Value inside = tile::DecayedSumOp::create(builder, loc, tiles.value.getType(), scores, tiles.value,
-                                              tiles.decay.factor);
+    Value inside =
+        tile::DecayedSumOp::create(builder, loc, tiles.value.getType(), scores, tiles.value, tiles.decay.factor);
     return buildMap(builder, loc, {fromState, tiles.fromStart, inside}, shapeOf(inside),
                     [](OpBuilder &b, Location l, ValueRange v) -> Value {
                       Value decayed = arith::MulFOp::create(b, l, v[0], v[1]);
@@ -360,10 +361,9 @@ Value AttentionProgram::buildSequenceMax(Value batch, Value head, Value tokens) 
   Value rows = buildRows(builder, loc, loop.getInductionVar(), tokens, step);
   reader.moveTo(loop.getInductionVar(), rows);
   Value rowMax = reduce(ReduceKind::Max, mask(reader.read(root.getKey()), rows, kMinusInf), 1);
-  Value max = buildMap(builder, loc, {reduce(ReduceKind::Max, rowMax, 0), loop.getRegionIterArg(0)}, {1, 1},
-                       [](OpBuilder &b, Location l, ValueRange v) -> Value {
-                         return arith::MaximumFOp::create(b, l, v[0], v[1]);
-                       });
+  Value max = buildMap(
+      builder, loc, {reduce(ReduceKind::Max, rowMax, 0), loop.getRegionIterArg(0)}, {1, 1},
+      [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::MaximumFOp::create(b, l, v[0], v[1]); });
   scf::YieldOp::create(builder, loc, max);
   return loop.getResult(0);
 }
@@ -413,14 +413,14 @@ Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value 
   buildNextState(tiles, carried, next);
   next.max = carried.max ? tiles.nextMax : Value();
   if (carried.total.factor) {
-    auto map = buildMap(builder, loc,
-                        {carried.total.factor, carried.total.complement, tiles.givenTotal.factor,
-                         tiles.givenTotal.complement},
-                        shapeOf(carried.total.factor), {compute, compute},
-                        [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
-                          Decay both = buildProduct(b, l, {v[0], v[1]}, {v[2], v[3]});
-                          return {both.factor, both.complement};
-                        });
+    auto map =
+        buildMap(builder, loc,
+                 {carried.total.factor, carried.total.complement, tiles.givenTotal.factor, tiles.givenTotal.complement},
+                 shapeOf(carried.total.factor), {compute, compute},
+                 [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                   Decay both = buildProduct(b, l, {v[0], v[1]}, {v[2], v[3]});
+                   return {both.factor, both.complement};
+                 });
     next.total = {map.getResult(0), map.getResult(1)};
   }
   scf::YieldOp::create(builder, loc, pack(next));

@@ -39,7 +39,8 @@ public:
   Carried buildInitial(mlir::Value batch, mlir::Value head, mlir::Value sequenceMax);
   /// The maximum of the key logits of a whole sequence and of `initial_max`, [1, 1].
   mlir::Value buildSequenceMax(mlir::Value batch, mlir::Value head, mlir::Value tokens);
-  /// The loop over the tokens [`begin`, `end`). With an `output` memref, its tiles are written; without, only the state is kept.
+  /// The loop over the tokens [`begin`, `end`). With an `output` memref, its tiles are written; without, only the state
+  /// is kept.
   Carried buildLoop(mlir::Value batch, mlir::Value head, mlir::Value begin, mlir::Value end, Carried initial,
                     mlir::Value output);
   /// The state after two parts of a sequence: `later` started from the empty state.

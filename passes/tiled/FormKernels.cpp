@@ -88,8 +88,8 @@ Value KernelWriter::allocate(ArrayRef<int64_t> trailing, bool perSegment) {
   return memref::AllocOp::create(builder, loc, type, sizes);
 }
 
-/// Cuts sequences into whole tiles: as many segments as the schedule says, or as keep all workers busy. All segments have tokens, unless
-/// the sequence has none.
+/// Cuts sequences into whole tiles: as many segments as the schedule says, or as keep all workers busy. All segments
+/// have tokens, unless the sequence has none.
 void KernelWriter::planSegments() {
   Value one = index(1), tile = index(schedule.getTile());
   Value tiles = arith::CeilDivSIOp::create(builder, loc, tokens, tile);
@@ -145,8 +145,8 @@ void KernelWriter::writeSegmentStates() {
     Value end = arith::AddIOp::create(builder, loc, begin, segmentLength);
     Carried initial = program.buildEmpty();
     if (sequenceMax)
-      initial.max = tile::LoadOp::create(builder, loc, RankedTensorType::get({1, 1}, program.getElement()),
-                                         sequenceMax, position.take_front(2), Value(), ArrayRef<int64_t>{-1, -1});
+      initial.max = tile::LoadOp::create(builder, loc, RankedTensorType::get({1, 1}, program.getElement()), sequenceMax,
+                                         position.take_front(2), Value(), ArrayRef<int64_t>{-1, -1});
     Carried local = program.buildLoop(position[0], position[1], begin, end, initial, /*output=*/Value());
     SmallVector<Value> indices(position);
     indices.push_back(index(0));
@@ -182,8 +182,8 @@ Carried KernelWriter::loadSegment(AttentionProgram &program, ValueRange position
 
 void KernelWriter::storeFinal(const Carried &carried, Value batch, Value head) {
   if (finalState)
-    tile::StoreOp::create(builder, loc, carried.state, finalState, ValueRange{batch, head, index(0), index(0)},
-                          Value(), ArrayRef<int64_t>{2, 3});
+    tile::StoreOp::create(builder, loc, carried.state, finalState, ValueRange{batch, head, index(0), index(0)}, Value(),
+                          ArrayRef<int64_t>{2, 3});
   if (finalMax)
     tile::StoreOp::create(builder, loc, carried.max, finalMax, ValueRange{batch, head}, Value(),
                           ArrayRef<int64_t>{-1, -1});

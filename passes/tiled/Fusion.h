@@ -21,12 +21,11 @@ struct Fusion {
   llvm::SetVector<mlir::Value> inputs;
 
   /// The tensor that leaves the chain.
-  mlir::Value getOutput() {
-    return consumers.empty() ? mlir::Value(root.getOutput()) : consumers.back()->getResult(0);
-  }
+  mlir::Value getOutput() { return consumers.empty() ? mlir::Value(root.getOutput()) : consumers.back()->getResult(0); }
 };
 
-/// Grows the largest fusion around `root`. Ops that compute the other operands of consumers are moved in front of `root`.
+/// Grows the largest fusion around `root`. Ops that compute the other operands of consumers are moved in front of
+/// `root`.
 Fusion growFusion(AttentionOp root, mlir::DominanceInfo &dominance);
 } // namespace fgla
 

@@ -2,16 +2,17 @@
 #ifndef FGLA_PASSES_TILED_TILEREADER_H
 #define FGLA_PASSES_TILED_TILEREADER_H
 
-#include "passes/tiled/Fusion.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
+#include "passes/tiled/Fusion.h"
 
 namespace fgla {
 /// Builds tiles of tensors inside a kernel: loads those that the kernel reads, computes those that producers make.
 /// One reader serves one head; the tiles of tokens that it has built are kept until the position moves.
 class TileReader {
 public:
-  /// `arrays` maps the kernel's tensors to its memref arguments. Parameters are loaded at `prologue`, in front of the loop over tokens.
+  /// `arrays` maps the kernel's tensors to its memref arguments. Parameters are loaded at `prologue`, in front of the
+  /// loop over tokens.
   TileReader(mlir::OpBuilder &builder, Fusion &fusion, const mlir::IRMapping &arrays, int64_t tileLength,
              mlir::Value batch, mlir::Value head, mlir::OpBuilder::InsertPoint prologue)
       : builder(builder), fusion(fusion), arrays(arrays), tileLength(tileLength), batch(batch), head(head),

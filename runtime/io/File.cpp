@@ -46,9 +46,8 @@ Status File::readAt(uint64_t offset, void *to, size_t length) const {
     if (count < 0)
       return ioError("cannot read " + quote(name), errno);
     if (count == 0)
-      return Status(FGLA_IO_ERROR, "cannot read " + quote(name) +
-                                       ": it ends before byte " +
-                                       std::to_string(offset + length));
+      return Status(FGLA_IO_ERROR,
+                    "cannot read " + quote(name) + ": it ends before byte " + std::to_string(offset + length));
     target += count;
     offset += static_cast<uint64_t>(count);
     length -= static_cast<size_t>(count);
@@ -68,9 +67,7 @@ static bool writeAll(int fd, std::string_view bytes) {
   return true;
 }
 
-Status
-fgla::runtime::writeFileAtomically(const std::string &path,
-                                   std::span<const std::string_view> chunks) {
+Status fgla::runtime::writeFileAtomically(const std::string &path, std::span<const std::string_view> chunks) {
   std::string what = "cannot write " + quote(path);
   struct stat info;
   if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
@@ -80,8 +77,7 @@ fgla::runtime::writeFileAtomically(const std::string &path,
   std::string temporary;
   int fd;
   do {
-    temporary = path + ".tmp-" + std::to_string(getpid()) + "-" +
-                std::to_string(counter++);
+    temporary = path + ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
     fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   } while (fd < 0 && errno == EEXIST);
   if (fd < 0)

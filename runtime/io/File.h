@@ -13,9 +13,7 @@ public:
   /// no permission. Messages name the file.
   static Result<File> openForRead(const std::string &path);
 
-  File(File &&other) noexcept
-      : name(std::move(other.name)), fd(std::exchange(other.fd, -1)),
-        bytes(other.bytes) {}
+  File(File &&other) noexcept : name(std::move(other.name)), fd(std::exchange(other.fd, -1)), bytes(other.bytes) {}
   File &operator=(File &&) = delete;
   ~File();
 
@@ -26,8 +24,7 @@ public:
   Status readAt(uint64_t offset, void *to, size_t length) const;
 
 private:
-  File(std::string name, int fd, uint64_t bytes)
-      : name(std::move(name)), fd(fd), bytes(bytes) {}
+  File(std::string name, int fd, uint64_t bytes) : name(std::move(name)), fd(fd), bytes(bytes) {}
 
   std::string name;
   int fd;
@@ -36,8 +33,7 @@ private:
 
 /// Writes the chunks to a temporary beside `path` and renames it, so that
 /// readers see the old file or the whole new one, and a failure leaves nothing.
-Status writeFileAtomically(const std::string &path,
-                           std::span<const std::string_view> chunks);
+Status writeFileAtomically(const std::string &path, std::span<const std::string_view> chunks);
 
 } // namespace fgla::runtime
 

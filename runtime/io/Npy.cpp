@@ -12,15 +12,12 @@
 
 using namespace fgla::runtime;
 
-static_assert(std::endian::native == std::endian::little,
-              "array bytes are read and written as they lie in memory");
+static_assert(std::endian::native == std::endian::little, "array bytes are read and written as they lie in memory");
 
 static constexpr std::string_view magic = "\x93NUMPY";
 static constexpr size_t maxHeader = 1 << 20;
 
-static Status bad(const std::string &what) {
-  return Status(FGLA_INVALID_ARGUMENT, what);
-}
+static Status bad(const std::string &what) { return Status(FGLA_INVALID_ARGUMENT, what); }
 
 namespace {
 /// What the header says.
@@ -50,10 +47,7 @@ public:
       size_t index = static_cast<size_t>(known - std::begin(keys));
       if (std::exchange(seen[index], true))
         return bad("header repeats the key " + quote(key));
-      if (Status s = index == 0   ? descr()
-                     : index == 1 ? fortranOrder()
-                                  : shape();
-          !s.ok())
+      if (Status s = index == 0 ? descr() : index == 1 ? fortranOrder() : shape(); !s.ok())
         return s;
       if (!take(',') && peek() != '}')
         return bad("malformed header near byte " + std::to_string(position));
@@ -67,13 +61,11 @@ public:
   }
 
 private:
-  static constexpr std::string_view keys[] = {"descr", "fortran_order",
-                                              "shape"};
+  static constexpr std::string_view keys[] = {"descr", "fortran_order", "shape"};
 
   /// The next character that is not white space; zero at the end.
   char peek() {
-    position =
-        std::min(text.find_first_not_of(" \t\n\r", position), text.size());
+    position = std::min(text.find_first_not_of(" \t\n\r", position), text.size());
     return position < text.size() ? text[position] : '\0';
   }
 
@@ -118,12 +110,9 @@ private:
     if (type == "?")
       type = "b1";
     std::span<const DTypeInfo> table = dtypeTable();
-    auto row = std::find_if(table.begin(), table.end(), [&](const auto &r) {
-      return r.npy && type == r.npy;
-    });
+    auto row = std::find_if(table.begin(), table.end(), [&](const auto &r) { return r.npy && type == r.npy; });
     if (row == table.end())
-      return bad("unsupported dtype " + quote(name) +
-                 " (supported: f2 f4 f8 i1 i2 i4 i8 u1 b1)");
+      return bad("unsupported dtype " + quote(name) + " (supported: f2 f4 f8 i1 i2 i4 i8 u1 b1)");
     if (order == '>' && row->size > 1)
       return bad("big-endian dtype " + quote(name) + " is not supported");
     header.dtype = row->dtype;
@@ -146,8 +135,7 @@ private:
       peek();
       int64_t dim;
       const char *begin = text.data() + position;
-      auto [end, error] =
-          std::from_chars(begin, text.data() + text.size(), dim);
+      auto [end, error] = std::from_chars(begin, text.data() + text.size(), dim);
       if (error != std::errc() || dim < 0)
         return malformed;
       position += static_cast<size_t>(end - begin);
@@ -175,8 +163,7 @@ static Result<Tensor> fromFortran(const Tensor &source) {
   std::reverse(strides.begin(), strides.end());
   Result<Tensor> result = Tensor::create(source.dtype(), shape);
   if (result.ok())
-    pack(source.data(), dtypeSize(source.dtype()), shape, strides,
-         result->data());
+    pack(source.data(), dtypeSize(source.dtype()), shape, strides, result->data());
   return result;
 }
 
@@ -191,17 +178,14 @@ static Result<Tensor> read(const File &file) {
     return bad("file does not begin as an npy file does");
   unsigned version = start[6];
   if (version < 1 || version > 3)
-    return bad("npy version " + std::to_string(version) +
-               " is not supported (1 to 3 are)");
+    return bad("npy version " + std::to_string(version) + " is not supported (1 to 3 are)");
   size_t headerStart = version == 1 ? 10 : 12;
   size_t headerBytes = start[8] | start[9] << 8;
   if (version > 1)
     headerBytes |= size_t(start[10]) << 16 | size_t(start[11]) << 24;
   if (headerBytes > maxHeader || headerBytes > file.size() - headerStart)
-    return bad("header of " + std::to_string(headerBytes) +
-               " bytes does not fit (file has " +
-               std::to_string(file.size() - headerStart) + ", limit is " +
-               std::to_string(maxHeader) + ")");
+    return bad("header of " + std::to_string(headerBytes) + " bytes does not fit (file has " +
+               std::to_string(file.size() - headerStart) + ", limit is " + std::to_string(maxHeader) + ")");
   std::string text(headerBytes, '\0');
   if (Status s = file.readAt(headerStart, text.data(), text.size()); !s.ok())
     return s;
@@ -211,19 +195,15 @@ static Result<Tensor> read(const File &file) {
 
   std::optional<int64_t> bytes = byteSize(header->dtype, header->shape);
   if (!bytes)
-    return bad("shape " + shapeString(header->shape) +
-               " has a size that does not fit in 63 bits");
+    return bad("shape " + shapeString(header->shape) + " has a size that does not fit in 63 bits");
   uint64_t dataBytes = file.size() - headerStart - headerBytes;
   if (dataBytes != static_cast<uint64_t>(*bytes))
-    return bad("shape " + shapeString(header->shape) + " of " +
-               dtypeName(header->dtype) + " needs " + std::to_string(*bytes) +
-               " bytes of data, file has " + std::to_string(dataBytes));
+    return bad("shape " + shapeString(header->shape) + " of " + dtypeName(header->dtype) + " needs " +
+               std::to_string(*bytes) + " bytes of data, file has " + std::to_string(dataBytes));
   Result<Tensor> tensor = Tensor::create(header->dtype, header->shape);
   if (!tensor.ok())
     return tensor;
-  if (Status s = file.readAt(headerStart + headerBytes, tensor->data(),
-                             tensor->numBytes());
-      !s.ok())
+  if (Status s = file.readAt(headerStart + headerBytes, tensor->data(), tensor->numBytes()); !s.ok())
     return s;
   if (!tensor->hasValidBools())
     return bad("array has a bool that is neither 0 nor 1");
@@ -238,16 +218,14 @@ Result<Tensor> fgla::runtime::readNpy(const std::string &path) {
     return file.status();
   Result<Tensor> tensor = read(*file);
   if (!tensor.ok())
-    return Status(tensor.status().code(),
-                  "npy file " + quote(path) + ": " + tensor.message());
+    return Status(tensor.status().code(), "npy file " + quote(path) + ": " + tensor.message());
   return tensor;
 }
 
 Status fgla::runtime::writeNpy(const std::string &path, const Tensor &tensor) {
   const DTypeInfo &dtype = info(tensor.dtype());
   if (!dtype.npy)
-    return bad("cannot write " + quote(path) + ": npy has no dtype " +
-               dtype.name + ", use safetensors");
+    return bad("cannot write " + quote(path) + ": npy has no dtype " + dtype.name + ", use safetensors");
   std::string shape;
   for (int64_t dim : tensor.shape())
     shape += std::to_string(dim) + ", ";
@@ -262,11 +240,7 @@ Status fgla::runtime::writeNpy(const std::string &path, const Tensor &tensor) {
   header.append(63 - (start + header.size()) % 64, ' ');
   header += '\n';
   std::string prefix(magic);
-  prefix += {'\1', '\0', static_cast<char>(header.size() & 255),
-             static_cast<char>(header.size() >> 8)};
-  std::string_view chunks[] = {
-      prefix,
-      header,
-      {static_cast<const char *>(tensor.data()), tensor.numBytes()}};
+  prefix += {'\1', '\0', static_cast<char>(header.size() & 255), static_cast<char>(header.size() >> 8)};
+  std::string_view chunks[] = {prefix, header, {static_cast<const char *>(tensor.data()), tensor.numBytes()}};
   return writeFileAtomically(path, chunks);
 }

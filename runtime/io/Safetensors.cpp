@@ -11,8 +11,7 @@
 
 using namespace fgla::runtime;
 
-static_assert(std::endian::native == std::endian::little,
-              "tensor bytes are read and written as they lie in memory");
+static_assert(std::endian::native == std::endian::little, "tensor bytes are read and written as they lie in memory");
 
 static constexpr char metadataKey[] = "__metadata__";
 // As in the format's own library: a longer header is an attack, not a model.
@@ -35,12 +34,9 @@ const Tensor *Safetensors::find(std::string_view name) const {
   return nullptr;
 }
 
-static Status bad(const std::string &what) {
-  return Status(FGLA_INVALID_ARGUMENT, what);
-}
+static Status bad(const std::string &what) { return Status(FGLA_INVALID_ARGUMENT, what); }
 
-static Result<Entry> readEntry(const std::string &name, const Json &json,
-                               uint64_t dataBytes) {
+static Result<Entry> readEntry(const std::string &name, const Json &json, uint64_t dataBytes) {
   std::string who = "tensor " + quote(name);
   if (!json.is_object())
     return bad(who + " must be an object, got " + json.type_name());
@@ -51,9 +47,7 @@ static Result<Entry> readEntry(const std::string &name, const Json &json,
     return bad(who + " must have a string as 'dtype'");
   const auto &dtypeText = dtype->get_ref<const std::string &>();
   std::span<const DTypeInfo> table = dtypeTable();
-  auto row = std::find_if(table.begin(), table.end(), [&](const DTypeInfo &r) {
-    return dtypeText == r.safetensors;
-  });
+  auto row = std::find_if(table.begin(), table.end(), [&](const DTypeInfo &r) { return dtypeText == r.safetensors; });
   if (row == table.end())
     return bad(who + " has unsupported dtype " + quote(dtypeText));
   entry.dtype = row->dtype;
@@ -62,8 +56,7 @@ static Result<Entry> readEntry(const std::string &name, const Json &json,
   if (!shape || !shape->is_array())
     return bad(who + " must have an array as 'shape'");
   if (shape->size() > FGLA_MAX_RANK)
-    return bad(who + " must have rank <= " + std::to_string(FGLA_MAX_RANK) +
-               ", got " + std::to_string(shape->size()));
+    return bad(who + " must have rank <= " + std::to_string(FGLA_MAX_RANK) + ", got " + std::to_string(shape->size()));
   for (const Json &dim : *shape) {
     std::optional<int64_t> size = jsonIndex(dim);
     if (!size)
@@ -72,8 +65,7 @@ static Result<Entry> readEntry(const std::string &name, const Json &json,
   }
   std::optional<int64_t> bytes = byteSize(entry.dtype, entry.shape);
   if (!bytes)
-    return bad(who + " has shape " + shapeString(entry.shape) +
-               ", whose size does not fit in 63 bits");
+    return bad(who + " has shape " + shapeString(entry.shape) + ", whose size does not fit in 63 bits");
 
   const Json *offsets = jsonMember(json, "data_offsets");
   std::optional<int64_t> begin, end;
@@ -83,67 +75,57 @@ static Result<Entry> readEntry(const std::string &name, const Json &json,
   }
   if (!begin || !end)
     return bad(who + " must have two integers >= 0 as 'data_offsets'");
-  std::string range =
-      "[" + std::to_string(*begin) + ", " + std::to_string(*end) + "]";
+  std::string range = "[" + std::to_string(*begin) + ", " + std::to_string(*end) + "]";
   entry.begin = static_cast<uint64_t>(*begin);
   entry.end = static_cast<uint64_t>(*end);
   if (entry.begin > entry.end || entry.end > dataBytes)
-    return bad(who + " has data_offsets " + range + " outside the file's " +
-               std::to_string(dataBytes) + " bytes of data");
+    return bad(who + " has data_offsets " + range + " outside the file's " + std::to_string(dataBytes) +
+               " bytes of data");
   if (entry.end - entry.begin != static_cast<uint64_t>(*bytes))
-    return bad(who + " has data_offsets " + range + ", but shape " +
-               shapeString(entry.shape) + " of " + dtypeText + " needs " +
-               std::to_string(*bytes) + " bytes");
+    return bad(who + " has data_offsets " + range + ", but shape " + shapeString(entry.shape) + " of " + dtypeText +
+               " needs " + std::to_string(*bytes) + " bytes");
   return entry;
 }
 
-static Status readMetadata(const Json &json,
-                           std::map<std::string, std::string> &metadata) {
+static Status readMetadata(const Json &json, std::map<std::string, std::string> &metadata) {
   if (!json.is_object())
     return bad("'__metadata__' must be an object");
   for (const auto &[key, value] : json.items()) {
     if (!value.is_string())
-      return bad("'__metadata__' must map to strings, " + quote(key) +
-                 " does not");
+      return bad("'__metadata__' must map to strings, " + quote(key) + " does not");
     metadata[key] = value.get_ref<const std::string &>();
   }
   return {};
 }
 
 /// The format has neither holes nor overlaps.
-static Status checkLayout(const std::vector<Entry> &entries,
-                          uint64_t dataBytes) {
+static Status checkLayout(const std::vector<Entry> &entries, uint64_t dataBytes) {
   uint64_t position = 0;
   for (const Entry &entry : entries) {
     if (entry.begin != position)
-      return bad("tensor " + quote(entry.name) + " begins at byte " +
-                 std::to_string(entry.begin) + ", " +
-                 (entry.begin < position ? "overlapping the one before it"
-                                         : "leaving a hole") +
-                 " (expected " + std::to_string(position) + ")");
+      return bad("tensor " + quote(entry.name) + " begins at byte " + std::to_string(entry.begin) + ", " +
+                 (entry.begin < position ? "overlapping the one before it" : "leaving a hole") + " (expected " +
+                 std::to_string(position) + ")");
     position = entry.end;
   }
   if (position != dataBytes)
-    return bad("tensors end at byte " + std::to_string(position) + " of " +
-               std::to_string(dataBytes) + " bytes of data");
+    return bad("tensors end at byte " + std::to_string(position) + " of " + std::to_string(dataBytes) +
+               " bytes of data");
   return {};
 }
 
 static Result<Safetensors> read(const File &file) {
   uint64_t headerBytes;
   if (file.size() < sizeof(headerBytes))
-    return bad("file is too short for a safetensors header (" +
-               std::to_string(file.size()) + " bytes)");
+    return bad("file is too short for a safetensors header (" + std::to_string(file.size()) + " bytes)");
   if (Status s = file.readAt(0, &headerBytes, sizeof(headerBytes)); !s.ok())
     return s;
   uint64_t rest = file.size() - sizeof(headerBytes);
   if (headerBytes > maxHeader || headerBytes > rest)
-    return bad("header of " + std::to_string(headerBytes) +
-               " bytes does not fit (file has " + std::to_string(rest) +
+    return bad("header of " + std::to_string(headerBytes) + " bytes does not fit (file has " + std::to_string(rest) +
                ", limit is " + std::to_string(maxHeader) + ")");
   std::string text(headerBytes, '\0');
-  if (Status s = file.readAt(sizeof(headerBytes), text.data(), text.size());
-      !s.ok())
+  if (Status s = file.readAt(sizeof(headerBytes), text.data(), text.size()); !s.ok())
     return s;
   Result<Json> header = parseJson(text, 3);
   if (!header.ok())
@@ -165,24 +147,20 @@ static Result<Safetensors> read(const File &file) {
       return entry.status();
     entries.push_back(std::move(*entry));
   }
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry &a, const Entry &b) {
-              return std::tie(a.begin, a.end, a.name) <
-                     std::tie(b.begin, b.end, b.name);
-            });
+  std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) {
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+  });
   if (Status s = checkLayout(entries, dataBytes); !s.ok())
     return s;
   for (Entry &entry : entries) {
     Result<Tensor> tensor = Tensor::create(entry.dtype, entry.shape);
     if (!tensor.ok())
       return tensor.status();
-    if (Status s = file.readAt(sizeof(headerBytes) + headerBytes + entry.begin,
-                               tensor->data(), tensor->numBytes());
+    if (Status s = file.readAt(sizeof(headerBytes) + headerBytes + entry.begin, tensor->data(), tensor->numBytes());
         !s.ok())
       return s;
     if (!tensor->hasValidBools())
-      return bad("tensor " + quote(entry.name) +
-                 " has a BOOL that is neither 0 nor 1");
+      return bad("tensor " + quote(entry.name) + " has a BOOL that is neither 0 nor 1");
     result.tensors.push_back({std::move(entry.name), std::move(*tensor)});
   }
   return result;
@@ -194,8 +172,7 @@ Result<Safetensors> fgla::runtime::readSafetensors(const std::string &path) {
     return file.status();
   Result<Safetensors> result = read(*file);
   if (!result.ok())
-    return Status(result.status().code(),
-                  "safetensors file " + quote(path) + ": " + result.message());
+    return Status(result.status().code(), "safetensors file " + quote(path) + ": " + result.message());
   return result;
 }
 
@@ -206,12 +183,9 @@ static bool isUtf8(const std::string &text) {
          json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Status fgla::runtime::writeSafetensors(
-    const std::string &path, std::span<const NamedTensor> tensors,
-    const std::map<std::string, std::string> &metadata) {
-  auto fail = [&](const std::string &what) {
-    return bad("cannot write " + quote(path) + ": " + what);
-  };
+Status fgla::runtime::writeSafetensors(const std::string &path, std::span<const NamedTensor> tensors,
+                                       const std::map<std::string, std::string> &metadata) {
+  auto fail = [&](const std::string &what) { return bad("cannot write " + quote(path) + ": " + what); };
   Json header = Json::object();
   for (const auto &[key, value] : metadata) {
     if (!isUtf8(key) || !isUtf8(value))
@@ -231,23 +205,19 @@ Status fgla::runtime::writeSafetensors(
   for (const NamedTensor *named : order) {
     const Tensor &tensor = named->tensor;
     if (named->name == metadataKey || header.contains(named->name))
-      return fail("tensor name " + quote(named->name) +
-                  (named->name == metadataKey ? " is reserved" : " repeats"));
+      return fail("tensor name " + quote(named->name) + (named->name == metadataKey ? " is reserved" : " repeats"));
     if (!isUtf8(named->name))
       return fail("tensor name " + quote(named->name) + " is not UTF-8");
-    header[named->name] = {
-        {"dtype", info(tensor.dtype()).safetensors},
-        {"shape", tensor.shape()},
-        {"data_offsets", {offset, offset + tensor.numBytes()}}};
+    header[named->name] = {{"dtype", info(tensor.dtype()).safetensors},
+                           {"shape", tensor.shape()},
+                           {"data_offsets", {offset, offset + tensor.numBytes()}}};
     offset += tensor.numBytes();
-    chunks.emplace_back(static_cast<const char *>(tensor.data()),
-                        tensor.numBytes());
+    chunks.emplace_back(static_cast<const char *>(tensor.data()), tensor.numBytes());
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' '); // data starts aligned
   uint64_t headerBytes = text.size();
-  chunks[0] = {reinterpret_cast<const char *>(&headerBytes),
-               sizeof(headerBytes)};
+  chunks[0] = {reinterpret_cast<const char *>(&headerBytes), sizeof(headerBytes)};
   chunks[1] = text;
   return writeFileAtomically(path, chunks);
 }

@@ -32,9 +32,8 @@ Result<Safetensors> readSafetensors(const std::string &path);
 
 /// Writes the whole file or nothing. Names must be distinct, UTF-8, and not
 /// "__metadata__".
-Status
-writeSafetensors(const std::string &path, std::span<const NamedTensor> tensors,
-                 const std::map<std::string, std::string> &metadata = {});
+Status writeSafetensors(const std::string &path, std::span<const NamedTensor> tensors,
+                        const std::map<std::string, std::string> &metadata = {});
 
 } // namespace fgla::runtime
 

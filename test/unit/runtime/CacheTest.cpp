@@ -12,8 +12,7 @@
 using namespace fgla::runtime;
 namespace fs = std::filesystem;
 
-static const std::string keyA = Cache::key({"a"}), keyB = Cache::key({"b"}),
-                         keyC = Cache::key({"c"});
+static const std::string keyA = Cache::key({"a"}), keyB = Cache::key({"b"}), keyC = Cache::key({"c"});
 
 /// Writes `text` and counts.
 static Cache::Builder builderOf(const std::string &text, int &count) {
@@ -36,14 +35,12 @@ class Environment {
 public:
   void set(const char *name, const char *value) {
     const char *before = getenv(name);
-    saved.emplace_back(name, before ? std::optional<std::string>(before)
-                                    : std::nullopt);
+    saved.emplace_back(name, before ? std::optional<std::string>(before) : std::nullopt);
     value ? setenv(name, value, 1) : unsetenv(name);
   }
   ~Environment() {
     for (auto it = saved.rbegin(); it != saved.rend(); ++it)
-      it->second ? setenv(it->first, it->second->c_str(), 1)
-                 : unsetenv(it->first);
+      it->second ? setenv(it->first, it->second->c_str(), 1) : unsetenv(it->first);
   }
 
 private:
@@ -82,12 +79,10 @@ TEST(Cache, BadNames) {
   TempDir dir;
   Cache cache(dir.path());
   int count = 0;
-  EXPECT_FAILS(cache.getOrBuild("../x", ".so", builderOf("x", count)),
-               FGLA_INVALID_ARGUMENT,
+  EXPECT_FAILS(cache.getOrBuild("../x", ".so", builderOf("x", count)), FGLA_INVALID_ARGUMENT,
                "cache key must be 64 lower-case hex digits, got '../x'");
   for (const char *suffix : {"", ".", "so", "./x", ".a-b", ".lock"})
-    EXPECT_FAILS(cache.getOrBuild(keyA, suffix, builderOf("x", count)),
-                 FGLA_INVALID_ARGUMENT,
+    EXPECT_FAILS(cache.getOrBuild(keyA, suffix, builderOf("x", count)), FGLA_INVALID_ARGUMENT,
                  std::string("cache suffix must be '.' and letters or digits, "
                              "not '.lock', got '") +
                      suffix + "'");
@@ -105,8 +100,7 @@ TEST(Cache, BuildsOnce) {
   int count = 0;
   {
     Cache cache(nested);
-    Result<std::string> path =
-        cache.getOrBuild(keyA, ".so", builderOf("A", count));
+    Result<std::string> path = cache.getOrBuild(keyA, ".so", builderOf("A", count));
     ASSERT_TRUE(path.ok()) << path.message();
     EXPECT_EQ(*path, nested + "/" + keyA + ".so");
     EXPECT_EQ(readFile(*path), "A");
@@ -121,9 +115,7 @@ TEST(Cache, BuildsOnce) {
   EXPECT_TRUE(later.getOrBuild(keyA, ".so", builderOf("A", count)).ok());
   EXPECT_EQ(count, 3);
   // Neither locks nor temporaries stay.
-  EXPECT_EQ(
-      std::distance(fs::directory_iterator(nested), fs::directory_iterator()),
-      3);
+  EXPECT_EQ(std::distance(fs::directory_iterator(nested), fs::directory_iterator()), 3);
   struct stat info;
   ASSERT_EQ(stat(nested.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 077, 0u);
@@ -144,8 +136,7 @@ TEST(Cache, EmptyFileIsNoEntry) { // what a crash of the machine may leave
   writeFile(dir / (keyA + ".so"), "");
   Cache cache(dir.path());
   int count = 0;
-  Result<std::string> path =
-      cache.getOrBuild(keyA, ".so", builderOf("A", count));
+  Result<std::string> path = cache.getOrBuild(keyA, ".so", builderOf("A", count));
   ASSERT_TRUE(path.ok());
   EXPECT_EQ(count, 1);
   EXPECT_EQ(readFile(*path), "A");
@@ -175,13 +166,12 @@ TEST(Cache, ThreadsBuildOnce) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i)
     threads.emplace_back([&] {
-      Result<std::string> path =
-          cache.getOrBuild(keyA, ".so", [&](const std::string &path) {
-            ++built;
-            usleep(20000);
-            writeFile(path, "A");
-            return Status();
-          });
+      Result<std::string> path = cache.getOrBuild(keyA, ".so", [&](const std::string &path) {
+        ++built;
+        usleep(20000);
+        writeFile(path, "A");
+        return Status();
+      });
       good += path.ok() && readFile(*path) == "A";
     });
   for (std::thread &thread : threads)
@@ -230,19 +220,17 @@ TEST(Cache, ProcessesBuildOnce) {
       bool good = true;
       for (int k = 0; k < numKeys; ++k) {
         std::string name = std::to_string((k + p) % numKeys);
-        Result<std::string> path = cache.getOrBuild(
-            Cache::key({name}), ".so", [&](const std::string &path) {
-              int log = open((logs / name).c_str(),
-                             O_WRONLY | O_CREAT | O_APPEND, 0600);
-              bool logged = write(log, "x", 1) == 1;
-              close(log);
-              std::ofstream out(path, std::ios::binary);
-              for (int part = 0; part < 3; ++part) {
-                out << content.substr(0, content.size() / 3) << std::flush;
-                usleep(3000);
-              }
-              return logged ? Status() : Status(FGLA_IO_ERROR, "log");
-            });
+        Result<std::string> path = cache.getOrBuild(Cache::key({name}), ".so", [&](const std::string &path) {
+          int log = open((logs / name).c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+          bool logged = write(log, "x", 1) == 1;
+          close(log);
+          std::ofstream out(path, std::ios::binary);
+          for (int part = 0; part < 3; ++part) {
+            out << content.substr(0, content.size() / 3) << std::flush;
+            usleep(3000);
+          }
+          return logged ? Status() : Status(FGLA_IO_ERROR, "log");
+        });
         good = good && path.ok() && readFile(*path) == content;
       }
       _exit(good ? 0 : 1);
@@ -276,8 +264,7 @@ TEST(Cache, SurvivesACrashedBuilder) {
   EXPECT_EQ(dir.numFiles(), 2u); // its temporary and its lock
   Cache cache(dir.path());
   int count = 0;
-  Result<std::string> path =
-      cache.getOrBuild(keyA, ".so", builderOf("A", count));
+  Result<std::string> path = cache.getOrBuild(keyA, ".so", builderOf("A", count));
   ASSERT_TRUE(path.ok());
   EXPECT_EQ(readFile(*path), "A");
   // What it left goes when it is old enough.
@@ -293,8 +280,7 @@ TEST(Cache, SurvivesACrashedBuilder) {
 //===----------------------------------------------------------------------===//
 
 /// Works in a private temporary, with one note, and leaves nothing behind.
-static void expectFallback(const std::string &directory,
-                           const std::string &reason) {
+static void expectFallback(const std::string &directory, const std::string &reason) {
   SCOPED_TRACE(directory);
   TempDir temporary;
   Environment environment;
@@ -305,8 +291,7 @@ static void expectFallback(const std::string &directory,
     Cache cache(directory);
     for (int repeat = 0; repeat < 2; ++repeat)
       for (const std::string &key : {keyA, keyB}) {
-        Result<std::string> path =
-            cache.getOrBuild(key, ".so", builderOf(key, count));
+        Result<std::string> path = cache.getOrBuild(key, ".so", builderOf(key, count));
         ASSERT_TRUE(path.ok()) << path.message();
         EXPECT_EQ(path->find(temporary.path() + "/fgla-cache-"), 0u) << *path;
         EXPECT_EQ(readFile(*path), key);
@@ -316,8 +301,7 @@ static void expectFallback(const std::string &directory,
     cache.remove(keyA, ".so");
   }
   EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            "note: fgla cache is not usable, compiling anew each time: " +
-                reason + "\n");
+            "note: fgla cache is not usable, compiling anew each time: " + reason + "\n");
   EXPECT_EQ(temporary.numFiles(), 0u);
 }
 
@@ -326,8 +310,7 @@ TEST(Cache, UnusableDirectories) {
   std::string file = writeFile(dir / "file", "x");
   expectFallback("", "none of FGLA_CACHE_DIR, XDG_CACHE_HOME, HOME is set");
   expectFallback(file, "'" + file + "' is no directory");
-  expectFallback(file + "/below",
-                 "cannot create '" + file + "/below': Not a directory");
+  expectFallback(file + "/below", "cannot create '" + file + "/below': Not a directory");
   expectFallback("/proc/fgla", "cannot create '/proc/fgla': No such file or "
                                "directory");
   std::string open = dir / "open";
@@ -345,8 +328,7 @@ TEST(Cache, DirectoryWithoutWritePermission) {
   if (child == 0) {
     if (geteuid() == 0 && seteuid(65534) != 0)
       _exit(2);
-    expectFallback(dir.path(), "cannot lock a file in '" + dir.path() +
-                                   "': Permission denied");
+    expectFallback(dir.path(), "cannot lock a file in '" + dir.path() + "': Permission denied");
     _exit(testing::Test::HasFailure());
   }
   int status = -1;
@@ -364,8 +346,7 @@ TEST(Cache, ReadOnlyDirectoryStillHits) {
   }
   ASSERT_EQ(chmod(dir.path().c_str(), 0555), 0);
   Cache cache(dir.path());
-  Result<std::string> path =
-      cache.getOrBuild(keyA, ".so", builderOf("A", count));
+  Result<std::string> path = cache.getOrBuild(keyA, ".so", builderOf("A", count));
   ASSERT_TRUE(path.ok());
   EXPECT_EQ(*path, dir / (keyA + ".so"));
   EXPECT_EQ(count, 1);
@@ -381,8 +362,7 @@ TEST(Cache, DamagedEntryAndFullDiskFallBack) {
     Cache cache(dir.path());
     int count = 0;
     fs::create_directories(dir / (keyA + ".so/in the way"));
-    Result<std::string> path =
-        cache.getOrBuild(keyA, ".so", builderOf("A", count));
+    Result<std::string> path = cache.getOrBuild(keyA, ".so", builderOf("A", count));
     ASSERT_TRUE(path.ok()) << path.message();
     EXPECT_EQ(readFile(*path), "A");
     // A builder that cannot write in the one place, but in the other.
@@ -395,18 +375,13 @@ TEST(Cache, DamagedEntryAndFullDiskFallBack) {
     ASSERT_TRUE(path.ok()) << path.message();
     EXPECT_EQ(readFile(*path), "B");
     // One that can write nowhere.
-    Result<std::string> none = cache.getOrBuild(
-        keyC, ".so", [](const std::string &) { return Status(); });
+    Result<std::string> none = cache.getOrBuild(keyC, ".so", [](const std::string &) { return Status(); });
     ASSERT_FALSE(none.ok());
-    EXPECT_EQ(none.message().find("cache builder wrote nothing to '" +
-                                  temporary.path()),
-              0u)
-        << none.message();
+    EXPECT_EQ(none.message().find("cache builder wrote nothing to '" + temporary.path()), 0u) << none.message();
   }
-  EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            "note: fgla cache is not usable, compiling anew each time: cannot "
-            "create '" +
-                dir / (keyA + ".so") + "': Is a directory\n");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "note: fgla cache is not usable, compiling anew each time: cannot "
+                                                    "create '" +
+                                                        dir / (keyA + ".so") + "': Is a directory\n");
 }
 
 TEST(Cache, NowhereAtAll) {
@@ -414,8 +389,7 @@ TEST(Cache, NowhereAtAll) {
   environment.set("TMPDIR", "/proc");
   Cache cache("/proc/fgla");
   int count = 0;
-  EXPECT_FAILS(cache.getOrBuild(keyA, ".so", builderOf("A", count)),
-               FGLA_IO_ERROR,
+  EXPECT_FAILS(cache.getOrBuild(keyA, ".so", builderOf("A", count)), FGLA_IO_ERROR,
                "no cache directory and no temporary one: cannot create "
                "'/proc/fgla': No such file or directory");
 }
@@ -429,8 +403,7 @@ TEST(Cache, PrunesLeastRecentlyUsed) {
   Cache cache(dir.path(), /*limitBytes=*/2500);
   const std::string big(1000, 'x');
   int count = 0;
-  std::string a = dir / (keyA + ".so"), b = dir / (keyB + ".so"),
-              c = dir / (keyC + ".so");
+  std::string a = dir / (keyA + ".so"), b = dir / (keyB + ".so"), c = dir / (keyC + ".so");
   std::string strange = writeFile(dir / "thesis.tex", std::string(9000, 'x'));
   setAge(strange, 100000);
   (void)cache.getOrBuild(keyA, ".so", builderOf(big, count));
@@ -458,10 +431,8 @@ TEST(Cache, PruneLeavesWhatWasJustUsed) {
   TempDir dir;
   Cache cache(dir.path(), /*limitBytes=*/10);
   int count = 0;
-  Result<std::string> a =
-      cache.getOrBuild(keyA, ".so", builderOf("0123456789", count));
-  Result<std::string> b =
-      cache.getOrBuild(keyB, ".so", builderOf("0123456789", count));
+  Result<std::string> a = cache.getOrBuild(keyA, ".so", builderOf("0123456789", count));
+  Result<std::string> b = cache.getOrBuild(keyB, ".so", builderOf("0123456789", count));
   EXPECT_TRUE(fs::exists(*a)); // somebody may be about to open it
   EXPECT_TRUE(fs::exists(*b));
   setAge(*a, 120);

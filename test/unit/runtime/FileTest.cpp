@@ -18,25 +18,21 @@ TEST(File, ReadsParts) {
   char text[3] = {};
   ASSERT_TRUE(file->readAt(2, text, 3).ok());
   EXPECT_EQ(std::string(text, 3), "llo");
-  EXPECT_FAILS(file->readAt(3, text, 3), FGLA_IO_ERROR,
-               "cannot read '" + dir / "f" + "': it ends before byte 6");
+  EXPECT_FAILS(file->readAt(3, text, 3), FGLA_IO_ERROR, "cannot read '" + dir / "f" + "': it ends before byte 6");
 }
 
 TEST(File, OpenErrors) {
   TempDir dir;
   EXPECT_FAILS(File::openForRead(dir / "none"), FGLA_NOT_FOUND,
                "cannot open '" + dir / "none" + "': No such file or directory");
-  EXPECT_FAILS(File::openForRead(dir.path()), FGLA_IO_ERROR,
-               "cannot open '" + dir.path() + "': not a regular file");
+  EXPECT_FAILS(File::openForRead(dir.path()), FGLA_IO_ERROR, "cannot open '" + dir.path() + "': not a regular file");
   // A pipe must not make us wait.
   std::string pipe = dir / "pipe";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_FAILS(File::openForRead(pipe), FGLA_IO_ERROR,
-               "cannot open '" + pipe + "': not a regular file");
+  EXPECT_FAILS(File::openForRead(pipe), FGLA_IO_ERROR, "cannot open '" + pipe + "': not a regular file");
   std::string loop = dir / "loop";
   ASSERT_EQ(symlink("loop", loop.c_str()), 0);
-  EXPECT_FAILS(File::openForRead(loop), FGLA_IO_ERROR,
-               "cannot open '" + loop + "': Too many levels of symbolic links");
+  EXPECT_FAILS(File::openForRead(loop), FGLA_IO_ERROR, "cannot open '" + loop + "': Too many levels of symbolic links");
 }
 
 TEST(File, WritesWhole) {
@@ -63,8 +59,7 @@ TEST(File, WriteErrorsLeaveNothing) {
   EXPECT_FAILS(writeFileAtomically(path, chunks), FGLA_IO_ERROR,
                "cannot write '" + path + "': No such file or directory");
   EXPECT_FAILS(writeFileAtomically(dir.path(), chunks), FGLA_IO_ERROR,
-               "cannot write '" + dir.path() +
-                   "': it exists and is no regular file");
+               "cannot write '" + dir.path() + "': it exists and is no regular file");
   EXPECT_FAILS(writeFileAtomically("/dev/null", chunks), FGLA_IO_ERROR,
                "cannot write '/dev/null': it exists and is no regular file");
   EXPECT_EQ(dir.numFiles(), 0u);
@@ -83,9 +78,7 @@ TEST(File, FullDiskKeepsTheOldFile) {
     if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
       _exit(2);
     Status status = writeFileAtomically(path, chunks);
-    _exit(status.message() == "cannot write '" + path + "': File too large"
-              ? 0
-              : 1);
+    _exit(status.message() == "cannot write '" + path + "': File too large" ? 0 : 1);
   }
   int status = -1;
   ASSERT_EQ(waitpid(child, &status, 0), child);

@@ -46,30 +46,23 @@ TEST(Manifest, ReadsEverything) {
 }
 
 TEST(Manifest, OtherVersionBeforeAllElse) {
-  EXPECT_FAILS(Manifest::parse(R"({"abi": 2, "functions": "in other words"})"),
-               FGLA_ABI_MISMATCH,
+  EXPECT_FAILS(Manifest::parse(R"({"abi": 2, "functions": "in other words"})"), FGLA_ABI_MISMATCH,
                "artifact has ABI version 2, this runtime needs 1: compile it "
                "again");
 }
 
 TEST(Manifest, Errors) {
-  const std::string other =
-      R"({"name": "f", "entry": "e", "shape": "s", "args": [], "results": []})";
+  const std::string other = R"({"name": "f", "entry": "e", "shape": "s", "args": [], "results": []})";
   const std::pair<std::string, std::string> cases[] = {
       // The document
       {"", "is no valid document: malformed JSON at byte 1"},
       {"nonsense", "is no valid document: malformed JSON at byte 2"},
-      {R"({"abi": 1, "target": "cp)",
-       "is no valid document: malformed JSON at byte 25"},
-      {R"({"abi": 1} trailing)",
-       "is no valid document: malformed JSON at byte 14"},
-      {R"({"abi": 1, "abi": 1})",
-       "is no valid document: duplicate key 'abi' in JSON"},
-      {"{\"abi\": \"\xff\"}",
-       "is no valid document: malformed JSON at byte 10"},
+      {R"({"abi": 1, "target": "cp)", "is no valid document: malformed JSON at byte 25"},
+      {R"({"abi": 1} trailing)", "is no valid document: malformed JSON at byte 14"},
+      {R"({"abi": 1, "abi": 1})", "is no valid document: duplicate key 'abi' in JSON"},
+      {"{\"abi\": \"\xff\"}", "is no valid document: malformed JSON at byte 10"},
       {R"({"abi": 1e999})", "is no valid document: malformed JSON at byte 13"},
-      {std::string(1000000, '['),
-       "is no valid document: JSON nested deeper than 16"},
+      {std::string(1000000, '['), "is no valid document: JSON nested deeper than 16"},
       {"[1]", "top level must be an object, got array"},
       // Top level
       {"{}", "top level must have an integer as 'abi'"},
@@ -81,62 +74,47 @@ TEST(Manifest, Errors) {
                                      "as 'target', got number"},
       {R"({"abi": 1, "target": "cpu", "compiler": []})",
        "top level must have a non-empty string as 'compiler', got array"},
-      {R"({"abi": 1, "target": "cpu"})",
-       "top level must have an array as 'functions'"},
+      {R"({"abi": 1, "target": "cpu"})", "top level must have an array as 'functions'"},
       {withFunctions("{}"), "top level must have an array as 'functions'"},
       // Functions
       {withFunctions("[1]"), "functions[0] must be an object, got number"},
       {withFunctions("[{}]"), "functions[0] has no 'name'"},
-      {withFunctions(R"([{"name": ""}])"),
-       "functions[0] must have a non-empty string as 'name', got string"},
+      {withFunctions(R"([{"name": ""}])"), "functions[0] must have a non-empty string as 'name', got string"},
       {withFunctions(R"([{"name": "f"}])"), "functions[0] has no 'entry'"},
-      {withFunctions(R"([{"name": "f", "entry": "a\u0000b"}])"),
-       "functions[0] has a zero character in 'entry'"},
-      {withFunctions(R"([{"name": "f", "entry": "e"}])"),
-       "functions[0] has no 'shape'"},
-      {withFunctions(R"([{"name": "f", "entry": "e", "shape": "s"}])"),
-       "functions[0] must have an array as 'args'"},
-      {withFunctions(
-           R"([{"name": "f", "entry": "e", "shape": "s", "args": []}])"),
+      {withFunctions(R"([{"name": "f", "entry": "a\u0000b"}])"), "functions[0] has a zero character in 'entry'"},
+      {withFunctions(R"([{"name": "f", "entry": "e"}])"), "functions[0] has no 'shape'"},
+      {withFunctions(R"([{"name": "f", "entry": "e", "shape": "s"}])"), "functions[0] must have an array as 'args'"},
+      {withFunctions(R"([{"name": "f", "entry": "e", "shape": "s", "args": []}])"),
        "functions[0] must have an array as 'results'"},
-      {withFunctions("[" + other + "," + other + "]"),
-       "functions[1] repeats the name 'f'"},
+      {withFunctions("[" + other + "," + other + "]"), "functions[1] repeats the name 'f'"},
       // Values
       {withArg("7"), "functions[0].args[0] must be an object, got number"},
       {withArg("{}"), "functions[0].args[0] has no 'name'"},
       {withArg(R"({"name": "q"})"), "functions[0].args[0] has no 'dtype'"},
-      {withArg(R"({"name": "q", "dtype": "F32"})"),
-       "functions[0].args[0] has unknown dtype 'F32'"},
-      {withArg(R"({"name": "q", "dtype": "a\nb"})"),
-       "functions[0].args[0] has unknown dtype 'a\\x0ab'"},
-      {withArg(R"({"name": "q", "dtype": "f32"})"),
-       "functions[0].args[0] must have an array as 'shape'"},
+      {withArg(R"({"name": "q", "dtype": "F32"})"), "functions[0].args[0] has unknown dtype 'F32'"},
+      {withArg(R"({"name": "q", "dtype": "a\nb"})"), "functions[0].args[0] has unknown dtype 'a\\x0ab'"},
+      {withArg(R"({"name": "q", "dtype": "f32"})"), "functions[0].args[0] must have an array as 'shape'"},
       {withArg(R"({"name": "q", "dtype": "f32", "shape": []},
                   {"name": "q", "dtype": "f32", "shape": []})"),
        "functions[0].args[1] repeats the name 'q'"},
       // Shapes
       {withShape("4"), "functions[0].args[0] must have an array as 'shape'"},
-      {withShape("[1,1,1,1,1,1,1,1,1]"),
-       "functions[0].args[0] must have rank <= 8, got 9"},
+      {withShape("[1,1,1,1,1,1,1,1,1]"), "functions[0].args[0] must have rank <= 8, got 9"},
       {withShape("[2, -1]"), "functions[0].args[0].shape[1] must be an integer "
                              ">= 0 or a symbol, got -1"},
       {withShape("[2.5]"), "functions[0].args[0].shape[0] must be an integer "
                            ">= 0 or a symbol, got 2.5"},
       {withShape("[null]"), "functions[0].args[0].shape[0] must be an integer "
                             ">= 0 or a symbol, got null"},
-      {withShape("[9223372036854775808]"),
-       "functions[0].args[0].shape[0] must be an integer >= 0 or a symbol, got "
-       "9223372036854775808"},
-      {withShape(R"([""])"),
-       "functions[0].args[0].shape[0] must be a symbol of one character or "
-       "more, without zeros, got ''"},
-      {withShape("[4294967296, 4294967296]"),
-       "functions[0].args[0] has a size that does not fit in 63 bits"},
+      {withShape("[9223372036854775808]"), "functions[0].args[0].shape[0] must be an integer >= 0 or a symbol, got "
+                                           "9223372036854775808"},
+      {withShape(R"([""])"), "functions[0].args[0].shape[0] must be a symbol of one character or "
+                             "more, without zeros, got ''"},
+      {withShape("[4294967296, 4294967296]"), "functions[0].args[0] has a size that does not fit in 63 bits"},
   };
   for (const auto &[text, message] : cases) {
     SCOPED_TRACE(text.substr(0, 200));
-    EXPECT_FAILS(Manifest::parse(text), FGLA_INVALID_ARTIFACT,
-                 "manifest: " + message);
+    EXPECT_FAILS(Manifest::parse(text), FGLA_INVALID_ARTIFACT, "manifest: " + message);
   }
 }
 

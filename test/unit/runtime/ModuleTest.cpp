@@ -16,19 +16,14 @@
 using namespace fgla::runtime;
 
 // Under ASan, too large an allocation is to fail as it does without.
-extern "C" const char *__asan_default_options() {
-  return "allocator_may_return_null=1";
-}
+extern "C" const char *__asan_default_options() { return "allocator_may_return_null=1"; }
 
-static std::string artifact(const std::string &name) {
-  return std::string(ARTIFACT_DIR) + "/" + name + ".so";
-}
+static std::string artifact(const std::string &name) { return std::string(ARTIFACT_DIR) + "/" + name + ".so"; }
 
 static constexpr fgla_device cpu = {FGLA_DEVICE_CPU, 0};
 
 /// The latest call must have failed so.
-static void expectError(fgla_status status, fgla_status expected,
-                        const std::string &message) {
+static void expectError(fgla_status status, fgla_status expected, const std::string &message) {
   EXPECT_EQ(status, expected) << fgla_status_name(status);
   EXPECT_EQ(std::string(fgla_error_message()), message);
 }
@@ -44,8 +39,7 @@ TEST(CApi, Names) {
     names.insert(fgla_status_name(static_cast<fgla_status>(status)));
   EXPECT_EQ(names.size(), 8u);
   EXPECT_FALSE(names.count("unknown status"));
-  EXPECT_STREQ(fgla_status_name(static_cast<fgla_status>(99)),
-               "unknown status");
+  EXPECT_STREQ(fgla_status_name(static_cast<fgla_status>(99)), "unknown status");
   names.clear();
   for (int dtype = FGLA_F64; dtype <= FGLA_BOOL; ++dtype) {
     names.insert(fgla_dtype_name(static_cast<fgla_dtype>(dtype)));
@@ -62,10 +56,9 @@ TEST(CApi, Devices) {
   EXPECT_EQ(count, 1);
   expectError(fgla_device_count(FGLA_DEVICE_CUDA, &count), FGLA_UNSUPPORTED,
               "this runtime has no cuda device (it has: cpu)");
-  expectError(fgla_device_count(static_cast<fgla_device_kind>(9), &count),
-              FGLA_INVALID_ARGUMENT, "unknown device kind 9");
-  expectError(fgla_device_count(FGLA_DEVICE_CPU, nullptr),
-              FGLA_INVALID_ARGUMENT, "count must not be null");
+  expectError(fgla_device_count(static_cast<fgla_device_kind>(9), &count), FGLA_INVALID_ARGUMENT,
+              "unknown device kind 9");
+  expectError(fgla_device_count(FGLA_DEVICE_CPU, nullptr), FGLA_INVALID_ARGUMENT, "count must not be null");
 }
 
 TEST(CApi, ErrorTextBelongsToTheThread) {
@@ -81,11 +74,9 @@ TEST(CApi, ErrorTextBelongsToTheThread) {
 
 // The shared library shows fgla_* and nothing else of what is in it.
 TEST(CApi, SharedLibraryExportsOnlyTheCAbi) {
-  FILE *pipe =
-      popen(NM " -D --defined-only --format=just-symbols " RUNTIME_LIBRARY
-               " 2>/dev/null || " NM
-               " -D --defined-only --format=posix " RUNTIME_LIBRARY,
-            "r");
+  FILE *pipe = popen(NM " -D --defined-only --format=just-symbols " RUNTIME_LIBRARY " 2>/dev/null || " NM
+                        " -D --defined-only --format=posix " RUNTIME_LIBRARY,
+                     "r");
   ASSERT_NE(pipe, nullptr);
   std::set<std::string> names;
   char line[512];
@@ -102,8 +93,7 @@ TEST(CApi, SharedLibraryExportsOnlyTheCAbi) {
 // Loading
 //===----------------------------------------------------------------------===//
 
-static void expectLoadError(const std::string &path, fgla_status status,
-                            const std::string &message) {
+static void expectLoadError(const std::string &path, fgla_status status, const std::string &message) {
   SCOPED_TRACE(path);
   fgla_module *module = nullptr;
   expectError(fgla_module_load(path.c_str(), &module), status, message);
@@ -112,58 +102,37 @@ static void expectLoadError(const std::string &path, fgla_status status,
 
 TEST(Module, BadArtifacts) {
   const std::tuple<std::string, fgla_status, std::string> cases[] = {
-      {"bad_no_manifest", FGLA_INVALID_ARTIFACT,
-       "has no symbol 'fgla_manifest': it is no fgla artifact"},
-      {"bad_function_manifest", FGLA_INVALID_ARTIFACT,
-       "has a manifest that does not end in zero"},
-      {"bad_unterminated", FGLA_INVALID_ARTIFACT,
-       "has a manifest that does not end in zero"},
-      {"bad_truncated_json", FGLA_INVALID_ARTIFACT,
-       "manifest: is no valid document: malformed JSON at byte 25"},
-      {"bad_other_abi", FGLA_ABI_MISMATCH,
-       "artifact has ABI version 2, this runtime needs 1: compile it again"},
-      {"bad_other_target", FGLA_UNSUPPORTED,
-       "artifact was compiled for target 'sm_90a', this runtime runs: cpu"},
-      {"bad_missing_code", FGLA_INVALID_ARTIFACT,
-       "has no code 'fgla_fn_nowhere' for function 'f'"},
-      {"bad_data_as_code", FGLA_INVALID_ARTIFACT,
-       "has no code 'fgla_manifest' for function 'f'"},
+      {"bad_no_manifest", FGLA_INVALID_ARTIFACT, "has no symbol 'fgla_manifest': it is no fgla artifact"},
+      {"bad_function_manifest", FGLA_INVALID_ARTIFACT, "has a manifest that does not end in zero"},
+      {"bad_unterminated", FGLA_INVALID_ARTIFACT, "has a manifest that does not end in zero"},
+      {"bad_truncated_json", FGLA_INVALID_ARTIFACT, "manifest: is no valid document: malformed JSON at byte 25"},
+      {"bad_other_abi", FGLA_ABI_MISMATCH, "artifact has ABI version 2, this runtime needs 1: compile it again"},
+      {"bad_other_target", FGLA_UNSUPPORTED, "artifact was compiled for target 'sm_90a', this runtime runs: cpu"},
+      {"bad_missing_code", FGLA_INVALID_ARTIFACT, "has no code 'fgla_fn_nowhere' for function 'f'"},
+      {"bad_data_as_code", FGLA_INVALID_ARTIFACT, "has no code 'fgla_manifest' for function 'f'"},
       // A function, but not the artifact's.
-      {"bad_libc_as_code", FGLA_INVALID_ARTIFACT,
-       "has no code 'abort' for function 'f'"},
+      {"bad_libc_as_code", FGLA_INVALID_ARTIFACT, "has no code 'abort' for function 'f'"},
       {"bad_unresolved", FGLA_INVALID_ARTIFACT,
-       "cannot be loaded: " + artifact("bad_unresolved") +
-           ": undefined symbol: symbol_that_nobody_has"},
+       "cannot be loaded: " + artifact("bad_unresolved") + ": undefined symbol: symbol_that_nobody_has"},
   };
   for (const auto &[name, status, message] : cases)
-    expectLoadError(artifact(name), status,
-                    "artifact '" + artifact(name) + "': " + message);
+    expectLoadError(artifact(name), status, "artifact '" + artifact(name) + "': " + message);
 }
 
 TEST(Module, BadFiles) {
   TempDir dir;
-  auto open = [](const std::string &path, const std::string &why) {
-    return "cannot open '" + path + "': " + why;
-  };
+  auto open = [](const std::string &path, const std::string &why) { return "cannot open '" + path + "': " + why; };
   std::string path = dir / "none.so";
-  expectLoadError(path, FGLA_NOT_FOUND,
-                  open(path, "No such file or directory"));
-  expectLoadError(dir.path(), FGLA_IO_ERROR,
-                  open(dir.path(), "not a regular file"));
-  expectLoadError("/dev/null", FGLA_IO_ERROR,
-                  open("/dev/null", "not a regular file"));
+  expectLoadError(path, FGLA_NOT_FOUND, open(path, "No such file or directory"));
+  expectLoadError(dir.path(), FGLA_IO_ERROR, open(dir.path(), "not a regular file"));
+  expectLoadError("/dev/null", FGLA_IO_ERROR, open("/dev/null", "not a regular file"));
   path = writeFile(dir / "short.so", "\x7f"
                                      "ELF");
-  expectLoadError(path, FGLA_INVALID_ARTIFACT,
-                  "artifact '" + path +
-                      "': is not an ELF shared object (too short)");
+  expectLoadError(path, FGLA_INVALID_ARTIFACT, "artifact '" + path + "': is not an ELF shared object (too short)");
   path = writeFile(dir / "text.so", std::string(1000, 'x'));
-  expectLoadError(path, FGLA_INVALID_ARTIFACT,
-                  "artifact '" + path + "': is not a 64-bit ELF shared object");
-  expectError(fgla_module_load(nullptr, nullptr), FGLA_INVALID_ARGUMENT,
-              "path must not be null");
-  expectError(fgla_module_load("x", nullptr), FGLA_INVALID_ARGUMENT,
-              "module must not be null");
+  expectLoadError(path, FGLA_INVALID_ARTIFACT, "artifact '" + path + "': is not a 64-bit ELF shared object");
+  expectError(fgla_module_load(nullptr, nullptr), FGLA_INVALID_ARGUMENT, "path must not be null");
+  expectError(fgla_module_load("x", nullptr), FGLA_INVALID_ARGUMENT, "module must not be null");
 }
 
 // A download that was cut off must not end in SIGBUS; also where there are no
@@ -178,8 +147,7 @@ TEST(Module, TruncatedFile) {
   size_t loaded = 0; // where the last loaded byte is
   for (int i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment;
-    std::memcpy(&segment, &bare[header.e_phoff + i * sizeof(segment)],
-                sizeof(segment));
+    std::memcpy(&segment, &bare[header.e_phoff + i * sizeof(segment)], sizeof(segment));
     if (segment.p_type == PT_LOAD)
       loaded = std::max(loaded, segment.p_offset + segment.p_filesz);
   }
@@ -189,15 +157,12 @@ TEST(Module, TruncatedFile) {
   EXPECT_EQ(fgla_module_load(sectionless.c_str(), &whether), FGLA_OK);
   fgla_module_unload(whether);
   for (size_t length = sizeof(header); length < loaded; length += 199) {
-    std::string path = writeFile(dir / "bare" + std::to_string(length) + ".so",
-                                 bare.substr(0, length));
-    expectLoadError(path, FGLA_INVALID_ARTIFACT,
-                    "artifact '" + path + "': is cut short");
+    std::string path = writeFile(dir / "bare" + std::to_string(length) + ".so", bare.substr(0, length));
+    expectLoadError(path, FGLA_INVALID_ARTIFACT, "artifact '" + path + "': is cut short");
   }
   for (size_t length = 0; length < whole.size(); length += 199) {
     // A new name each time: dlopen() remembers names.
-    std::string path = writeFile(dir / std::to_string(length) + ".so",
-                                 whole.substr(0, length));
+    std::string path = writeFile(dir / std::to_string(length) + ".so", whole.substr(0, length));
     fgla_module *module = nullptr;
     EXPECT_EQ(fgla_module_load(path.c_str(), &module), FGLA_INVALID_ARTIFACT);
     EXPECT_EQ(module, nullptr);
@@ -223,9 +188,7 @@ TEST(Module, CreateFromMemory) {
   auto entry = +[](void **) { called = true; };
   auto shape = +[](void **, int64_t *) {};
   auto lookup = [&](const std::string &name) -> void * {
-    return name == "e"   ? reinterpret_cast<void *>(entry)
-           : name == "s" ? reinterpret_cast<void *>(shape)
-                         : nullptr;
+    return name == "e" ? reinterpret_cast<void *>(entry) : name == "s" ? reinterpret_cast<void *>(shape) : nullptr;
   };
   const char *manifest = R"({"abi": 1, "target": "cpu", "functions": [
     {"name": "f", "entry": "e", "shape": "s", "args": [], "results": []}]})";
@@ -235,14 +198,11 @@ TEST(Module, CreateFromMemory) {
   ASSERT_TRUE(f.ok());
   EXPECT_TRUE((*f)->call({}, {}).ok());
   EXPECT_TRUE(called);
-  EXPECT_FAILS(
-      Module::create(manifest, [](const std::string &) { return nullptr; }),
-      FGLA_INVALID_ARTIFACT, "has no code 'e' for function 'f'");
-  Result<std::unique_ptr<Module>> empty =
-      Module::create(R"({"abi": 1, "target": "cpu", "functions": []})", lookup);
+  EXPECT_FAILS(Module::create(manifest, [](const std::string &) { return nullptr; }), FGLA_INVALID_ARTIFACT,
+               "has no code 'e' for function 'f'");
+  Result<std::unique_ptr<Module>> empty = Module::create(R"({"abi": 1, "target": "cpu", "functions": []})", lookup);
   ASSERT_TRUE(empty.ok());
-  EXPECT_FAILS((*empty)->find("f"), FGLA_NOT_FOUND,
-               "no function 'f' in the artifact (it has: none)");
+  EXPECT_FAILS((*empty)->find("f"), FGLA_NOT_FOUND, "no function 'f' in the artifact (it has: none)");
 }
 
 //===----------------------------------------------------------------------===//
@@ -253,9 +213,7 @@ namespace {
 class Loaded : public ::testing::Test {
 protected:
   void SetUp() override {
-    ASSERT_EQ(fgla_module_load(artifact("good_artifact").c_str(), &module),
-              FGLA_OK)
-        << fgla_error_message();
+    ASSERT_EQ(fgla_module_load(artifact("good_artifact").c_str(), &module), FGLA_OK) << fgla_error_message();
     mix = function("mix");
     transpose = function("transpose");
     lying = function("lying");
@@ -286,9 +244,7 @@ struct MixCall {
     std::iota(y, y + 24, 100.f);
     std::fill(out, out + 24, -1.f);
   }
-  fgla_status operator()(const fgla_function *mix) {
-    return fgla_call(mix, args, 3, &result, 1);
-  }
+  fgla_status operator()(const fgla_function *mix) { return fgla_call(mix, args, 3, &result, 1); }
 };
 } // namespace
 
@@ -330,31 +286,21 @@ TEST_F(ModuleTest, LookupErrors) {
   expectError(fgla_module_function(module, "no\npe", &f), FGLA_NOT_FOUND,
               "no function 'no\\x0ape' in the artifact (it has: 'mix', "
               "'transpose', 'lying')");
-  expectError(fgla_module_function(module, nullptr, &f), FGLA_INVALID_ARGUMENT,
-              "name must not be null");
-  expectError(fgla_module_function(nullptr, "mix", &f), FGLA_INVALID_ARGUMENT,
-              "module must not be null");
-  expectError(fgla_module_function(module, "mix", nullptr),
-              FGLA_INVALID_ARGUMENT, "function must not be null");
-  expectError(fgla_module_function_at(module, 3, &f), FGLA_INVALID_ARGUMENT,
-              "function index must be in [0, 3), got 3");
+  expectError(fgla_module_function(module, nullptr, &f), FGLA_INVALID_ARGUMENT, "name must not be null");
+  expectError(fgla_module_function(nullptr, "mix", &f), FGLA_INVALID_ARGUMENT, "module must not be null");
+  expectError(fgla_module_function(module, "mix", nullptr), FGLA_INVALID_ARGUMENT, "function must not be null");
+  expectError(fgla_module_function_at(module, 3, &f), FGLA_INVALID_ARGUMENT, "function index must be in [0, 3), got 3");
   expectError(fgla_module_function_at(module, -1, &f), FGLA_INVALID_ARGUMENT,
               "function index must be in [0, 3), got -1");
-  expectError(fgla_module_function_at(nullptr, 0, &f), FGLA_INVALID_ARGUMENT,
-              "module must not be null");
+  expectError(fgla_module_function_at(nullptr, 0, &f), FGLA_INVALID_ARGUMENT, "module must not be null");
   EXPECT_EQ(f, nullptr);
 
   fgla_value_info info;
-  expectError(fgla_function_arg(mix, 3, &info), FGLA_INVALID_ARGUMENT,
-              "argument index must be in [0, 3), got 3");
-  expectError(fgla_function_result(mix, -1, &info), FGLA_INVALID_ARGUMENT,
-              "result index must be in [0, 1), got -1");
-  expectError(fgla_function_arg(mix, 0, nullptr), FGLA_INVALID_ARGUMENT,
-              "info must not be null");
-  expectError(fgla_function_arg(nullptr, 0, &info), FGLA_INVALID_ARGUMENT,
-              "function must not be null");
-  expectError(fgla_function_result(nullptr, 0, &info), FGLA_INVALID_ARGUMENT,
-              "function must not be null");
+  expectError(fgla_function_arg(mix, 3, &info), FGLA_INVALID_ARGUMENT, "argument index must be in [0, 3), got 3");
+  expectError(fgla_function_result(mix, -1, &info), FGLA_INVALID_ARGUMENT, "result index must be in [0, 1), got -1");
+  expectError(fgla_function_arg(mix, 0, nullptr), FGLA_INVALID_ARGUMENT, "info must not be null");
+  expectError(fgla_function_arg(nullptr, 0, &info), FGLA_INVALID_ARGUMENT, "function must not be null");
+  expectError(fgla_function_result(nullptr, 0, &info), FGLA_INVALID_ARGUMENT, "function must not be null");
 }
 
 TEST_F(ModuleTest, ResultShapes) {
@@ -365,18 +311,15 @@ TEST_F(ModuleTest, ResultShapes) {
   EXPECT_EQ(dims[0], 7);
   EXPECT_EQ(dims[1], 5);
 
-  expectError(fgla_function_result_shapes(transpose, &a, 1, dims, 3),
-              FGLA_INVALID_ARGUMENT, "number of dims must be 2, got 3");
-  expectError(fgla_function_result_shapes(transpose, &a, 1, nullptr, 2),
-              FGLA_INVALID_ARGUMENT, "dims must not be null");
-  expectError(fgla_function_result_shapes(transpose, &a, -1, dims, 2),
-              FGLA_INVALID_ARGUMENT,
+  expectError(fgla_function_result_shapes(transpose, &a, 1, dims, 3), FGLA_INVALID_ARGUMENT,
+              "number of dims must be 2, got 3");
+  expectError(fgla_function_result_shapes(transpose, &a, 1, nullptr, 2), FGLA_INVALID_ARGUMENT,
+              "dims must not be null");
+  expectError(fgla_function_result_shapes(transpose, &a, -1, dims, 2), FGLA_INVALID_ARGUMENT,
               "number of arguments must be >= 0, got -1");
-  expectError(fgla_function_result_shapes(transpose, nullptr, 0, dims, 2),
-              FGLA_INVALID_ARGUMENT,
+  expectError(fgla_function_result_shapes(transpose, nullptr, 0, dims, 2), FGLA_INVALID_ARGUMENT,
               "needs 1 arguments, got 0 (function 'transpose')");
-  expectError(fgla_function_result_shapes(nullptr, &a, 1, dims, 2),
-              FGLA_INVALID_ARGUMENT, "function must not be null");
+  expectError(fgla_function_result_shapes(nullptr, &a, 1, dims, 2), FGLA_INVALID_ARGUMENT, "function must not be null");
 }
 
 TEST_F(ModuleTest, ShapeFunctionThatBreaksTheManifest) {
@@ -440,8 +383,7 @@ TEST_F(CallTest, StridedArgumentsArePacked) {
   for (int b = 0; b < 2; ++b)
     for (int t = 0; t < 3; ++t)
       for (int d = 0; d < 4; ++d)
-        EXPECT_EQ(call.out[(b * 3 + t) * 4 + d],
-                  call.x[b * 4 + t * 8 + d] + 2 * call.y[d] + 0.25f);
+        EXPECT_EQ(call.out[(b * 3 + t) * 4 + d], call.x[b * 4 + t * 8 + d] + 2 * call.y[d] + 0.25f);
 }
 
 TEST_F(CallTest, NegativeStrides) {
@@ -468,13 +410,10 @@ TEST_F(CallTest, StridesThatDoNotMatter) {
 
 TEST_F(CallTest, TwoResultsAndTransposedArgument) {
   int16_t storage[6] = {1, 2, 3, 4, 5, 6}, b[6];
-  int64_t count = 0, aShape[2] = {3, 2}, aStride[2] = {1, 3},
-          bShape[2] = {2, 3};
+  int64_t count = 0, aShape[2] = {3, 2}, aStride[2] = {1, 3}, bShape[2] = {2, 3};
   fgla_tensor a = {storage, FGLA_I16, 2, aShape, aStride, cpu};
-  fgla_tensor results[2] = {{b, FGLA_I16, 2, bShape, nullptr, cpu},
-                            {&count, FGLA_I64, 0, nullptr, nullptr, cpu}};
-  ASSERT_EQ(fgla_call(transpose, &a, 1, results, 2), FGLA_OK)
-      << fgla_error_message();
+  fgla_tensor results[2] = {{b, FGLA_I16, 2, bShape, nullptr, cpu}, {&count, FGLA_I64, 0, nullptr, nullptr, cpu}};
+  ASSERT_EQ(fgla_call(transpose, &a, 1, results, 2), FGLA_OK) << fgla_error_message();
   // The transpose of a transposed view is the storage.
   EXPECT_EQ(std::memcmp(b, storage, sizeof(b)), 0);
   EXPECT_EQ(count, 6);
@@ -488,8 +427,7 @@ TEST_F(CallTest, FromManyThreads) {
       MixCall call;
       call.bias = static_cast<float>(i);
       for (int repeat = 0; repeat < 200; ++repeat)
-        if (call(mix) != FGLA_OK ||
-            call.out[23] != 23 + 2 * 123 + static_cast<float>(i))
+        if (call(mix) != FGLA_OK || call.out[23] != 23 + 2 * 123 + static_cast<float>(i))
           return;
       ++good;
     });
@@ -503,47 +441,32 @@ TEST_F(CallTest, FromManyThreads) {
 //===----------------------------------------------------------------------===//
 
 TEST_F(CallTest, Errors) {
-  static const int64_t minusOne[3] = {2, 3, -1}, wide[3] = {13, 4, 1},
-                       far[3] = {int64_t(1) << 61, 4, 1},
+  static const int64_t minusOne[3] = {2, 3, -1}, wide[3] = {13, 4, 1}, far[3] = {int64_t(1) << 61, 4, 1},
                        farther[3] = {INT64_MAX, 4, 1};
   using Break = void (*)(MixCall &);
   const std::pair<Break, const char *> cases[] = {
       // Kind
-      {[](MixCall &c) { c.args[0].dtype = FGLA_F16; },
-       "argument 'x' must have dtype f32, got f16"},
+      {[](MixCall &c) { c.args[0].dtype = FGLA_F16; }, "argument 'x' must have dtype f32, got f16"},
       {[](MixCall &c) { c.args[0].dtype = static_cast<fgla_dtype>(42); },
        "argument 'x' must have dtype f32, got unknown dtype 42"},
-      {[](MixCall &c) { c.args[1].rank = 2; },
-       "argument 'y' must have rank 3 (shape [B, T, 4]), got rank 2"},
-      {[](MixCall &c) { c.args[1].rank = -1; },
-       "argument 'y' must have rank 3 (shape [B, T, 4]), got rank -1"},
-      {[](MixCall &c) { c.args[1].shape = nullptr; },
-       "argument 'y' must have a shape, got a null pointer"},
-      {[](MixCall &c) { c.args[0].shape = minusOne; },
-       "argument 'x' dim 2 must be >= 0, got -1"},
+      {[](MixCall &c) { c.args[1].rank = 2; }, "argument 'y' must have rank 3 (shape [B, T, 4]), got rank 2"},
+      {[](MixCall &c) { c.args[1].rank = -1; }, "argument 'y' must have rank 3 (shape [B, T, 4]), got rank -1"},
+      {[](MixCall &c) { c.args[1].shape = nullptr; }, "argument 'y' must have a shape, got a null pointer"},
+      {[](MixCall &c) { c.args[0].shape = minusOne; }, "argument 'x' dim 2 must be >= 0, got -1"},
       {[](MixCall &c) { c.xShape[0] = c.xShape[1] = int64_t(1) << 40; },
        "argument 'x' must have a size that fits in 63 bits, got shape "
        "[1099511627776, 1099511627776, 4]"},
-      {[](MixCall &c) { c.args[0].device.index = 1; },
-       "argument 'x': device index must be in [0, 1), got 1"},
-      {[](MixCall &c) { c.args[0].device.kind = fgla_device_kind(7); },
-       "argument 'x': unknown device kind 7"},
+      {[](MixCall &c) { c.args[0].device.index = 1; }, "argument 'x': device index must be in [0, 1), got 1"},
+      {[](MixCall &c) { c.args[0].device.kind = fgla_device_kind(7); }, "argument 'x': unknown device kind 7"},
       // Dims
-      {[](MixCall &c) { c.xShape[2] = 5; },
-       "argument 'x' dim 2 must be 4 (shape [B, T, 4]), got 5"},
-      {[](MixCall &c) { c.yShape[1] = 2; },
-       "argument 'y' dim 1 must be 'T' = 3 as in argument 'x' dim 1, got 2"},
-      {[](MixCall &c) { c.outShape[0] = 1; },
-       "result 'out' dim 0 must be 2 (shape [B, T, 4] = [2, 3, 4]), got 1"},
-      {[](MixCall &c) { c.result.dtype = FGLA_F64; },
-       "result 'out' must have dtype f32, got f64"},
-      {[](MixCall &c) { c.result.rank = 0; },
-       "result 'out' must have rank 3 (shape [B, T, 4]), got rank 0"},
+      {[](MixCall &c) { c.xShape[2] = 5; }, "argument 'x' dim 2 must be 4 (shape [B, T, 4]), got 5"},
+      {[](MixCall &c) { c.yShape[1] = 2; }, "argument 'y' dim 1 must be 'T' = 3 as in argument 'x' dim 1, got 2"},
+      {[](MixCall &c) { c.outShape[0] = 1; }, "result 'out' dim 0 must be 2 (shape [B, T, 4] = [2, 3, 4]), got 1"},
+      {[](MixCall &c) { c.result.dtype = FGLA_F64; }, "result 'out' must have dtype f32, got f64"},
+      {[](MixCall &c) { c.result.rank = 0; }, "result 'out' must have rank 3 (shape [B, T, 4]), got rank 0"},
       // Memory
-      {[](MixCall &c) { c.args[0].data = nullptr; },
-       "argument 'x' must have data, got a null pointer"},
-      {[](MixCall &c) { c.result.data = nullptr; },
-       "result 'out' must have data, got a null pointer"},
+      {[](MixCall &c) { c.args[0].data = nullptr; }, "argument 'x' must have data, got a null pointer"},
+      {[](MixCall &c) { c.result.data = nullptr; }, "result 'out' must have data, got a null pointer"},
       {[](MixCall &c) { c.args[0].data = reinterpret_cast<char *>(c.x) + 2; },
        "argument 'x' must have data aligned to 4 bytes"},
       {[](MixCall &c) { c.result.data = reinterpret_cast<char *>(c.out) + 1; },
@@ -554,24 +477,18 @@ TEST_F(CallTest, Errors) {
       {[](MixCall &c) { c.args[0].stride = farther; },
        "argument 'x' has strides [9223372036854775807, 4, 1] that reach out of "
        "memory"},
-      {[](MixCall &c) {
-         c.args[0].data = reinterpret_cast<void *>(~uintptr_t(15));
-       },
+      {[](MixCall &c) { c.args[0].data = reinterpret_cast<void *>(~uintptr_t(15)); },
        "argument 'x' with shape [2, 3, 4] reaches out of memory"},
-      {[](MixCall &c) { c.result.stride = wide; },
-       "result 'out' must be contiguous, got strides [13, 4, 1] for shape "
-       "[2, 3, 4]"},
-      {[](MixCall &c) { c.result.data = c.x; },
-       "result 'out' must not overlap argument 'x' in memory"},
-      {[](MixCall &c) { c.args[2].data = c.out + 23; },
-       "result 'out' must not overlap argument 'bias' in memory"},
+      {[](MixCall &c) { c.result.stride = wide; }, "result 'out' must be contiguous, got strides [13, 4, 1] for shape "
+                                                   "[2, 3, 4]"},
+      {[](MixCall &c) { c.result.data = c.x; }, "result 'out' must not overlap argument 'x' in memory"},
+      {[](MixCall &c) { c.args[2].data = c.out + 23; }, "result 'out' must not overlap argument 'bias' in memory"},
   };
   for (const auto &[breakIt, message] : cases) {
     SCOPED_TRACE(message);
     MixCall call;
     breakIt(call);
-    expectError(call(mix), FGLA_INVALID_ARGUMENT,
-                std::string(message) + " (function 'mix')");
+    expectError(call(mix), FGLA_INVALID_ARGUMENT, std::string(message) + " (function 'mix')");
     for (int i = 0; i < 24; ++i) // nothing has run
       EXPECT_EQ(call.out[i], -1.f);
   }
@@ -584,22 +501,17 @@ TEST_F(CallTest, Errors) {
 
 TEST_F(CallTest, CountErrors) {
   MixCall call;
-  expectError(fgla_call(mix, call.args, 2, &call.result, 1),
-              FGLA_INVALID_ARGUMENT,
+  expectError(fgla_call(mix, call.args, 2, &call.result, 1), FGLA_INVALID_ARGUMENT,
               "needs 3 arguments, got 2 (function 'mix')");
   expectError(fgla_call(mix, call.args, 3, nullptr, 0), FGLA_INVALID_ARGUMENT,
               "needs 1 results, got 0 (function 'mix')");
-  expectError(fgla_call(mix, nullptr, 3, &call.result, 1),
-              FGLA_INVALID_ARGUMENT, "arguments must not be null");
-  expectError(fgla_call(mix, call.args, 3, nullptr, 1), FGLA_INVALID_ARGUMENT,
-              "results must not be null");
-  expectError(fgla_call(mix, call.args, -3, &call.result, 1),
-              FGLA_INVALID_ARGUMENT,
+  expectError(fgla_call(mix, nullptr, 3, &call.result, 1), FGLA_INVALID_ARGUMENT, "arguments must not be null");
+  expectError(fgla_call(mix, call.args, 3, nullptr, 1), FGLA_INVALID_ARGUMENT, "results must not be null");
+  expectError(fgla_call(mix, call.args, -3, &call.result, 1), FGLA_INVALID_ARGUMENT,
               "number of arguments must be >= 0, got -3");
-  expectError(fgla_call(mix, call.args, 3, &call.result, -1),
-              FGLA_INVALID_ARGUMENT, "number of results must be >= 0, got -1");
-  expectError(fgla_call(nullptr, call.args, 3, &call.result, 1),
-              FGLA_INVALID_ARGUMENT, "function must not be null");
+  expectError(fgla_call(mix, call.args, 3, &call.result, -1), FGLA_INVALID_ARGUMENT,
+              "number of results must be >= 0, got -1");
+  expectError(fgla_call(nullptr, call.args, 3, &call.result, 1), FGLA_INVALID_ARGUMENT, "function must not be null");
 }
 
 TEST_F(CallTest, ResultsMustNotOverlapEachOther) {
@@ -607,8 +519,7 @@ TEST_F(CallTest, ResultsMustNotOverlapEachOther) {
   alignas(8) int16_t memory[8] = {};
   int64_t shape[2] = {2, 2};
   fgla_tensor a = {storage, FGLA_I16, 2, shape, nullptr, cpu};
-  fgla_tensor results[2] = {{memory, FGLA_I16, 2, shape, nullptr, cpu},
-                            {memory, FGLA_I64, 0, nullptr, nullptr, cpu}};
+  fgla_tensor results[2] = {{memory, FGLA_I16, 2, shape, nullptr, cpu}, {memory, FGLA_I64, 0, nullptr, nullptr, cpu}};
   expectError(fgla_call(transpose, &a, 1, results, 2), FGLA_INVALID_ARGUMENT,
               "result 'count' must not overlap result 'b' in memory (function "
               "'transpose')");
@@ -630,8 +541,7 @@ TEST_F(CallTest, OverlapGoesByRange) {
               "result 'out' must not overlap argument 'x' in memory (function "
               "'mix')");
   result.data = memory + 36; // right after the last element of the view
-  EXPECT_EQ(fgla_call(mix, args, 3, &result, 1), FGLA_OK)
-      << fgla_error_message();
+  EXPECT_EQ(fgla_call(mix, args, 3, &result, 1), FGLA_OK) << fgla_error_message();
 }
 
 // A broadcast that would need an absurd copy.
@@ -642,8 +552,7 @@ TEST_F(CallTest, NoMemoryForThePackedCopy) {
   int64_t count;
   fgla_tensor a = {&value, FGLA_I16, 2, shape, stride, cpu};
   // Never touched: the copy fails first.
-  fgla_tensor results[2] = {{reinterpret_cast<void *>(uintptr_t(1) << 62),
-                             FGLA_I16, 2, resultShape, nullptr, cpu},
+  fgla_tensor results[2] = {{reinterpret_cast<void *>(uintptr_t(1) << 62), FGLA_I16, 2, resultShape, nullptr, cpu},
                             {&count, FGLA_I64, 0, nullptr, nullptr, cpu}};
   expectError(fgla_call(transpose, &a, 1, results, 2), FGLA_OUT_OF_MEMORY,
               "no memory for a contiguous copy of argument 'a' (function "

@@ -9,8 +9,7 @@ using namespace fgla::runtime;
 using Dims = std::vector<int64_t>;
 
 template <typename T>
-static std::vector<T> packed(const std::vector<T> &source, int64_t first,
-                             const Dims &shape, const Dims &strides) {
+static std::vector<T> packed(const std::vector<T> &source, int64_t first, const Dims &shape, const Dims &strides) {
   size_t count = 1;
   for (int64_t dim : shape)
     count *= static_cast<size_t>(dim);
@@ -58,8 +57,7 @@ TYPED_TEST_SUITE(PackTest, ElementTypes);
 TYPED_TEST(PackTest, TransposeSliceReverseBroadcast) {
   using V = std::vector<TypeParam>;
   V source = iota<TypeParam>(12); // as 3 x 4
-  EXPECT_EQ(packed(source, 0, {4, 3}, {1, 4}),
-            (V{0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11}));
+  EXPECT_EQ(packed(source, 0, {4, 3}, {1, 4}), (V{0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11}));
   EXPECT_EQ(packed(source, 1, {3, 2}, {4, 2}), (V{1, 3, 5, 7, 9, 11}));
   EXPECT_EQ(packed(source, 5, {2, 2}, {4, 1}), (V{5, 6, 9, 10}));
   EXPECT_EQ(packed(source, 11, {2, 3}, {-4, -1}), (V{11, 10, 9, 7, 6, 5}));
@@ -84,8 +82,7 @@ TYPED_TEST(PackTest, AllPermutations) {
       for (int64_t b = 0; b < s[1]; ++b)
         for (int64_t c = 0; c < s[2]; ++c)
           for (int64_t d = 0; d < s[3]; ++d)
-            expected.push_back(
-                source[a * t[0] + b * t[1] + c * t[2] + d * t[3]]);
+            expected.push_back(source[a * t[0] + b * t[1] + c * t[2] + d * t[3]]);
     EXPECT_EQ(packed(source, 0, s, t), expected);
   } while (std::next_permutation(order.begin(), order.end()));
 }

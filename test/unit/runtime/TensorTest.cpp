@@ -12,16 +12,13 @@ static constexpr double inf = std::numeric_limits<double>::infinity();
 static const double nan_ = std::numeric_limits<double>::quiet_NaN();
 
 static Tensor make(std::vector<double> values, DType dtype = FGLA_F64) {
-  Result<Tensor> tensor =
-      Tensor::create(dtype, {static_cast<int64_t>(values.size())});
+  Result<Tensor> tensor = Tensor::create(dtype, {static_cast<int64_t>(values.size())});
   for (size_t i = 0; i < values.size(); ++i)
     tensor->set(static_cast<int64_t>(i), values[i]);
   return std::move(*tensor);
 }
 
-static double error(std::vector<double> y, std::vector<double> ref) {
-  return *relativeError(make(y), make(ref));
-}
+static double error(std::vector<double> y, std::vector<double> ref) { return *relativeError(make(y), make(ref)); }
 
 //===----------------------------------------------------------------------===//
 // Memory
@@ -64,10 +61,9 @@ TEST(Tensor, CloneIsApart) {
 
 TEST(Tensor, CreateErrors) {
   constexpr int64_t big = int64_t(1) << 62;
-  EXPECT_FAILS(Tensor::create(static_cast<DType>(77), {1}),
-               FGLA_INVALID_ARGUMENT, "tensor has unknown dtype 77");
-  EXPECT_FAILS(Tensor::create(FGLA_F32, std::vector<int64_t>(9, 1)),
-               FGLA_INVALID_ARGUMENT, "tensor must have rank <= 8, got 9");
+  EXPECT_FAILS(Tensor::create(static_cast<DType>(77), {1}), FGLA_INVALID_ARGUMENT, "tensor has unknown dtype 77");
+  EXPECT_FAILS(Tensor::create(FGLA_F32, std::vector<int64_t>(9, 1)), FGLA_INVALID_ARGUMENT,
+               "tensor must have rank <= 8, got 9");
   EXPECT_FAILS(Tensor::create(FGLA_F32, {2, -1}), FGLA_INVALID_ARGUMENT,
                "tensor shape must have dims >= 0 and a size that fits in 63 "
                "bits, got [2, -1]");
@@ -79,8 +75,7 @@ TEST(Tensor, CreateErrors) {
                "tensor shape must have dims >= 0 and a size that fits in 63 "
                "bits, got [0, " +
                    std::to_string(big) + ", 4]");
-  EXPECT_FAILS(Tensor::create(FGLA_U8, {std::numeric_limits<int64_t>::max()}),
-               FGLA_OUT_OF_MEMORY,
+  EXPECT_FAILS(Tensor::create(FGLA_U8, {std::numeric_limits<int64_t>::max()}), FGLA_OUT_OF_MEMORY,
                "no memory for a tensor of shape [9223372036854775807] and "
                "dtype u8");
 }
@@ -98,10 +93,9 @@ struct HalfFormat {
 class HalfTest : public ::testing::TestWithParam<HalfFormat> {};
 } // namespace
 
-INSTANTIATE_TEST_SUITE_P(
-    All, HalfTest,
-    ::testing::Values(HalfFormat{f16ToDouble, doubleToF16, 0x7c00},
-                      HalfFormat{bf16ToDouble, doubleToBF16, 0x7f80}));
+INSTANTIATE_TEST_SUITE_P(All, HalfTest,
+                         ::testing::Values(HalfFormat{f16ToDouble, doubleToF16, 0x7c00},
+                                           HalfFormat{bf16ToDouble, doubleToBF16, 0x7f80}));
 
 // Every value comes back, every midpoint goes to even, and its neighbours in
 // double go to their own side: that is round to nearest even, whole.
@@ -112,15 +106,12 @@ TEST_P(HalfTest, RoundsToNearestEvenEverywhere) {
       double low = decode(bits | sign);
       ASSERT_EQ(encode(low), bits | sign);
       // The next number up; past the largest, where infinity would stand.
-      double high = bits + 1u < infinity
-                        ? decode((bits + 1) | sign)
-                        : low + (low - decode((bits - 1) | sign));
+      double high = bits + 1u < infinity ? decode((bits + 1) | sign) : low + (low - decode((bits - 1) | sign));
       double middle = low / 2 + high / 2;
       unsigned even = bits & 1 ? bits + 1 : bits;
       ASSERT_EQ(encode(middle), even | sign) << bits;
       ASSERT_EQ(encode(std::nextafter(middle, low)), bits | sign) << bits;
-      ASSERT_EQ(encode(std::nextafter(middle, high)), (bits + 1) | sign)
-          << bits;
+      ASSERT_EQ(encode(std::nextafter(middle, high)), (bits + 1) | sign) << bits;
     }
 }
 
@@ -156,8 +147,7 @@ TEST(Tensor, ConvertsBetweenAllFloats) {
   for (DType from : floats)
     for (DType to : floats) {
       // Exact in all four types.
-      Result<Tensor> result =
-          convertFloat(make({0, -0.0, 1.5, -240, inf, nan_}, from), to);
+      Result<Tensor> result = convertFloat(make({0, -0.0, 1.5, -240, inf, nan_}, from), to);
       ASSERT_TRUE(result.ok());
       EXPECT_EQ(result->dtype(), to);
       EXPECT_TRUE(std::signbit(result->get(1)));
@@ -178,11 +168,9 @@ TEST(Tensor, RoundsOnce) {
 }
 
 TEST(Tensor, ConvertErrors) {
-  EXPECT_FAILS(convertFloat(make({1}, FGLA_I32), FGLA_F32),
-               FGLA_INVALID_ARGUMENT,
+  EXPECT_FAILS(convertFloat(make({1}, FGLA_I32), FGLA_F32), FGLA_INVALID_ARGUMENT,
                "conversion is between float dtypes, got i32");
-  EXPECT_FAILS(convertFloat(make({1}), static_cast<DType>(-1)),
-               FGLA_INVALID_ARGUMENT,
+  EXPECT_FAILS(convertFloat(make({1}), static_cast<DType>(-1)), FGLA_INVALID_ARGUMENT,
                "conversion is between float dtypes, got unknown");
 }
 
@@ -235,8 +223,7 @@ TEST(RelativeError, ZeroReference) {
 }
 
 TEST(RelativeError, AcrossDTypes) {
-  EXPECT_EQ(*relativeError(make({1, 2}, FGLA_BF16), make({1, 2}, FGLA_I32)),
-            0.0);
+  EXPECT_EQ(*relativeError(make({1, 2}, FGLA_BF16), make({1, 2}, FGLA_I32)), 0.0);
   EXPECT_FAILS(relativeError(make({1, 2}), make({1})), FGLA_INVALID_ARGUMENT,
                "compared tensors must have one shape, got [2] and [1]");
 }

@@ -18,13 +18,10 @@ public:
   }
   ~TempDir() { std::filesystem::remove_all(root); }
 
-  std::string operator/(const std::string &name) const {
-    return root + "/" + name;
-  }
+  std::string operator/(const std::string &name) const { return root + "/" + name; }
   const std::string &path() const { return root; }
   size_t numFiles() const {
-    return std::distance(std::filesystem::directory_iterator(root),
-                         std::filesystem::directory_iterator());
+    return std::distance(std::filesystem::directory_iterator(root), std::filesystem::directory_iterator());
   }
 
 private:
@@ -43,12 +40,12 @@ inline std::string readFile(const std::string &path) {
 }
 
 /// The result must have failed with exactly this status and message.
-#define EXPECT_FAILS(result, expectedCode, expectedMessage)                    \
-  do {                                                                         \
-    const auto &checked = (result);                                            \
-    ASSERT_FALSE(checked.ok());                                                \
-    EXPECT_EQ(statusOf(checked).code(), expectedCode);                         \
-    EXPECT_EQ(checked.message(), expectedMessage);                             \
+#define EXPECT_FAILS(result, expectedCode, expectedMessage)                                                            \
+  do {                                                                                                                 \
+    const auto &checked = (result);                                                                                    \
+    ASSERT_FALSE(checked.ok());                                                                                        \
+    EXPECT_EQ(statusOf(checked).code(), expectedCode);                                                                 \
+    EXPECT_EQ(checked.message(), expectedMessage);                                                                     \
   } while (0)
 
 template <typename T> const auto &statusOf(const T &result) {
