@@ -14,15 +14,12 @@ using fgla::Phase;
 /// The dialects whose ops a phase may leave. Shape functions store to a memref; `fgla_tile` may stand in kernels
 /// and launches only.
 static ArrayRef<StringRef> allowedDialects(Phase phase) {
-  static constexpr StringRef graph[] = {"builtin", "func",   "arith", "math",
-                                        "tensor",  "linalg", "scf",   "affine",
-                                        "index",   "memref", "fgla"};
-  static constexpr StringRef tiled[] = {
-      "builtin", "func",   "arith", "math",   "tensor",   "linalg",
-      "scf",     "affine", "index", "memref", "fgla_tile"};
-  static constexpr StringRef reference[] = {"builtin", "func",   "arith",
-                                            "math",    "tensor", "linalg",
-                                            "scf",     "affine", "index",  "memref"};
+  static constexpr StringRef graph[] = {"builtin", "func",   "arith", "math",   "tensor", "linalg",
+                                        "scf",     "affine", "index", "memref", "fgla"};
+  static constexpr StringRef tiled[] = {"builtin", "func",   "arith", "math",   "tensor",   "linalg",
+                                        "scf",     "affine", "index", "memref", "fgla_tile"};
+  static constexpr StringRef reference[] = {"builtin", "func", "arith",  "math",  "tensor",
+                                            "linalg",  "scf",  "affine", "index", "memref"};
   static constexpr StringRef kernel[] = {"builtin", "llvm", "omp"};
   switch (phase) {
   case Phase::Graph:
@@ -46,8 +43,7 @@ static std::string findViolation(Operation *op, Phase phase) {
   StringRef dialect = op->getName().getDialectNamespace();
   if (!llvm::is_contained(allowedDialects(phase), dialect))
     return "no op of the dialect '" + dialect.str() + "'";
-  if ((phase == Phase::Schedule || phase == Phase::Tiled) &&
-      isa<ModuleOp>(op) && !op->getParentOp() &&
+  if ((phase == Phase::Schedule || phase == Phase::Tiled) && isa<ModuleOp>(op) && !op->getParentOp() &&
       !isa_and_nonnull<fgla::TargetAttr>(op->getAttr("fgla.target")))
     return "'fgla.target' on the module";
   if (phase == Phase::Graph && isa<fgla::BlockOp, fgla::StepOp>(op))
@@ -56,8 +52,7 @@ static std::string findViolation(Operation *op, Phase phase) {
       phase == Phase::Schedule && attention && !attention.isDeltaRule() &&
       !isa_and_nonnull<fgla::ScheduleAttr>(op->getAttr("fgla.schedule")))
     return "'fgla.schedule' on every kernel root";
-  if (phase == Phase::Tiled && isa<fgla::tile::TileDialect>(op->getDialect()) &&
-      !isa<fgla::tile::LaunchOp>(op)) {
+  if (phase == Phase::Tiled && isa<fgla::tile::TileDialect>(op->getDialect()) && !isa<fgla::tile::LaunchOp>(op)) {
     auto function = op->getParentOfType<FunctionOpInterface>();
     if (!function || function.isPublic())
       return "ops on tiles in kernels only";
@@ -74,36 +69,28 @@ public:
   CheckPhase(const CheckPhase &other) : PassWrapper(other) {}
 
   StringRef getArgument() const override { return "fgla-check-phase"; }
-  StringRef getDescription() const override {
-    return "checks what a phase promises to the next one";
-  }
+  StringRef getDescription() const override { return "checks what a phase promises to the next one"; }
 
   void runOnOperation() override {
-    WalkResult result =
-        getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
-          std::string rule = findViolation(op, phase);
-          if (rule.empty())
-            return WalkResult::advance();
-          op->emitError() << "'" << op->getName()
-                          << "' breaks the contract of phase '"
-                          << fgla::stringifyPhase(phase) << "', which promises "
-                          << rule;
-          return WalkResult::interrupt();
-        });
+    WalkResult result = getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
+      std::string rule = findViolation(op, phase);
+      if (rule.empty())
+        return WalkResult::advance();
+      op->emitError() << "'" << op->getName() << "' breaks the contract of phase '" << fgla::stringifyPhase(phase)
+                      << "', which promises " << rule;
+      return WalkResult::interrupt();
+    });
     if (result.wasInterrupted())
       signalPassFailure();
   }
 
-  Option<Phase> phase{
-      *this, "phase", llvm::cl::desc("the phase whose contract is checked"),
-      llvm::cl::init(Phase::Graph),
-      llvm::cl::values(
-          clEnumValN(Phase::Graph, "graph", "fgla ops on tensors"),
-          clEnumValN(Phase::Schedule, "schedule", "the same, with schedules"),
-          clEnumValN(Phase::Tiled, "tiled", "kernels on tiles"),
-          clEnumValN(Phase::Reference, "reference",
-                     "linalg and scf on tensors"),
-          clEnumValN(Phase::Kernel, "kernel", "the LLVM dialect"))};
+  Option<Phase> phase{*this, "phase", llvm::cl::desc("the phase whose contract is checked"),
+                      llvm::cl::init(Phase::Graph),
+                      llvm::cl::values(clEnumValN(Phase::Graph, "graph", "fgla ops on tensors"),
+                                       clEnumValN(Phase::Schedule, "schedule", "the same, with schedules"),
+                                       clEnumValN(Phase::Tiled, "tiled", "kernels on tiles"),
+                                       clEnumValN(Phase::Reference, "reference", "linalg and scf on tensors"),
+                                       clEnumValN(Phase::Kernel, "kernel", "the LLVM dialect"))};
 };
 } // namespace
 

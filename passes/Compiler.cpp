@@ -39,15 +39,12 @@ namespace {
 class Diagnostics {
 public:
   explicit Diagnostics(MLIRContext &context)
-      : handler(&context,
-                [this](Diagnostic &diagnostic) { return handle(diagnostic); }) {
-  }
+      : handler(&context, [this](Diagnostic &diagnostic) { return handle(diagnostic); }) {}
 
   bool hasError() const { return !first.empty(); }
   /// The first error, or `otherwise` if none was reported.
   Status status(StringRef otherwise) const {
-    return Status(FGLA_INVALID_ARGUMENT,
-                  first.empty() ? otherwise.str() : first);
+    return Status(FGLA_INVALID_ARGUMENT, first.empty() ? otherwise.str() : first);
   }
 
 private:
@@ -66,9 +63,8 @@ static std::string locationText(Location loc) {
     auto file = dyn_cast<FileLineColLoc>(part);
     if (!file)
       return WalkResult::advance();
-    llvm::raw_string_ostream(text)
-        << file.getFilename().getValue() << ":" << file.getLine() << ":"
-        << file.getColumn() << ": ";
+    llvm::raw_string_ostream(text) << file.getFilename().getValue() << ":" << file.getLine() << ":" << file.getColumn()
+                                   << ": ";
     return WalkResult::interrupt();
   });
   return text;
@@ -86,8 +82,7 @@ static std::string oneLine(std::string text) {
 }
 
 LogicalResult Diagnostics::handle(Diagnostic &diagnostic) {
-  std::string text =
-      oneLine(locationText(diagnostic.getLocation()) + diagnostic.str());
+  std::string text = oneLine(locationText(diagnostic.getLocation()) + diagnostic.str());
   switch (diagnostic.getSeverity()) {
   case DiagnosticSeverity::Error:
     if (first.empty())
@@ -117,14 +112,12 @@ Result<Source> fgla::readSource(const std::string &path) {
     source.kind = Source::Kind::ONNX;
   else if (extension != ".mlir" && extension != ".mlirbc")
     return Status(FGLA_INVALID_ARGUMENT,
-                  "file " + runtime::quote(path) +
-                      " must end in .mlir, .mlirbc, .onnx or .onnxtxt");
+                  "file " + runtime::quote(path) + " must end in .mlir, .mlirbc, .onnx or .onnxtxt");
   Result<runtime::File> file = runtime::File::openForRead(path);
   if (!file.ok())
     return file.status();
   source.bytes.resize(file->size());
-  if (Status status = file->readAt(0, source.bytes.data(), source.bytes.size());
-      !status.ok())
+  if (Status status = file->readAt(0, source.bytes.data(), source.bytes.size()); !status.ok())
     return status;
   return source;
 }
@@ -132,12 +125,10 @@ Result<Source> fgla::readSource(const std::string &path) {
 std::unique_ptr<MLIRContext> fgla::makeContext() {
   DialectRegistry registry;
   registerAllDialects(registry);
-  return std::make_unique<MLIRContext>(registry,
-                                       MLIRContext::Threading::DISABLED);
+  return std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
 }
 
-static OwningOpRef<ModuleOp> parseText(const Source &source,
-                                       MLIRContext &context) {
+static OwningOpRef<ModuleOp> parseText(const Source &source, MLIRContext &context) {
   auto buffer = llvm::MemoryBuffer::getMemBufferCopy(source.bytes, source.path);
   const llvm::MemoryBuffer &text = *buffer;
   llvm::SourceMgr manager;
@@ -150,16 +141,14 @@ static OwningOpRef<ModuleOp> parseText(const Source &source,
     return parseSourceFile<ModuleOp>(manager, config);
   if (failed(parseAsmSourceFile(manager, &block, config, &names)))
     return {};
-  OwningOpRef<ModuleOp> module =
-      detail::constructContainerOpForParserIfNecessary<ModuleOp>(
-          &block, &context, FileLineColLoc::get(&context, source.path, 1, 1));
+  OwningOpRef<ModuleOp> module = detail::constructContainerOpForParserIfNecessary<ModuleOp>(
+      &block, &context, FileLineColLoc::get(&context, source.path, 1, 1));
   if (module)
     fgla::nameFromSource(*module, names, text);
   return module;
 }
 
-Result<OwningOpRef<ModuleOp>> fgla::importSource(const Source &source,
-                                                 MLIRContext &context) {
+Result<OwningOpRef<ModuleOp>> fgla::importSource(const Source &source, MLIRContext &context) {
   Diagnostics diagnostics(context);
   OwningOpRef<ModuleOp> module;
   if (source.kind == Source::Kind::MLIR) {
@@ -167,18 +156,15 @@ Result<OwningOpRef<ModuleOp>> fgla::importSource(const Source &source,
   } else {
 #ifdef FGLA_ONNX
     onnx::loadImportDialects(context);
-    module = onnx::importONNXFromMemory(
-        source.bytes, StringRef(source.path).ends_with(".onnxtxt"),
-        llvm::sys::path::parent_path(source.path), context);
+    module = onnx::importONNXFromMemory(source.bytes, StringRef(source.path).ends_with(".onnxtxt"),
+                                        llvm::sys::path::parent_path(source.path), context);
 #else
     return Status(FGLA_UNSUPPORTED,
-                  "file " + runtime::quote(source.path) +
-                      ": this build has no ONNX frontend (FGLA_ONNX)");
+                  "file " + runtime::quote(source.path) + ": this build has no ONNX frontend (FGLA_ONNX)");
 #endif
   }
   if (!module || diagnostics.hasError())
-    return diagnostics.status("file " + runtime::quote(source.path) +
-                              " cannot be read");
+    return diagnostics.status("file " + runtime::quote(source.path) + " cannot be read");
   return module;
 }
 
@@ -186,15 +172,11 @@ Result<OwningOpRef<ModuleOp>> fgla::importSource(const Source &source,
 // Phases
 //===----------------------------------------------------------------------===//
 
-static Status dump(ModuleOp module, const CompileOptions &options,
-                   unsigned position, Phase phase) {
+static Status dump(ModuleOp module, const CompileOptions &options, unsigned position, Phase phase) {
   if (options.dumpDir.empty())
     return {};
-  if (std::error_code code = llvm::sys::fs::create_directories(
-          options.dumpDir, true, llvm::sys::fs::perms::all_all))
-    return Status(FGLA_IO_ERROR, "cannot make folder " +
-                                     fgla::runtime::quote(options.dumpDir) +
-                                     ": " + code.message());
+  if (std::error_code code = llvm::sys::fs::create_directories(options.dumpDir, true, llvm::sys::fs::perms::all_all))
+    return Status(FGLA_IO_ERROR, "cannot make folder " + fgla::runtime::quote(options.dumpDir) + ": " + code.message());
   std::string text;
   llvm::raw_string_ostream stream(text);
   OpPrintingFlags flags;
@@ -203,9 +185,7 @@ static Status dump(ModuleOp module, const CompileOptions &options,
   module->print(stream, flags);
   stream << "\n";
   std::string_view chunk = text;
-  std::string name = (options.dumpDir + "/" + Twine(position) + "." +
-                      fgla::stringifyPhase(phase) + ".mlir")
-                         .str();
+  std::string name = (options.dumpDir + "/" + Twine(position) + "." + fgla::stringifyPhase(phase) + ".mlir").str();
   return fgla::runtime::writeFileAtomically(name, {&chunk, 1});
 }
 
@@ -214,17 +194,13 @@ Status fgla::runPhases(ModuleOp module, const CompileOptions &options) {
   ArrayRef<Phase> phases = getPhases(options.phases.lowering);
   for (Phase phase : {options.from, options.to})
     if (!llvm::is_contained(phases, phase))
-      return Status(FGLA_INVALID_ARGUMENT,
-                    ("the lowering '" +
-                     stringifyLowering(options.phases.lowering) +
-                     "' has no phase '" + stringifyPhase(phase) + "'")
-                        .str());
+      return Status(FGLA_INVALID_ARGUMENT, ("the lowering '" + stringifyLowering(options.phases.lowering) +
+                                            "' has no phase '" + stringifyPhase(phase) + "'")
+                                               .str());
   if (options.from > options.to)
-    return Status(FGLA_INVALID_ARGUMENT,
-                  ("cannot compile from phase '" +
-                   stringifyPhase(options.from) + "' to the earlier phase '" +
-                   stringifyPhase(options.to) + "'")
-                      .str());
+    return Status(FGLA_INVALID_ARGUMENT, ("cannot compile from phase '" + stringifyPhase(options.from) +
+                                          "' to the earlier phase '" + stringifyPhase(options.to) + "'")
+                                             .str());
   Result<TargetAttr> target = getTarget(context, options.target);
   if (!target.ok())
     return target.status();
@@ -240,8 +216,7 @@ Status fgla::runPhases(ModuleOp module, const CompileOptions &options) {
       buildPhase(manager, phase, options.phases);
       // A pass may report an error and succeed all the same.
       if (failed(manager.run(module)) || diagnostics.hasError())
-        return diagnostics.status(
-            ("phase '" + stringifyPhase(phase) + "' failed").str());
+        return diagnostics.status(("phase '" + stringifyPhase(phase) + "' failed").str());
     }
     if (Status status = dump(module, options, position, phase); !status.ok())
       return status;
@@ -253,8 +228,7 @@ Status fgla::runPhases(ModuleOp module, const CompileOptions &options) {
 // Artifacts
 //===----------------------------------------------------------------------===//
 
-Result<std::string> fgla::compileToText(const Source &source,
-                                        const CompileOptions &options) {
+Result<std::string> fgla::compileToText(const Source &source, const CompileOptions &options) {
   std::unique_ptr<MLIRContext> context = makeContext();
   Result<OwningOpRef<ModuleOp>> module = importSource(source, *context);
   if (!module.ok())
@@ -268,22 +242,16 @@ Result<std::string> fgla::compileToText(const Source &source,
   return text;
 }
 
-static fgla::TargetAttr targetOf(ModuleOp module) {
-  return module->getAttrOfType<fgla::TargetAttr>("fgla.target");
-}
+static fgla::TargetAttr targetOf(ModuleOp module) { return module->getAttrOfType<fgla::TargetAttr>("fgla.target"); }
 
 /// The text of the constant `fgla_manifest`.
 static std::string findManifest(ModuleOp module) {
-  auto global =
-      module.lookupSymbol<LLVM::GlobalOp>(fgla::binary::manifestSymbol);
-  auto text = global ? dyn_cast_or_null<StringAttr>(global.getValueOrNull())
-                     : StringAttr();
+  auto global = module.lookupSymbol<LLVM::GlobalOp>(fgla::binary::manifestSymbol);
+  auto text = global ? dyn_cast_or_null<StringAttr>(global.getValueOrNull()) : StringAttr();
   return text ? text.getValue().rtrim('\0').str() : "";
 }
 
-Result<std::string> fgla::compileToObject(const Source &source,
-                                          const CompileOptions &options,
-                                          std::string *manifest) {
+Result<std::string> fgla::compileToObject(const Source &source, const CompileOptions &options, std::string *manifest) {
   std::unique_ptr<MLIRContext> context = makeContext();
   Result<OwningOpRef<ModuleOp>> module = importSource(source, *context);
   if (!module.ok())
@@ -299,8 +267,7 @@ Result<std::string> fgla::compileToObject(const Source &source,
   return object;
 }
 
-Result<std::string> fgla::compileToLLVMText(const Source &source,
-                                            const CompileOptions &options) {
+Result<std::string> fgla::compileToLLVMText(const Source &source, const CompileOptions &options) {
   std::unique_ptr<MLIRContext> context = makeContext();
   Result<OwningOpRef<ModuleOp>> module = importSource(source, *context);
   if (!module.ok())
@@ -308,39 +275,32 @@ Result<std::string> fgla::compileToLLVMText(const Source &source,
   if (Status status = runPhases(**module, options); !status.ok())
     return status;
   Diagnostics diagnostics(*context);
-  Result<std::string> text =
-      binary::emitLLVMText(**module, targetOf(**module), /*optimized=*/true);
+  Result<std::string> text = binary::emitLLVMText(**module, targetOf(**module), /*optimized=*/true);
   return !text.ok() && diagnostics.hasError() ? diagnostics.status("") : text;
 }
 
 /// What the bytes of an artifact depend on.
-static std::string cacheKey(const Source &source,
-                            const CompileOptions &options) {
+static std::string cacheKey(const Source &source, const CompileOptions &options) {
   std::string text =
-      (options.target + ";" + fgla::stringifyLowering(options.phases.lowering) +
-       ";" + Twine(options.phases.tile) + ";" + Twine(options.phases.segments) + ";" +
-       Twine(options.phases.widenToF64) + ";" +
-       fgla::stringifyPhase(options.from) + ";" +
-       Twine(static_cast<int>(source.kind)))
+      (options.target + ";" + fgla::stringifyLowering(options.phases.lowering) + ";" + Twine(options.phases.tile) +
+       ";" + Twine(options.phases.segments) + ";" + Twine(options.phases.widenToF64) + ";" +
+       fgla::stringifyPhase(options.from) + ";" + Twine(static_cast<int>(source.kind)))
           .str();
-  return fgla::runtime::Cache::key(
-      {fgla::getCompilerId(), fgla::getHostDescription(), text, source.bytes});
+  return fgla::runtime::Cache::key({fgla::getCompilerId(), fgla::getHostDescription(), text, source.bytes});
 }
 
-Result<std::unique_ptr<fgla::runtime::Module>>
-fgla::compileAndLoad(const Source &source, const CompileOptions &options) {
+Result<std::unique_ptr<fgla::runtime::Module>> fgla::compileAndLoad(const Source &source,
+                                                                    const CompileOptions &options) {
   runtime::Cache cache;
   std::string key = cacheKey(source, options);
   auto build = [&](const std::string &path) -> Status {
     Result<std::string> object = compileToObject(source, options);
-    return object.ok() ? binary::linkSharedObject(*object, path)
-                       : object.status();
+    return object.ok() ? binary::linkSharedObject(*object, path) : object.status();
   };
   Result<std::string> path = cache.getOrBuild(key, ".so", build);
   if (!path.ok())
     return path.status();
-  Result<std::unique_ptr<runtime::Module>> module =
-      runtime::Module::load(*path);
+  Result<std::unique_ptr<runtime::Module>> module = runtime::Module::load(*path);
   if (module.ok())
     return module;
   // A file in the cache that is damaged is built again, once.

@@ -46,8 +46,7 @@ std::unique_ptr<mlir::MLIRContext> makeContext();
 
 /// Text or ONNX to a module. Arguments and results without `fgla.name` get the
 /// names they have in the text.
-runtime::Result<mlir::OwningOpRef<mlir::ModuleOp>>
-importSource(const Source &source, mlir::MLIRContext &context);
+runtime::Result<mlir::OwningOpRef<mlir::ModuleOp>> importSource(const Source &source, mlir::MLIRContext &context);
 
 /// Runs the phases after `options.from` up to `options.to` (`Binary` has no
 /// passes).
@@ -55,23 +54,19 @@ runtime::Status runPhases(mlir::ModuleOp module, const CompileOptions &options);
 
 /// All phases: the bytes of an object file. `manifest`, if given, receives the
 /// artifact's manifest.
-runtime::Result<std::string> compileToObject(const Source &source,
-                                             const CompileOptions &options,
+runtime::Result<std::string> compileToObject(const Source &source, const CompileOptions &options,
                                              std::string *manifest = nullptr);
 
 /// The text after phase `options.to`.
-runtime::Result<std::string> compileToText(const Source &source,
-                                           const CompileOptions &options);
+runtime::Result<std::string> compileToText(const Source &source, const CompileOptions &options);
 
 /// All phases: optimized LLVM IR as text.
-runtime::Result<std::string> compileToLLVMText(const Source &source,
-                                               const CompileOptions &options);
+runtime::Result<std::string> compileToLLVMText(const Source &source, const CompileOptions &options);
 
 /// Compiles, links, and loads the result. Compiled code is kept on disk
 /// (runtime/Cache.h), named by what it depends on: the source, the options, the
 /// compiler and this machine's processor.
-runtime::Result<std::unique_ptr<runtime::Module>>
-compileAndLoad(const Source &source, const CompileOptions &options);
+runtime::Result<std::unique_ptr<runtime::Module>> compileAndLoad(const Source &source, const CompileOptions &options);
 
 } // namespace fgla
 

@@ -14,7 +14,6 @@
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/LLVMIR/Transforms/RequestCWrappers.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/Transforms/Passes.h"
@@ -127,7 +126,6 @@ static void buildReference(OpPassManager &manager, const PhaseOptions &options) 
 /// temporaries are freed.
 static void addBufferization(OpPassManager &manager) {
   manager.addPass(fgla::cpu::createDestinationResults());
-  manager.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
   // Most tiles that a loop carries are updated in place; one that is read again
@@ -146,7 +144,6 @@ static void addToLLVM(OpPassManager &manager) {
   manager.addPass(createForallToParallelLoopPass());
   manager.addPass(createConvertSCFToOpenMPPass());
   manager.addPass(createCanonicalizerPass());
-  manager.addNestedPass<func::FuncOp>(LLVM::createLLVMRequestCWrappersPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(fgla::cpu::createLowerExpandShapes());
   manager.addPass(memref::createExpandStridedMetadataPass());

@@ -45,8 +45,7 @@ struct PhaseOptions {
 
 /// Appends the passes of one phase, its check included. `Import` and `Binary`
 /// have none: they are done by a frontend and by emitting an object file.
-void buildPhase(mlir::OpPassManager &manager, Phase phase,
-                const PhaseOptions &options);
+void buildPhase(mlir::OpPassManager &manager, Phase phase, const PhaseOptions &options);
 
 /// Registers a pipeline for each phase that has passes.
 void registerPhasePipelines();

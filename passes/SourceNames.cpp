@@ -14,8 +14,7 @@ static constexpr StringRef nameAttr = "fgla.name";
 namespace {
 class SourceNames {
 public:
-  SourceNames(const AsmParserState &state, const llvm::MemoryBuffer &text)
-      : state(state), text(text) {}
+  SourceNames(const AsmParserState &state, const llvm::MemoryBuffer &text) : state(state), text(text) {}
 
   /// "x" for `%x`; empty for a number or where the text has no name.
   StringRef nameOf(Value value) const;
@@ -30,25 +29,21 @@ private:
 
 StringRef SourceNames::nameAt(llvm::SMRange range) const {
   const char *begin = range.Start.getPointer();
-  if (!range.isValid() || begin < text.getBufferStart() ||
-      begin >= text.getBufferEnd() || *begin != '%')
+  if (!range.isValid() || begin < text.getBufferStart() || begin >= text.getBufferEnd() || *begin != '%')
     return {};
   StringRef rest(begin + 1, text.getBufferEnd() - begin - 1);
-  StringRef name = rest.take_while(
-      [](char c) { return llvm::isAlnum(c) || StringRef("_$.-").contains(c); });
+  StringRef name = rest.take_while([](char c) { return llvm::isAlnum(c) || StringRef("_$.-").contains(c); });
   return name.empty() || llvm::isDigit(name.front()) ? StringRef() : name;
 }
 
 StringRef SourceNames::nameOf(Value value) const {
   if (auto argument = dyn_cast<BlockArgument>(value)) {
-    const AsmParserState::BlockDefinition *block =
-        state.getBlockDef(argument.getOwner());
+    const AsmParserState::BlockDefinition *block = state.getBlockDef(argument.getOwner());
     if (!block || argument.getArgNumber() >= block->arguments.size())
       return {};
     return nameAt(block->arguments[argument.getArgNumber()].loc);
   }
-  const AsmParserState::OperationDefinition *op =
-      state.getOpDef(value.getDefiningOp());
+  const AsmParserState::OperationDefinition *op = state.getOpDef(value.getDefiningOp());
   if (!op)
     return {};
   // `%r:2` names a group of results: only its first one has the name for
@@ -62,8 +57,7 @@ StringRef SourceNames::nameOf(Value value) const {
 /// Names the values that have no name yet; `get` and `set` are the function's
 /// accessors of one value's attribute.
 template <typename Get, typename Set>
-static void nameValues(ValueRange values, const SourceNames &names, Get get,
-                       Set set) {
+static void nameValues(ValueRange values, const SourceNames &names, Get get, Set set) {
   llvm::StringSet<> taken;
   for (unsigned i = 0; i < values.size(); ++i)
     if (StringAttr name = get(i))
@@ -75,34 +69,20 @@ static void nameValues(ValueRange values, const SourceNames &names, Get get,
   }
 }
 
-void fgla::nameFromSource(ModuleOp module, const AsmParserState &state,
-                          const llvm::MemoryBuffer &text) {
+void fgla::nameFromSource(ModuleOp module, const AsmParserState &state, const llvm::MemoryBuffer &text) {
   SourceNames names(state, text);
   for (auto function : module.getOps<func::FuncOp>()) {
     if (!function.isPublic() || function.isDeclaration())
       continue;
-    auto attr = [&](StringRef name) {
-      return StringAttr::get(module.getContext(), name);
-    };
+    auto attr = [&](StringRef name) { return StringAttr::get(module.getContext(), name); };
     nameValues(
-        function.getArguments(), names,
-        [&](unsigned i) {
-          return function.getArgAttrOfType<StringAttr>(i, nameAttr);
-        },
-        [&](unsigned i, StringRef name) {
-          function.setArgAttr(i, nameAttr, attr(name));
-        });
-    auto ret =
-        dyn_cast<func::ReturnOp>(function.getBody().back().getTerminator());
+        function.getArguments(), names, [&](unsigned i) { return function.getArgAttrOfType<StringAttr>(i, nameAttr); },
+        [&](unsigned i, StringRef name) { function.setArgAttr(i, nameAttr, attr(name)); });
+    auto ret = dyn_cast<func::ReturnOp>(function.getBody().back().getTerminator());
     if (!ret || ret.getNumOperands() != function.getNumResults())
       continue;
     nameValues(
-        ret.getOperands(), names,
-        [&](unsigned i) {
-          return function.getResultAttrOfType<StringAttr>(i, nameAttr);
-        },
-        [&](unsigned i, StringRef name) {
-          function.setResultAttr(i, nameAttr, attr(name));
-        });
+        ret.getOperands(), names, [&](unsigned i) { return function.getResultAttrOfType<StringAttr>(i, nameAttr); },
+        [&](unsigned i, StringRef name) { function.setResultAttr(i, nameAttr, attr(name)); });
   }
 }

@@ -11,8 +11,7 @@ namespace fgla {
 /// name that the text has for them: `%q` is argument "q", and `return %y`
 /// returns "y". Numbers are not names; neither is a name that two results would
 /// share, nor one that another value has by its attribute.
-void nameFromSource(mlir::ModuleOp module, const mlir::AsmParserState &names,
-                    const llvm::MemoryBuffer &text);
+void nameFromSource(mlir::ModuleOp module, const mlir::AsmParserState &names, const llvm::MemoryBuffer &text);
 
 } // namespace fgla
 

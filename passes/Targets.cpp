@@ -15,9 +15,8 @@ using namespace llvm;
 using fgla::runtime::Result;
 using fgla::runtime::Status;
 
-static constexpr StringRef names[] = {"cpu",     "sm_80",   "sm_86",
-                                      "sm_89",   "sm_90a",  "sm_100a",
-                                      "sm_103a", "sm_120a", "sm_121a"};
+static constexpr StringRef names[] = {"cpu",     "sm_80",   "sm_86",   "sm_89",  "sm_90a",
+                                      "sm_100a", "sm_103a", "sm_120a", "sm_121a"};
 
 ArrayRef<StringRef> fgla::getTargetNames() { return names; }
 
@@ -26,9 +25,7 @@ std::string fgla::getHostFeatures() {
   for (const auto &feature : sys::getHostCPUFeatures())
     list.push_back((feature.second ? "+" : "-") + feature.first().str());
   std::sort(list.begin(), list.end(),
-            [](const std::string &a, const std::string &b) {
-              return a.substr(1) < b.substr(1);
-            });
+            [](const std::string &a, const std::string &b) { return a.substr(1) < b.substr(1); });
   return join(list, ",");
 }
 
@@ -40,9 +37,7 @@ static unsigned hostVectorBits() {
 }
 
 std::string fgla::getHostDescription() {
-  return (sys::getDefaultTargetTriple() + ";" + sys::getHostCPUName() + ";" +
-          getHostFeatures())
-      .str();
+  return (sys::getDefaultTargetTriple() + ";" + sys::getHostCPUName() + ";" + getHostFeatures()).str();
 }
 
 std::string fgla::getCompilerId() {
@@ -52,21 +47,16 @@ std::string fgla::getCompilerId() {
   // another file.
   if (!sys::fs::status("/proc/self/exe", status))
     text += " " + std::to_string(status.getSize()) + " " +
-            std::to_string(
-                status.getLastModificationTime().time_since_epoch().count());
+            std::to_string(status.getLastModificationTime().time_since_epoch().count());
   return text;
 }
 
-Result<fgla::TargetAttr> fgla::getTarget(mlir::MLIRContext &context,
-                                         StringRef name) {
+Result<fgla::TargetAttr> fgla::getTarget(mlir::MLIRContext &context, StringRef name) {
   if (!is_contained(names, name))
     return Status(FGLA_UNSUPPORTED,
-                  "unknown target '" + name.str() +
-                      "' (known: " + join(getTargetNames(), ", ") + ")");
+                  "unknown target '" + name.str() + "' (known: " + join(getTargetNames(), ", ") + ")");
   if (name != "cpu")
-    return Status(FGLA_UNSUPPORTED,
-                  "target '" + name.str() +
-                      "' is not available yet; this version compiles for: cpu");
+    return Status(FGLA_UNSUPPORTED, "target '" + name.str() + "' is not available yet; this version compiles for: cpu");
   context.loadDialect<FGLADialect>();
   // Without processor and features: those of the machine that the code is generated on.
   return TargetAttr::get(&context, name, hostVectorBits(), mlir::StringAttr(), mlir::StringAttr());

@@ -13,8 +13,7 @@ llvm::ArrayRef<llvm::StringRef> getTargetNames();
 /// The attribute of the target `name`. For the CPU it describes the machine
 /// that this runs on. An error for a name that is not known, or known and not
 /// there yet.
-runtime::Result<TargetAttr> getTarget(mlir::MLIRContext &context,
-                                      llvm::StringRef name);
+runtime::Result<TargetAttr> getTarget(mlir::MLIRContext &context, llvm::StringRef name);
 
 /// "+avx,+avx2,-sse4a": what this machine has and has not, sorted, so that one machine always has one text.
 std::string getHostFeatures();

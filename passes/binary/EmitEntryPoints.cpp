@@ -18,8 +18,7 @@ namespace {
 class Emitter {
 public:
   explicit Emitter(ModuleOp module)
-      : module(module), builder(module.getBodyRegion()),
-        ptr(LLVM::LLVMPointerType::get(module.getContext())),
+      : module(module), builder(module.getBodyRegion()), ptr(LLVM::LLVMPointerType::get(module.getContext())),
         i64(builder.getI64Type()), loc(module.getLoc()) {
     builder.setInsertionPointToEnd(module.getBody());
   }
@@ -38,9 +37,7 @@ private:
   SmallVector<Value> loadPointers(Value array, unsigned count);
   /// A descriptor on the stack for the dims at `dims`.
   Value makeDimsDescriptor(Value dims, int64_t numDims);
-  Value constant(int64_t value) {
-    return LLVM::ConstantOp::create(builder, loc, i64, value);
-  }
+  Value constant(int64_t value) { return LLVM::ConstantOp::create(builder, loc, i64, value); }
 
   ModuleOp module;
   OpBuilder builder;
@@ -54,15 +51,13 @@ FailureOr<LLVM::LLVMFuncOp> Emitter::findInterface(StringRef function) {
   std::string name = ("_mlir_ciface_" + function).str();
   auto interface = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
   if (!interface)
-    return module.emitError("has no function '")
-           << name << "' for an entry point to call";
+    return module.emitError("has no function '") << name << "' for an entry point to call";
   return interface;
 }
 
 LLVM::LLVMFuncOp Emitter::makeFunction(StringRef symbol, ArrayRef<Type> types) {
   builder.setInsertionPointToEnd(module.getBody());
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(builder.getContext()), types);
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), types);
   auto function = LLVM::LLVMFuncOp::create(builder, loc, symbol, type);
   symbols.push_back(function);
   builder.setInsertionPointToStart(function.addEntryBlock(builder));
@@ -72,8 +67,7 @@ LLVM::LLVMFuncOp Emitter::makeFunction(StringRef symbol, ArrayRef<Type> types) {
 SmallVector<Value> Emitter::loadPointers(Value array, unsigned count) {
   SmallVector<Value> pointers;
   for (unsigned i = 0; i < count; ++i) {
-    Value at =
-        LLVM::GEPOp::create(builder, loc, ptr, ptr, array, LLVM::GEPArg(i));
+    Value at = LLVM::GEPOp::create(builder, loc, ptr, ptr, array, LLVM::GEPArg(i));
     pointers.push_back(LLVM::LoadOp::create(builder, loc, ptr, at));
   }
   return pointers;
@@ -83,10 +77,8 @@ LogicalResult Emitter::emitEntry(StringRef function) {
   FailureOr<LLVM::LLVMFuncOp> interface = findInterface(function);
   if (failed(interface))
     return failure();
-  LLVM::LLVMFuncOp entry =
-      makeFunction(fgla::binary::getEntrySymbol(function), ptr);
-  SmallVector<Value> args =
-      loadPointers(entry.getArgument(0), interface->getNumArguments());
+  LLVM::LLVMFuncOp entry = makeFunction(fgla::binary::getEntrySymbol(function), ptr);
+  SmallVector<Value> args = loadPointers(entry.getArgument(0), interface->getNumArguments());
   LLVM::CallOp::create(builder, loc, *interface, args);
   LLVM::ReturnOp::create(builder, loc, ValueRange());
   return success();
@@ -94,12 +86,10 @@ LogicalResult Emitter::emitEntry(StringRef function) {
 
 Value Emitter::makeDimsDescriptor(Value dims, int64_t numDims) {
   auto type = LLVM::LLVMStructType::getLiteral(
-      builder.getContext(), {ptr, ptr, i64, LLVM::LLVMArrayType::get(i64, 1),
-                             LLVM::LLVMArrayType::get(i64, 1)});
+      builder.getContext(), {ptr, ptr, i64, LLVM::LLVMArrayType::get(i64, 1), LLVM::LLVMArrayType::get(i64, 1)});
   Value descriptor = LLVM::PoisonOp::create(builder, loc, type);
   auto set = [&](Value value, ArrayRef<int64_t> position) {
-    descriptor =
-        LLVM::InsertValueOp::create(builder, loc, descriptor, value, position);
+    descriptor = LLVM::InsertValueOp::create(builder, loc, descriptor, value, position);
   };
   set(dims, {0});
   set(dims, {1});
@@ -112,15 +102,12 @@ Value Emitter::makeDimsDescriptor(Value dims, int64_t numDims) {
 }
 
 LogicalResult Emitter::emitShapeEntry(StringRef function, int64_t numDims) {
-  FailureOr<LLVM::LLVMFuncOp> interface =
-      findInterface(fgla::binary::getShapeFunction(function));
+  FailureOr<LLVM::LLVMFuncOp> interface = findInterface(fgla::binary::getShapeFunction(function));
   if (failed(interface))
     return failure();
-  LLVM::LLVMFuncOp entry =
-      makeFunction(fgla::binary::getShapeSymbol(function), {ptr, ptr});
+  LLVM::LLVMFuncOp entry = makeFunction(fgla::binary::getShapeSymbol(function), {ptr, ptr});
   Value descriptor = makeDimsDescriptor(entry.getArgument(1), numDims);
-  SmallVector<Value> args =
-      loadPointers(entry.getArgument(0), interface->getNumArguments() - 1);
+  SmallVector<Value> args = loadPointers(entry.getArgument(0), interface->getNumArguments() - 1);
   args.push_back(descriptor);
   LLVM::CallOp::create(builder, loc, *interface, args);
   LLVM::ReturnOp::create(builder, loc, ValueRange());
@@ -131,33 +118,28 @@ void Emitter::emitManifest(StringRef text) {
   builder.setInsertionPointToEnd(module.getBody());
   std::string bytes = text.str() + '\0';
   auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), bytes.size());
-  symbols.push_back(LLVM::GlobalOp::create(
-      builder, loc, type, /*isConstant=*/true, LLVM::Linkage::External,
-      fgla::binary::manifestSymbol, builder.getStringAttr(bytes)));
+  symbols.push_back(LLVM::GlobalOp::create(builder, loc, type, /*isConstant=*/true, LLVM::Linkage::External,
+                                           fgla::binary::manifestSymbol, builder.getStringAttr(bytes)));
 }
 
 void Emitter::hideOthers() {
   for (Operation &op : module.getOps()) {
     if (llvm::is_contained(symbols, &op))
       continue;
-    if (auto function = dyn_cast<LLVM::LLVMFuncOp>(op);
-        function && !function.isExternal())
+    if (auto function = dyn_cast<LLVM::LLVMFuncOp>(op); function && !function.isExternal())
       function.setLinkage(LLVM::Linkage::Internal);
-    if (auto global = dyn_cast<LLVM::GlobalOp>(op);
-        global && global.getLinkage() == LLVM::Linkage::External)
+    if (auto global = dyn_cast<LLVM::GlobalOp>(op); global && global.getLinkage() == LLVM::Linkage::External)
       global.setLinkage(LLVM::Linkage::Internal);
   }
 }
 
 namespace {
-struct EmitEntryPoints
-    : fgla::binary::impl::EmitEntryPointsBase<EmitEntryPoints> {
+struct EmitEntryPoints : fgla::binary::impl::EmitEntryPointsBase<EmitEntryPoints> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     auto text = module->getAttrOfType<StringAttr>(fgla::binary::manifestAttr);
     if (!text) {
-      module.emitError("must have a manifest in the attribute '")
-          << fgla::binary::manifestAttr << "'";
+      module.emitError("must have a manifest in the attribute '") << fgla::binary::manifestAttr << "'";
       return signalPassFailure();
     }
     auto manifest = fgla::runtime::Manifest::parse(text.getValue());
@@ -168,8 +150,7 @@ struct EmitEntryPoints
     Emitter emitter(module);
     for (const fgla::runtime::FunctionSpec &function : manifest->functions)
       if (failed(emitter.emitEntry(function.name)) ||
-          failed(
-              emitter.emitShapeEntry(function.name, function.numResultDims())))
+          failed(emitter.emitShapeEntry(function.name, function.numResultDims())))
         return signalPassFailure();
     emitter.emitManifest(text.getValue());
     emitter.hideOthers();

@@ -22,11 +22,9 @@ static std::string inComment(std::string text) {
   return text;
 }
 
-static std::string describe(StringRef kind, size_t position,
-                            const ValueSpec &value) {
-  return inComment((" *   " + kind + " " + Twine(position) + ": " + value.name +
-                    " " + fgla::runtime::dtypeName(value.dtype) +
-                    value.shapeText())
+static std::string describe(StringRef kind, size_t position, const ValueSpec &value) {
+  return inComment((" *   " + kind + " " + Twine(position) + ": " + value.name + " " +
+                    fgla::runtime::dtypeName(value.dtype) + value.shapeText())
                        .str()) +
          "\n";
 }
@@ -38,8 +36,8 @@ static std::string declare(const FunctionSpec &function) {
     text += describe("argument", position++, value);
   for (const ValueSpec &value : function.results)
     text += describe("result", position++, value);
-  return text + " */\nvoid " + function.entry + "(void **descriptors);\nvoid " +
-         function.shapeEntry + "(void **descriptors, int64_t *dims);\n";
+  return text + " */\nvoid " + function.entry + "(void **descriptors);\nvoid " + function.shapeEntry +
+         "(void **descriptors, int64_t *dims);\n";
 }
 
 Result<std::string> fgla::binary::makeHeader(StringRef text, StringRef guard) {
@@ -47,24 +45,21 @@ Result<std::string> fgla::binary::makeHeader(StringRef text, StringRef guard) {
   if (!manifest.ok())
     return manifest.status();
   std::string name = "FGLA_ARTIFACT_" + toIdentifier(guard) + "_H";
-  std::string header =
-      "/* Functions of a compiled fgla artifact. Written by " +
-      inComment(manifest->compiler) +
-      ".\n *\n"
-      " * `descriptors` points to one pointer for each argument, then for each "
-      "result, to\n"
-      " *   struct { void *allocated, *aligned; int64_t offset, sizes[rank], "
-      "strides[rank]; }\n"
-      " * with contiguous, last dimension fastest data. `dims` receives the "
-      "sizes of all results.\n"
-      " * The checked way to call these is runtime/fgla.h.\n */\n"
-      "#ifndef " +
-      name + "\n#define " + name +
-      "\n\n#include <stdint.h>\n\n"
-      "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\nextern const char "
-      "fgla_manifest[];\n";
+  std::string header = "/* Functions of a compiled fgla artifact. Written by " + inComment(manifest->compiler) +
+                       ".\n *\n"
+                       " * `descriptors` points to one pointer for each argument, then for each "
+                       "result, to\n"
+                       " *   struct { void *allocated, *aligned; int64_t offset, sizes[rank], "
+                       "strides[rank]; }\n"
+                       " * with contiguous, last dimension fastest data. `dims` receives the "
+                       "sizes of all results.\n"
+                       " * The checked way to call these is runtime/fgla.h.\n */\n"
+                       "#ifndef " +
+                       name + "\n#define " + name +
+                       "\n\n#include <stdint.h>\n\n"
+                       "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\nextern const char "
+                       "fgla_manifest[];\n";
   for (const FunctionSpec &function : manifest->functions)
     header += declare(function);
-  return header + "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* " + name +
-         " */\n";
+  return header + "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* " + name + " */\n";
 }

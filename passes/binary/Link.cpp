@@ -46,47 +46,26 @@ static std::string firstLine(StringRef path) {
   if (!buffer)
     return {};
   StringRef line = (*buffer)->getBuffer().split('\n').first;
-  return line
-      .substr(line.find("error: ") == StringRef::npos
-                  ? 0
-                  : line.find("error: ") + 7)
-      .str();
+  return line.substr(line.find("error: ") == StringRef::npos ? 0 : line.find("error: ") + 7).str();
 }
 
-Status fgla::binary::linkSharedObject(StringRef object,
-                                      const std::string &output) {
+Status fgla::binary::linkSharedObject(StringRef object, const std::string &output) {
   std::string linker = findLinker();
   if (linker.empty())
-    return Status(
-        FGLA_NOT_FOUND,
-        "no linker: install lld (Debian: lld-22), or name it in FGLA_LLD");
+    return Status(FGLA_NOT_FOUND, "no linker: install lld (Debian: lld-22), or name it in FGLA_LLD");
   SmallString<128> folder;
-  if (std::error_code code =
-          sys::fs::createUniqueDirectory("fgla-link", folder))
+  if (std::error_code code = sys::fs::createUniqueDirectory("fgla-link", folder))
     return ioError("cannot make a temporary folder", code);
   auto cleanUp = scope_exit([&] { sys::fs::remove_directories(folder); });
   auto inFolder = [&](StringRef name) { return (folder + "/" + name).str(); };
-  std::string objectPath = inFolder("module.o"),
-              libraryPath = inFolder("module.so"), logPath = inFolder("log");
+  std::string objectPath = inFolder("module.o"), libraryPath = inFolder("module.so"), logPath = inFolder("log");
   std::string_view chunk(object.data(), object.size());
-  if (Status status = runtime::writeFileAtomically(objectPath, {&chunk, 1});
-      !status.ok())
+  if (Status status = runtime::writeFileAtomically(objectPath, {&chunk, 1}); !status.ok())
     return status;
 
-  SmallVector<std::string> text{linker,
-                                "-shared",
-                                "-o",
-                                libraryPath,
-                                objectPath,
-                                "--as-needed",
-                                "--gc-sections",
-                                "--no-undefined",
-                                "--build-id=none",
-                                "-z",
-                                "now",
-                                "-z",
-                                "relro",
-                                "--strip-debug"};
+  SmallVector<std::string> text{
+      linker,           "-shared",         "-o", libraryPath, objectPath, "--as-needed", "--gc-sections",
+      "--no-undefined", "--build-id=none", "-z", "now",       "-z",       "relro",       "--strip-debug"};
   for (StringRef path : libraryFolders)
     text.push_back(("-L" + path).str());
   // By the names that are loaded at run time, so that no development packages
@@ -94,18 +73,14 @@ Status fgla::binary::linkSharedObject(StringRef object,
   for (StringRef library : {"libm.so.6", "libc.so.6", "libomp.so.5"})
     text.push_back(("-l:" + library).str());
   SmallVector<StringRef> arguments(text.begin(), text.end());
-  std::optional<StringRef> redirects[] = {StringRef(""), StringRef(logPath),
-                                          StringRef(logPath)};
+  std::optional<StringRef> redirects[] = {StringRef(""), StringRef(logPath), StringRef(logPath)};
   std::string error;
-  int code =
-      sys::ExecuteAndWait(linker, arguments, std::nullopt, redirects,
-                          /*SecondsToWait=*/0, /*MemoryLimit=*/0, &error);
+  int code = sys::ExecuteAndWait(linker, arguments, std::nullopt, redirects,
+                                 /*SecondsToWait=*/0, /*MemoryLimit=*/0, &error);
   if (code != 0) {
     std::string reason = error.empty() ? firstLine(logPath) : error;
-    return Status(
-        FGLA_IO_ERROR,
-        "linker '" + linker + "' failed: " +
-            (reason.empty() ? "exit code " + std::to_string(code) : reason));
+    return Status(FGLA_IO_ERROR,
+                  "linker '" + linker + "' failed: " + (reason.empty() ? "exit code " + std::to_string(code) : reason));
   }
   auto library = MemoryBuffer::getFile(libraryPath, /*IsText=*/false,
                                        /*RequiresNullTerminator=*/false);

@@ -23,8 +23,7 @@ using fgla::TargetAttr;
 using fgla::runtime::Result;
 using fgla::runtime::Status;
 
-static Result<std::unique_ptr<TargetMachine>>
-makeTargetMachine(TargetAttr target) {
+static Result<std::unique_ptr<TargetMachine>> makeTargetMachine(TargetAttr target) {
   static std::once_flag initialized;
   std::call_once(initialized, [] {
     InitializeNativeTarget();
@@ -34,8 +33,7 @@ makeTargetMachine(TargetAttr target) {
   std::string error;
   const Target *machine = TargetRegistry::lookupTarget(triple, error);
   if (!machine)
-    return Status(FGLA_UNSUPPORTED,
-                  "no code generator for this machine: " + error);
+    return Status(FGLA_UNSUPPORTED, "no code generator for this machine: " + error);
   TargetOptions options;
   // a * b + c may become one operation, rounded once; nothing else is allowed
   // to change a result.
@@ -44,23 +42,18 @@ makeTargetMachine(TargetAttr target) {
   std::string features = target && target.getFeatures() ? target.getFeatures().str()
                          : target && target.getCpu()    ? ""
                                                         : fgla::getHostFeatures();
-  return std::unique_ptr<TargetMachine>(
-      machine->createTargetMachine(triple, cpu, features, options, Reloc::PIC_,
-                                   std::nullopt, CodeGenOptLevel::Default));
+  return std::unique_ptr<TargetMachine>(machine->createTargetMachine(triple, cpu, features, options, Reloc::PIC_,
+                                                                     std::nullopt, CodeGenOptLevel::Default));
 }
 
-static Result<std::unique_ptr<Module>> translate(mlir::ModuleOp module,
-                                                 TargetAttr target,
-                                                 TargetMachine &machine,
+static Result<std::unique_ptr<Module>> translate(mlir::ModuleOp module, TargetAttr target, TargetMachine &machine,
                                                  LLVMContext &context) {
   mlir::registerBuiltinDialectTranslation(*module.getContext());
   mlir::registerLLVMDialectTranslation(*module.getContext());
   mlir::registerOpenMPDialectTranslation(*module.getContext());
-  std::unique_ptr<Module> result =
-      mlir::translateModuleToLLVMIR(module, context, "fgla");
+  std::unique_ptr<Module> result = mlir::translateModuleToLLVMIR(module, context, "fgla");
   if (!result)
-    return Status(FGLA_INVALID_ARGUMENT,
-                  "the module cannot be translated to LLVM IR");
+    return Status(FGLA_INVALID_ARGUMENT, "the module cannot be translated to LLVM IR");
   result->setDataLayout(machine.createDataLayout());
   result->setTargetTriple(machine.getTargetTriple());
   for (Function &function : *result) {
@@ -91,41 +84,33 @@ static void optimize(Module &module, TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, graphs, modules);
-  builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2)
-      .run(module, modules);
+  builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2).run(module, modules);
 }
 
-Result<std::string> fgla::binary::emitObject(mlir::ModuleOp module,
-                                             TargetAttr target) {
+Result<std::string> fgla::binary::emitObject(mlir::ModuleOp module, TargetAttr target) {
   Result<std::unique_ptr<TargetMachine>> machine = makeTargetMachine(target);
   if (!machine.ok())
     return machine.status();
   LLVMContext context;
-  Result<std::unique_ptr<Module>> translated =
-      translate(module, target, **machine, context);
+  Result<std::unique_ptr<Module>> translated = translate(module, target, **machine, context);
   if (!translated.ok())
     return translated.status();
   optimize(**translated, **machine);
   SmallVector<char, 0> bytes;
   raw_svector_ostream stream(bytes);
   legacy::PassManager manager;
-  if ((*machine)->addPassesToEmitFile(manager, stream, nullptr,
-                                      CodeGenFileType::ObjectFile))
-    return Status(FGLA_UNSUPPORTED,
-                  "the code generator of this machine writes no object files");
+  if ((*machine)->addPassesToEmitFile(manager, stream, nullptr, CodeGenFileType::ObjectFile))
+    return Status(FGLA_UNSUPPORTED, "the code generator of this machine writes no object files");
   manager.run(**translated);
   return std::string(bytes.begin(), bytes.end());
 }
 
-Result<std::string> fgla::binary::emitLLVMText(mlir::ModuleOp module,
-                                               TargetAttr target,
-                                               bool optimized) {
+Result<std::string> fgla::binary::emitLLVMText(mlir::ModuleOp module, TargetAttr target, bool optimized) {
   Result<std::unique_ptr<TargetMachine>> machine = makeTargetMachine(target);
   if (!machine.ok())
     return machine.status();
   LLVMContext context;
-  Result<std::unique_ptr<Module>> translated =
-      translate(module, target, **machine, context);
+  Result<std::unique_ptr<Module>> translated = translate(module, target, **machine, context);
   if (!translated.ok())
     return translated.status();
   if (optimized)

@@ -11,23 +11,19 @@ namespace fgla::binary {
 
 /// Compiles a module of the LLVM dialect for the machine that `target`
 /// describes, and returns the bytes of an object file.
-runtime::Result<std::string> emitObject(mlir::ModuleOp module,
-                                        TargetAttr target);
+runtime::Result<std::string> emitObject(mlir::ModuleOp module, TargetAttr target);
 
 /// The same module as text of LLVM IR, before or after LLVM's optimizations:
 /// for people who read it.
-runtime::Result<std::string> emitLLVMText(mlir::ModuleOp module,
-                                          TargetAttr target, bool optimized);
+runtime::Result<std::string> emitLLVMText(mlir::ModuleOp module, TargetAttr target, bool optimized);
 
 /// Links an object file into a shared object at `output`, which appears whole
 /// or not at all. Runs lld.
-runtime::Status linkSharedObject(llvm::StringRef object,
-                                 const std::string &output);
+runtime::Status linkSharedObject(llvm::StringRef object, const std::string &output);
 
 /// A C header that declares the functions of an artifact, made from its
 /// manifest.
-runtime::Result<std::string> makeHeader(llvm::StringRef manifest,
-                                        llvm::StringRef guard);
+runtime::Result<std::string> makeHeader(llvm::StringRef manifest, llvm::StringRef guard);
 
 } // namespace fgla::binary
 

@@ -57,8 +57,7 @@ struct Values {
   ArrayAttr attributes; // may be null
 
   DictionaryAttr attributesOf(unsigned i) const {
-    return attributes ? cast<DictionaryAttr>(attributes[i])
-                      : DictionaryAttr::get(function.getContext());
+    return attributes ? cast<DictionaryAttr>(attributes[i]) : DictionaryAttr::get(function.getContext());
   }
 
   FailureOr<json::Value> write(unsigned i, llvm::StringSet<> &names) const;
@@ -66,12 +65,9 @@ struct Values {
 };
 } // namespace
 
-FailureOr<json::Value> Values::write(unsigned i,
-                                     llvm::StringSet<> &names) const {
+FailureOr<json::Value> Values::write(unsigned i, llvm::StringSet<> &names) const {
   auto name = attributesOf(i).getAs<StringAttr>("fgla.name");
-  std::string text =
-      name ? name.str()
-           : ((kind == "argument" ? "arg" : "result") + Twine(i)).str();
+  std::string text = name ? name.str() : ((kind == "argument" ? "arg" : "result") + Twine(i)).str();
   auto fail = [&](const Twine &rule) -> FailureOr<json::Value> {
     return function.emitOpError() << kind << " '" << text << "' " << rule;
   };
@@ -86,16 +82,12 @@ FailureOr<json::Value> Values::write(unsigned i,
     return fail("must be a tensor without encoding, got " + printed);
   StringRef dtype = dtypeName(tensor.getElementType());
   if (dtype.empty())
-    return fail(
-        "must hold f64, f32, f16, bf16, i64, i32, i16, i8, ui8 or i1, got " +
-        printed);
+    return fail("must hold f64, f32, f16, bf16, i64, i32, i16, i8, ui8 or i1, got " + printed);
   if (tensor.getRank() > FGLA_MAX_RANK)
-    return fail("must have rank <= " + Twine(FGLA_MAX_RANK) + ", got " +
-                printed);
+    return fail("must have rank <= " + Twine(FGLA_MAX_RANK) + ", got " + printed);
   auto dims = attributesOf(i).getAs<ArrayAttr>("fgla.dims");
   if (dims && static_cast<int64_t>(dims.size()) != tensor.getRank())
-    return fail("must have one name in 'fgla.dims' for each dim of " + printed +
-                ", got " + Twine(dims.size()));
+    return fail("must have one name in 'fgla.dims' for each dim of " + printed + ", got " + Twine(dims.size()));
 
   json::Array shape;
   for (int64_t d = 0; d < tensor.getRank(); ++d) {
@@ -105,9 +97,7 @@ FailureOr<json::Value> Values::write(unsigned i,
     else
       shape.push_back(symbol && !symbol.empty() ? json::fixUTF8(symbol) : "?");
   }
-  return json::Value(json::Object{{"name", json::fixUTF8(text)},
-                                  {"dtype", dtype},
-                                  {"shape", std::move(shape)}});
+  return json::Value(json::Object{{"name", json::fixUTF8(text)}, {"dtype", dtype}, {"shape", std::move(shape)}});
 }
 
 FailureOr<json::Array> Values::write() const {
@@ -124,21 +114,16 @@ FailureOr<json::Array> Values::write() const {
 
 static FailureOr<json::Value> describe(func::FuncOp function) {
   FailureOr<json::Array> args =
-      Values{function, "argument", function.getArgumentTypes(),
-             function.getArgAttrsAttr()}
-          .write();
+      Values{function, "argument", function.getArgumentTypes(), function.getArgAttrsAttr()}.write();
   FailureOr<json::Array> results =
-      Values{function, "result", function.getResultTypes(),
-             function.getResAttrsAttr()}
-          .write();
+      Values{function, "result", function.getResultTypes(), function.getResAttrsAttr()}.write();
   if (failed(args) || failed(results))
     return failure();
-  return json::Value(
-      json::Object{{"name", json::fixUTF8(function.getName())},
-                   {"entry", fgla::binary::getEntrySymbol(function.getName())},
-                   {"shape", fgla::binary::getShapeSymbol(function.getName())},
-                   {"args", std::move(*args)},
-                   {"results", std::move(*results)}});
+  return json::Value(json::Object{{"name", json::fixUTF8(function.getName())},
+                                  {"entry", fgla::binary::getEntrySymbol(function.getName())},
+                                  {"shape", fgla::binary::getShapeSymbol(function.getName())},
+                                  {"args", std::move(*args)},
+                                  {"results", std::move(*results)}});
 }
 
 namespace {
@@ -164,8 +149,7 @@ struct RecordManifest : fgla::binary::impl::RecordManifestBase<RecordManifest> {
                                         {"functions", std::move(functions)}};
     std::string text;
     llvm::raw_string_ostream(text) << manifest;
-    module->setAttr(fgla::binary::manifestAttr,
-                    StringAttr::get(&getContext(), text));
+    module->setAttr(fgla::binary::manifestAttr, StringAttr::get(&getContext(), text));
   }
 };
 } // namespace

@@ -22,21 +22,14 @@ inline std::string toIdentifier(llvm::StringRef name) {
     if (llvm::isAlnum(c) || c == '_')
       result += c;
     else
-      result +=
-          "_" + llvm::utohexstr(static_cast<unsigned char>(c), true) + "_";
+      result += "_" + llvm::utohexstr(static_cast<unsigned char>(c), true) + "_";
   return result;
 }
 
-inline std::string getEntrySymbol(llvm::StringRef function) {
-  return "fgla_fn_" + toIdentifier(function);
-}
-inline std::string getShapeSymbol(llvm::StringRef function) {
-  return "fgla_shape_" + toIdentifier(function);
-}
+inline std::string getEntrySymbol(llvm::StringRef function) { return "fgla_fn_" + toIdentifier(function); }
+inline std::string getShapeSymbol(llvm::StringRef function) { return "fgla_shape_" + toIdentifier(function); }
 /// The function on memrefs that the shape symbol wraps.
-inline std::string getShapeFunction(llvm::StringRef function) {
-  return "fgla_shapes_" + toIdentifier(function);
-}
+inline std::string getShapeFunction(llvm::StringRef function) { return "fgla_shapes_" + toIdentifier(function); }
 
 } // namespace fgla::binary
 

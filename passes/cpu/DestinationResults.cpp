@@ -3,8 +3,12 @@
 #include "passes/cpu/Passes.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace fgla::cpu {
@@ -45,12 +49,43 @@ static LogicalResult rewrite(func::FuncOp function) {
   return success();
 }
 
+/// Gives each op that starts from a filled tensor a filled tensor of its own, so that each is filled where it is used,
+/// rather than filled once and copied.
+static void ownFills(func::FuncOp function) {
+  SmallVector<linalg::FillOp> fills;
+  function.walk([&](linalg::FillOp fill) {
+    if (fill.hasPureTensorSemantics() && fill.getOutputs().front().getDefiningOp<tensor::EmptyOp>())
+      fills.push_back(fill);
+  });
+  for (linalg::FillOp fill : fills) {
+    SmallVector<OpOperand *> uses;
+    for (OpOperand &use : fill.getResult(0).getUses())
+      if (auto user = dyn_cast<DestinationStyleOpInterface>(use.getOwner()); user && user.isDpsInit(&use))
+        uses.push_back(&use);
+    for (OpOperand *use : uses) {
+      OpBuilder builder(use->getOwner());
+      IRMapping values;
+      builder.clone(*fill.getOutputs().front().getDefiningOp(), values);
+      use->set(builder.clone(*fill, values)->getResult(0));
+    }
+    if (fill->use_empty())
+      fill.erase();
+  }
+}
+
 namespace {
 struct DestinationResults : fgla::cpu::impl::DestinationResultsBase<DestinationResults> {
   void runOnOperation() override {
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function.isPublic() && !function.isDeclaration() && failed(rewrite(function)))
+    IRRewriter rewriter(&getContext());
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (!function.isPublic() || function.isDeclaration())
+        continue;
+      ownFills(function);
+      if (failed(rewrite(function)) || failed(bufferization::eliminateEmptyTensors(rewriter, function)))
         return signalPassFailure();
+      // The artifact's entry points call it with pointers to descriptors.
+      function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), UnitAttr::get(&getContext()));
+    }
   }
 };
 } // namespace

@@ -3,9 +3,11 @@
 #include "dialect/fgla/FGLA.h"
 #include "passes/cpu/LinalgLoops.h"
 #include "passes/cpu/MatmulLoops.h"
+#include "passes/cpu/ParallelLoop.h"
 #include "passes/cpu/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -13,6 +15,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Matchers.h"
 
 namespace fgla::cpu {
 #define GEN_PASS_DEF_VECTORIZELINALG
@@ -78,6 +81,102 @@ static LinalgOp generalize(RewriterBase &rewriter, LinalgOp op) {
   return succeeded(generic) ? cast<LinalgOp>(generic->getOperation()) : op;
 }
 
+/// Parallel loops first: then those lie next to each other that a reduction stood between.
+static LinalgOp orderLoops(RewriterBase &rewriter, LinalgOp op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+  if (!generic)
+    return op;
+  SmallVector<unsigned> order;
+  for (utils::IteratorType wanted : {utils::IteratorType::parallel, utils::IteratorType::reduction})
+    for (auto [loop, type] : llvm::enumerate(op.getIteratorTypesArray()))
+      if (type == wanted)
+        order.push_back(loop);
+  if (order.size() != op.getNumLoops() || llvm::is_sorted(order))
+    return op;
+  rewriter.setInsertionPoint(op);
+  FailureOr<linalg::GenericOp> ordered = linalg::interchangeGenericOp(rewriter, generic, order);
+  return succeeded(ordered) ? cast<LinalgOp>(ordered->getOperation()) : op;
+}
+
+/// The fill with zero whose result `op` adds to and which nothing reads in between; null if there is none.
+static linalg::FillOp findZeroFill(LinalgOp op) {
+  Value output = op.getDpsInitOperand(0)->get();
+  // A view of the output, made to collapse loops.
+  while (auto collapse = output.getDefiningOp<memref::CollapseShapeOp>())
+    output = collapse.getSrc();
+  for (Operation *before = op->getPrevNode(); before; before = before->getPrevNode()) {
+    auto fill = dyn_cast<linalg::FillOp>(before);
+    if (fill && fill.getOutputs().front() == output)
+      return matchPattern(fill.getInputs().front(), m_AnyZeroFloat()) ? fill : linalg::FillOp();
+    if (!isMemoryEffectFree(before) && !isa<memref::AllocOp>(before))
+      return {};
+  }
+  return {};
+}
+
+namespace {
+/// Matrix products of one kind are one function, which is compiled once.
+class Products {
+public:
+  Products(ModuleOp module, unsigned vectorBits) : module(module), vectorBits(vectorBits) {}
+
+  /// Replaces `op` by loops, or by a call of a function that has them. Fails, with nothing changed, if it is no matrix
+  /// product.
+  LogicalResult lower(IRRewriter &rewriter, LinalgOp op);
+
+private:
+  func::FuncOp makeFunction(IRRewriter &rewriter, LinalgOp op, bool startsAtZero);
+
+  ModuleOp module;
+  unsigned vectorBits;
+  llvm::StringMap<func::FuncOp> functions;
+};
+} // namespace
+
+func::FuncOp Products::makeFunction(IRRewriter &rewriter, LinalgOp op, bool startsAtZero) {
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPointToEnd(module.getBody());
+  std::string name = "fgla_product_" + std::to_string(functions.size() - 1);
+  auto type = rewriter.getFunctionType(TypeRange(op->getOperandTypes()), {});
+  auto function = func::FuncOp::create(rewriter, op.getLoc(), name, type);
+  function.setPrivate();
+  Block *body = function.addEntryBlock();
+  rewriter.setInsertionPointToStart(body);
+  IRMapping values;
+  values.map(op->getOperands(), body->getArguments());
+  Operation *clone = rewriter.clone(*op, values);
+  func::ReturnOp::create(rewriter, op.getLoc());
+  rewriter.setInsertionPoint(clone);
+  (void)fgla::cpu::buildMatmulLoops(rewriter, cast<LinalgOp>(clone), vectorBits, startsAtZero);
+  rewriter.eraseOp(clone);
+  return function;
+}
+
+LogicalResult Products::lower(IRRewriter &rewriter, LinalgOp op) {
+  if (!fgla::cpu::isMatmul(op, vectorBits))
+    return failure();
+  linalg::FillOp fill = findZeroFill(op);
+  rewriter.setInsertionPoint(op);
+  if (fgla::cpu::isInParallelLoop(op)) {
+    (void)fgla::cpu::buildMatmulLoops(rewriter, op, vectorBits, fill != nullptr);
+  } else {
+    std::string key;
+    llvm::raw_string_ostream stream(key);
+    stream << (fill ? "zero " : "add ");
+    llvm::interleaveComma(op->getOperandTypes(), stream);
+    for (AffineMap map : op.getIndexingMapsArray())
+      stream << map;
+    func::FuncOp &function = functions[key];
+    if (!function)
+      function = makeFunction(rewriter, op, fill != nullptr);
+    func::CallOp::create(rewriter, op.getLoc(), function, op->getOperands());
+  }
+  if (fill)
+    rewriter.eraseOp(fill);
+  rewriter.eraseOp(op);
+  return success();
+}
+
 namespace {
 struct VectorizeLinalg : fgla::cpu::impl::VectorizeLinalgBase<VectorizeLinalg> {
   void runOnOperation() override {
@@ -94,21 +193,30 @@ struct VectorizeLinalg : fgla::cpu::impl::VectorizeLinalgBase<VectorizeLinalg> {
       linalg::CopyOp::create(rewriter, copy.getLoc(), copy.getSource(), copy.getTarget());
       rewriter.eraseOp(copy);
     }
-    SmallVector<LinalgOp> ops;
-    getOperation().walk([&](LinalgOp op) {
-      if (op.hasPureBufferSemantics())
-        ops.push_back(op);
-    });
-    for (LinalgOp op : ops) {
-      op = collapseLoops(rewriter, generalize(rewriter, op));
+    // Products first: they may do what a fill in front of them does.
+    Products products(getOperation(), vectorBits);
+    for (LinalgOp op : findOps())
+      if (linalg::isaContractionOpInterface(op))
+        (void)products.lower(rewriter, collapseLoops(rewriter, orderLoops(rewriter, generalize(rewriter, op))));
+    for (LinalgOp op : findOps()) {
+      op = collapseLoops(rewriter, orderLoops(rewriter, generalize(rewriter, op)));
       rewriter.setInsertionPoint(op);
-      if (failed(fgla::cpu::buildMatmulLoops(rewriter, op, vectorBits)) &&
-          failed(fgla::cpu::buildLoops(rewriter, op, vectorBits)) && failed(linalg::linalgOpToLoops(rewriter, op))) {
+      if (failed(fgla::cpu::buildLoops(rewriter, op, vectorBits)) && failed(linalg::linalgOpToLoops(rewriter, op))) {
         op.emitOpError("cannot be written as loops");
         return signalPassFailure();
       }
       rewriter.eraseOp(op);
     }
+  }
+
+private:
+  SmallVector<LinalgOp> findOps() {
+    SmallVector<LinalgOp> ops;
+    getOperation().walk([&](LinalgOp op) {
+      if (op.hasPureBufferSemantics())
+        ops.push_back(op);
+    });
+    return ops;
   }
 };
 } // namespace

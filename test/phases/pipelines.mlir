@@ -55,7 +55,6 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // KERNEL-NEXT:   )
 // KERNEL-NEXT:   fgla-lower-tiles
 // KERNEL-NEXT:   fgla-destination-results
-// KERNEL-NEXT:   eliminate-empty-tensors
 // KERNEL-NEXT:   one-shot-bufferize{{.*}}
 // KERNEL-NEXT:   canonicalize{{.*}}
 // KERNEL-NEXT:   cse
@@ -79,9 +78,6 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // KERNEL-NEXT:   scf-forall-to-parallel
 // KERNEL-NEXT:   convert-scf-to-openmp{{.*}}
 // KERNEL-NEXT:   canonicalize{{.*}}
-// KERNEL-NEXT:   func.func(
-// KERNEL-NEXT:     llvm-request-c-wrappers
-// KERNEL-NEXT:   )
 // KERNEL-NEXT:   convert-scf-to-cf{{.*}}
 // KERNEL-NEXT:   fgla-lower-expand-shapes
 // KERNEL-NEXT:   expand-strided-metadata

@@ -3,6 +3,7 @@
 #include "tools/fgla-bench/Synthetic.h"
 
 #include <charconv>
+#include <cmath>
 #include <random>
 
 using namespace fgla;
@@ -52,6 +53,17 @@ static Result<std::vector<int64_t>> shapeOf(const ValueSpec &spec, const tools::
   return shape;
 }
 
+/// Weights, which are what has no dynamic dim, are scaled so that a product with them keeps the variance.
+static double scaleOf(const ValueSpec &spec) {
+  double rows = 1;
+  for (size_t d = 0; d + 1 < spec.rank(); ++d) {
+    if (!spec.dims[d].isStatic())
+      return 1;
+    rows *= spec.dims[d].size;
+  }
+  return spec.rank() < 2 || !spec.dims.back().isStatic() || rows == 0 ? 1 : 1 / std::sqrt(rows);
+}
+
 Result<std::vector<Tensor>> tools::makeInputs(const Function &function, const Sizes &sizes) {
   std::mt19937_64 engine(1);
   std::normal_distribution<float> normal;
@@ -64,8 +76,9 @@ Result<std::vector<Tensor>> tools::makeInputs(const Function &function, const Si
     if (!tensor.ok())
       return tensor.status();
     bool isFloat = runtime::info(spec.dtype).isFloat;
+    double scale = scaleOf(spec);
     for (int64_t i = 0, n = tensor->numElements(); i < n; ++i)
-      tensor->set(i, isFloat ? normal(engine) : double(engine() & 1));
+      tensor->set(i, isFloat ? scale * normal(engine) : double(engine() & 1));
     inputs.push_back(std::move(*tensor));
   }
   for (const auto &[name, size] : sizes) {

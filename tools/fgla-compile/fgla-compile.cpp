@@ -15,48 +15,34 @@ using fgla::runtime::Status;
 using fgla::tools::fail;
 
 static cl::OptionCategory category("fgla-compile options");
-static cl::opt<std::string> inputPath(cl::Positional,
-                                      cl::desc("FILE.mlir|FILE.onnx"),
-                                      cl::cat(category));
-static cl::opt<std::string>
-    outputPath("o",
-               cl::desc("what to write: an artifact (.so), an object file "
-                        "(.o), or text (.mlir, .ll, or - for stdout)"),
-               cl::value_desc("FILE"), cl::cat(category));
-static cl::opt<std::string> headerPath(
-    "header",
-    cl::desc("also write a C header that declares the artifact's functions"),
-    cl::value_desc("FILE.h"), cl::cat(category));
-static cl::opt<std::string>
-    target("target",
-           cl::desc("machine to compile for: cpu (GPU targets are named, but "
-                    "not there yet)"),
-           cl::init("cpu"), cl::cat(category));
-static cl::opt<std::string> lowering(
-    "lowering",
-    cl::desc("tiled: chunkwise kernels; reference: the plain recurrence"),
-    cl::init("tiled"), cl::cat(category));
-static cl::opt<std::string>
-    compileFrom("compile-from",
-                cl::desc("the phase that the input is in already"),
-                cl::value_desc("PHASE"), cl::init("import"), cl::cat(category));
-static cl::opt<std::string>
-    compileTo("compile-to",
-              cl::desc("stop after import, graph, schedule, tiled, reference, "
-                       "kernel or binary"),
-              cl::value_desc("PHASE"), cl::cat(category));
-static cl::opt<std::string>
-    dumpDir("dump-phases", cl::desc("write the module after each phase to DIR"),
-            cl::value_desc("DIR"), cl::cat(category));
+static cl::opt<std::string> inputPath(cl::Positional, cl::desc("FILE.mlir|FILE.onnx"), cl::cat(category));
+static cl::opt<std::string> outputPath("o",
+                                       cl::desc("what to write: an artifact (.so), an object file "
+                                                "(.o), or text (.mlir, .ll, or - for stdout)"),
+                                       cl::value_desc("FILE"), cl::cat(category));
+static cl::opt<std::string> headerPath("header",
+                                       cl::desc("also write a C header that declares the artifact's functions"),
+                                       cl::value_desc("FILE.h"), cl::cat(category));
+static cl::opt<std::string> target("target",
+                                   cl::desc("machine to compile for: cpu (GPU targets are named, but "
+                                            "not there yet)"),
+                                   cl::init("cpu"), cl::cat(category));
+static cl::opt<std::string> lowering("lowering", cl::desc("tiled: chunkwise kernels; reference: the plain recurrence"),
+                                     cl::init("tiled"), cl::cat(category));
+static cl::opt<std::string> compileFrom("compile-from", cl::desc("the phase that the input is in already"),
+                                        cl::value_desc("PHASE"), cl::init("import"), cl::cat(category));
+static cl::opt<std::string> compileTo("compile-to",
+                                      cl::desc("stop after import, graph, schedule, tiled, reference, "
+                                               "kernel or binary"),
+                                      cl::value_desc("PHASE"), cl::cat(category));
+static cl::opt<std::string> dumpDir("dump-phases", cl::desc("write the module after each phase to DIR"),
+                                    cl::value_desc("DIR"), cl::cat(category));
 static cl::opt<int64_t>
     segments("segments",
              cl::desc("parts of a sequence that run in parallel (0: decided at launch, -1: the schedule's choice)"),
              cl::init(-1), cl::cat(category));
-static cl::opt<int64_t> tile(
-    "tile",
-    cl::desc(
-        "tokens that a kernel computes together (0: the schedule's choice)"),
-    cl::init(0), cl::cat(category));
+static cl::opt<int64_t> tile("tile", cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
+                             cl::init(0), cl::cat(category));
 
 static Result<CompileOptions> getOptions(bool wantsText) {
   CompileOptions options;
@@ -65,8 +51,7 @@ static Result<CompileOptions> getOptions(bool wantsText) {
     return parsed.status();
   options.phases.lowering = *parsed;
   if (tile < 0)
-    return Status(FGLA_INVALID_ARGUMENT,
-                  "--tile must be >= 0, got " + std::to_string(tile));
+    return Status(FGLA_INVALID_ARGUMENT, "--tile must be >= 0, got " + std::to_string(tile));
   options.phases.tile = tile;
   if (segments < -1)
     return Status(FGLA_INVALID_ARGUMENT, "--segments must be >= -1, got " + std::to_string(segments));
@@ -97,9 +82,7 @@ static Status write(const std::string &path, std::string_view text) {
 
 static Status writeText(const Source &source, const CompileOptions &options) {
   Result<std::string> text = compileToText(source, options);
-  return text.ok()
-             ? write(outputPath.empty() ? "-" : outputPath.getValue(), *text)
-             : text.status();
+  return text.ok() ? write(outputPath.empty() ? "-" : outputPath.getValue(), *text) : text.status();
 }
 
 static Status writeLLVM(const Source &source, const CompileOptions &options) {
@@ -107,54 +90,43 @@ static Status writeLLVM(const Source &source, const CompileOptions &options) {
   return text.ok() ? write(outputPath, *text) : text.status();
 }
 
-static Status writeBinary(const Source &source, const CompileOptions &options,
-                          bool link) {
+static Status writeBinary(const Source &source, const CompileOptions &options, bool link) {
   std::string manifest;
   Result<std::string> object = compileToObject(source, options, &manifest);
   if (!object.ok())
     return object.status();
   std::string header;
   if (!headerPath.empty()) {
-    Result<std::string> text =
-        binary::makeHeader(manifest, sys::path::stem(headerPath));
+    Result<std::string> text = binary::makeHeader(manifest, sys::path::stem(headerPath));
     if (!text.ok())
       return text.status();
     header = *text;
   }
-  Status status = link ? binary::linkSharedObject(*object, outputPath)
-                       : write(outputPath, *object);
-  return status.ok() && !headerPath.empty() ? write(headerPath, header)
-                                            : status;
+  Status status = link ? binary::linkSharedObject(*object, outputPath) : write(outputPath, *object);
+  return status.ok() && !headerPath.empty() ? write(headerPath, header) : status;
 }
 
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
-  tools::parseCommandLine(
-      argc, argv, category,
-      "compiles a model for this machine\n\n"
-      "  fgla-compile block.mlir -o block.so --header=block.h\n"
-      "  fgla-compile model.onnx --compile-to=graph\n"
-      "  fgla-compile block.mlir -o block.so --dump-phases=phases\n");
+  tools::parseCommandLine(argc, argv, category,
+                          "compiles a model for this machine\n\n"
+                          "  fgla-compile block.mlir -o block.so --header=block.h\n"
+                          "  fgla-compile model.onnx --compile-to=graph\n"
+                          "  fgla-compile block.mlir -o block.so --dump-phases=phases\n");
   if (inputPath.empty())
     return fail("no input file (see --help)");
-  StringRef kind =
-      outputPath == "-" ? ".mlir" : sys::path::extension(outputPath);
+  StringRef kind = outputPath == "-" ? ".mlir" : sys::path::extension(outputPath);
   bool stopsEarly = !compileTo.empty() && compileTo != "binary";
-  if (outputPath.empty() && (stopsEarly || compileTo.empty()) &&
-      !(compileTo.empty() && dumpDir.empty()))
+  if (outputPath.empty() && (stopsEarly || compileTo.empty()) && !(compileTo.empty() && dumpDir.empty()))
     kind = ".mlir";
   if (outputPath.empty() && kind.empty())
-    return fail(
-        "no output file: give -o FILE.so, FILE.o, FILE.mlir or FILE.ll");
+    return fail("no output file: give -o FILE.so, FILE.o, FILE.mlir or FILE.ll");
   if (kind != ".so" && kind != ".o" && kind != ".mlir" && kind != ".ll")
-    return fail("output file '" + outputPath +
-                "' must end in .so, .o, .mlir or .ll");
+    return fail("output file '" + outputPath + "' must end in .so, .o, .mlir or .ll");
   if (stopsEarly && kind != ".mlir")
-    return fail("--compile-to=" + compileTo + " gives text: output file '" +
-                outputPath + "' must end in .mlir");
+    return fail("--compile-to=" + compileTo + " gives text: output file '" + outputPath + "' must end in .mlir");
   if (kind == ".mlir" && compileTo == "binary")
-    return fail("--compile-to=binary gives machine code: output file '" +
-                outputPath + "' must end in .so or .o");
+    return fail("--compile-to=binary gives machine code: output file '" + outputPath + "' must end in .so or .o");
   if (!headerPath.empty() && kind != ".so" && kind != ".o")
     return fail("--header needs an output file that ends in .so or .o");
 

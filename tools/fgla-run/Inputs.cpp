@@ -17,12 +17,9 @@ using fgla::runtime::ValueSpec;
 
 using TensorMap = std::map<std::string, Tensor, std::less<>>;
 
-static Status invalid(const std::string &message) {
-  return Status(FGLA_INVALID_ARGUMENT, message);
-}
+static Status invalid(const std::string &message) { return Status(FGLA_INVALID_ARGUMENT, message); }
 
-static const ValueSpec *findArgument(const Function &function,
-                                     std::string_view name) {
+static const ValueSpec *findArgument(const Function &function, std::string_view name) {
   for (const ValueSpec &spec : function.spec().args)
     if (spec.name == name)
       return &spec;
@@ -36,28 +33,23 @@ static std::string argumentNames(const Function &function) {
   return names.empty() ? "none" : names;
 }
 
-static Status readPair(const Function &function, const std::string &pair,
-                       TensorMap &tensors) {
+static Status readPair(const Function &function, const std::string &pair, TensorMap &tensors) {
   size_t equals = pair.rfind('=');
   if (equals == std::string::npos || equals == 0)
-    return invalid("--input must be NAME=FILE.npy, got " +
-                   runtime::quote(pair));
+    return invalid("--input must be NAME=FILE.npy, got " + runtime::quote(pair));
   std::string name = pair.substr(0, equals);
   if (!findArgument(function, name))
-    return invalid("function " + runtime::quote(function.spec().name) +
-                   " has no argument " + runtime::quote(name) +
+    return invalid("function " + runtime::quote(function.spec().name) + " has no argument " + runtime::quote(name) +
                    " (it has: " + argumentNames(function) + ")");
   Result<Tensor> tensor = runtime::readNpy(pair.substr(equals + 1));
   if (!tensor.ok())
     return tensor.status();
   if (!tensors.emplace(name, std::move(*tensor)).second)
-    return invalid("argument " + runtime::quote(name) +
-                   " is given twice by --input");
+    return invalid("argument " + runtime::quote(name) + " is given twice by --input");
   return {};
 }
 
-static Status readFile(const Function &function, const std::string &path,
-                       TensorMap &tensors) {
+static Status readFile(const Function &function, const std::string &path, TensorMap &tensors) {
   Result<Safetensors> file = runtime::readSafetensors(path);
   if (!file.ok())
     return file.status();
@@ -68,10 +60,8 @@ static Status readFile(const Function &function, const std::string &path,
   return {};
 }
 
-Result<std::vector<Tensor>>
-tools::readInputs(const Function &function,
-                  std::span<const std::string> safetensors,
-                  std::span<const std::string> pairs) {
+Result<std::vector<Tensor>> tools::readInputs(const Function &function, std::span<const std::string> safetensors,
+                                              std::span<const std::string> pairs) {
   TensorMap tensors;
   for (const std::string &pair : pairs)
     if (Status status = readPair(function, pair, tensors); !status.ok())
@@ -83,13 +73,10 @@ tools::readInputs(const Function &function,
   for (const ValueSpec &spec : function.spec().args) {
     auto found = tensors.find(spec.name);
     if (found == tensors.end())
-      return invalid(
-          "no input for argument " + runtime::quote(spec.name) + " (" +
-          runtime::dtypeName(spec.dtype) + spec.shapeText() +
-          "): it must be in the file of --inputs, or be given by --input");
+      return invalid("no input for argument " + runtime::quote(spec.name) + " (" + runtime::dtypeName(spec.dtype) +
+                     spec.shapeText() + "): it must be in the file of --inputs, or be given by --input");
     if (!found->second.hasValidBools())
-      return invalid("input " + runtime::quote(spec.name) +
-                     " must hold 0 and 1 only, as a bool does");
+      return invalid("input " + runtime::quote(spec.name) + " must hold 0 and 1 only, as a bool does");
     inputs.push_back(std::move(found->second));
   }
   return inputs;

@@ -15,8 +15,7 @@ using fgla::runtime::Result;
 using fgla::runtime::Status;
 using fgla::runtime::Tensor;
 
-Result<std::unique_ptr<Module>>
-tools::loadProgram(const std::string &path, const CompileOptions &options) {
+Result<std::unique_ptr<Module>> tools::loadProgram(const std::string &path, const CompileOptions &options) {
   if (llvm::StringRef(path).ends_with(".so"))
     return Module::load(path);
   Result<Source> source = readSource(path);
@@ -25,8 +24,7 @@ tools::loadProgram(const std::string &path, const CompileOptions &options) {
   return compileAndLoad(*source, options);
 }
 
-Result<const Function *> tools::pickFunction(const Module &module,
-                                             const std::string &entry) {
+Result<const Function *> tools::pickFunction(const Module &module, const std::string &entry) {
   if (!entry.empty())
     return module.find(entry);
   if (module.functions().size() == 1)
@@ -34,10 +32,9 @@ Result<const Function *> tools::pickFunction(const Module &module,
   std::string names;
   for (const Function &function : module.functions())
     names += (names.empty() ? "" : ", ") + runtime::quote(function.spec().name);
-  return Status(FGLA_INVALID_ARGUMENT,
-                module.functions().empty()
-                    ? "there is no function to run"
-                    : "several functions: give --entry (one of " + names + ")");
+  return Status(FGLA_INVALID_ARGUMENT, module.functions().empty()
+                                           ? "there is no function to run"
+                                           : "several functions: give --entry (one of " + names + ")");
 }
 
 static std::vector<fgla_tensor> viewsOf(std::span<const Tensor> tensors) {
@@ -47,8 +44,7 @@ static std::vector<fgla_tensor> viewsOf(std::span<const Tensor> tensors) {
   return views;
 }
 
-Result<std::vector<Tensor>>
-tools::allocateResults(const Function &function, std::span<const Tensor> args) {
+Result<std::vector<Tensor>> tools::allocateResults(const Function &function, std::span<const Tensor> args) {
   Result<std::vector<int64_t>> dims = function.resultShapes(viewsOf(args));
   if (!dims.ok())
     return dims.status();
@@ -59,27 +55,20 @@ tools::allocateResults(const Function &function, std::span<const Tensor> args) {
     next += spec.rank();
     Result<Tensor> tensor = Tensor::create(spec.dtype, std::move(shape));
     if (!tensor.ok())
-      return Status(tensor.status().code(), "result " +
-                                                runtime::quote(spec.name) +
-                                                ": " + tensor.message());
+      return Status(tensor.status().code(), "result " + runtime::quote(spec.name) + ": " + tensor.message());
     results.push_back(std::move(*tensor));
   }
   return results;
 }
 
-Status tools::call(const Function &function, std::span<const Tensor> args,
-                   std::span<const Tensor> results) {
+Status tools::call(const Function &function, std::span<const Tensor> args, std::span<const Tensor> results) {
   return function.call(viewsOf(args), viewsOf(results));
 }
 
-Result<tools::Timing> tools::timeCalls(const Function &function,
-                                       std::span<const Tensor> args,
-                                       std::span<const Tensor> results,
-                                       int warmUp, double seconds,
-                                       int minCalls) {
+Result<tools::Timing> tools::timeCalls(const Function &function, std::span<const Tensor> args,
+                                       std::span<const Tensor> results, int warmUp, double seconds, int minCalls) {
   using Clock = std::chrono::steady_clock;
-  std::vector<fgla_tensor> argViews = viewsOf(args),
-                           resultViews = viewsOf(results);
+  std::vector<fgla_tensor> argViews = viewsOf(args), resultViews = viewsOf(results);
   for (int i = 0; i < warmUp; ++i)
     if (Status status = function.call(argViews, resultViews); !status.ok())
       return status;
@@ -95,11 +84,8 @@ Result<tools::Timing> tools::timeCalls(const Function &function,
     total += time;
   }
   std::sort(times.begin(), times.end());
-  auto quantile = [&](double q) {
-    return times[static_cast<size_t>(q * (times.size() - 1) + 0.5)];
-  };
-  return Timing{quantile(0.5), quantile(0.1), quantile(0.9), times.front(),
-                static_cast<int>(times.size())};
+  auto quantile = [&](double q) { return times[static_cast<size_t>(q * (times.size() - 1) + 0.5)]; };
+  return Timing{quantile(0.5), quantile(0.1), quantile(0.9), times.front(), static_cast<int>(times.size())};
 }
 
 std::string tools::formatSeconds(double seconds) {

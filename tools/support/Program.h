@@ -8,21 +8,17 @@
 namespace fgla::tools {
 
 /// Loads an artifact (.so), or compiles a source and loads what comes out.
-runtime::Result<std::unique_ptr<runtime::Module>>
-loadProgram(const std::string &path, const CompileOptions &options);
+runtime::Result<std::unique_ptr<runtime::Module>> loadProgram(const std::string &path, const CompileOptions &options);
 
 /// The function `entry`, or, if that is empty, the module's only function.
-runtime::Result<const runtime::Function *>
-pickFunction(const runtime::Module &module, const std::string &entry);
+runtime::Result<const runtime::Function *> pickFunction(const runtime::Module &module, const std::string &entry);
 
 /// Tensors for all results of a call with `args`.
-runtime::Result<std::vector<runtime::Tensor>>
-allocateResults(const runtime::Function &function,
-                std::span<const runtime::Tensor> args);
+runtime::Result<std::vector<runtime::Tensor>> allocateResults(const runtime::Function &function,
+                                                              std::span<const runtime::Tensor> args);
 
 /// One call, its results in `results`.
-runtime::Status call(const runtime::Function &function,
-                     std::span<const runtime::Tensor> args,
+runtime::Status call(const runtime::Function &function, std::span<const runtime::Tensor> args,
                      std::span<const runtime::Tensor> results);
 
 /// Seconds of one call, over many calls. Nothing but the call is in it: tensors
@@ -34,10 +30,8 @@ struct Timing {
 
 /// Calls `warmUp` times without looking, then for `seconds`, but at least
 /// `minCalls` times.
-runtime::Result<Timing> timeCalls(const runtime::Function &function,
-                                  std::span<const runtime::Tensor> args,
-                                  std::span<const runtime::Tensor> results,
-                                  int warmUp, double seconds, int minCalls);
+runtime::Result<Timing> timeCalls(const runtime::Function &function, std::span<const runtime::Tensor> args,
+                                  std::span<const runtime::Tensor> results, int warmUp, double seconds, int minCalls);
 
 /// "1.23 ms".
 std::string formatSeconds(double seconds);

@@ -10,14 +10,11 @@ namespace fgla::tools {
 
 /// Prints `error: ...` on one line and returns the exit code 1.
 int fail(const llvm::Twine &message);
-inline int fail(const runtime::Status &status) {
-  return fail(status.message());
-}
+inline int fail(const runtime::Status &status) { return fail(status.message()); }
 
 /// Parses the command line; only options of `category` are shown by --help. A
 /// mistake is one line on stderr and exit code 1.
-void parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category,
-                      llvm::StringRef overview);
+void parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category, llvm::StringRef overview);
 
 /// `--lowering=tiled|reference`, as text so that a mistake is reported like all
 /// others.

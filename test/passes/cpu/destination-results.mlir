@@ -2,9 +2,10 @@
 // RUN: fgla-opt %s --fgla-destination-results --eliminate-empty-tensors '--one-shot-bufferize=bufferize-function-boundaries=1 function-boundary-type-conversion=identity-layout-map' --canonicalize | FileCheck %s --check-prefix=MEMORY
 
 // CHECK-LABEL: func.func @f
-// CHECK-SAME: (%[[X:.+]]: tensor<?x4xf32> {bufferization.writable = false}, %[[Y:.+]]: memref<?x4xf32>) {
-// CHECK: %[[R:.+]] = linalg.fill
-// CHECK: bufferization.materialize_in_destination %[[R]] in restrict writable %[[Y]]
+// CHECK-SAME: (%[[X:.+]]: tensor<?x4xf32> {bufferization.writable = false}, %[[Y:.+]]: memref<?x4xf32>) attributes {llvm.emit_c_interface} {
+// CHECK: %[[E:.+]] = bufferization.to_tensor %[[Y]] restrict writable
+// CHECK: %[[R:.+]] = linalg.fill {{.*}} outs(%[[E]] :
+// CHECK: bufferization.materialize_in_destination %[[R]] in writable %[[Y]]
 // CHECK: return{{$}}
 
 // What computes the result writes it where the caller wants it.
@@ -21,6 +22,22 @@ func.func @f(%x: tensor<?x4xf32> {fgla.name = "x"}) -> (tensor<?x4xf32> {fgla.na
   %e = tensor.empty(%n) : tensor<?x4xf32>
   %y = linalg.fill ins(%one : f32) outs(%e : tensor<?x4xf32>) -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
+}
+
+// What starts from a filled tensor has one of its own.
+// CHECK-LABEL: func.func @two
+// CHECK-COUNT-2: linalg.fill
+// CHECK: linalg.matmul
+// MEMORY-LABEL: func.func @two
+// MEMORY-NOT: memref.copy
+// MEMORY: return
+func.func @two(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %a = linalg.matmul ins(%x, %x : tensor<4x4xf32>, tensor<4x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %b = linalg.matmul ins(%x, %a : tensor<4x4xf32>, tensor<4x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %a, %b : tensor<4x4xf32>, tensor<4x4xf32>
 }
 
 // CHECK-LABEL: func.func private @helper

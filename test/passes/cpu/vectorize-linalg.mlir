@@ -112,42 +112,71 @@ module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 512>} {
 
 // -----
 
-// Twelve rows of two vectors in registers, then what is left over.
+// Products of one kind are one function. Twelve rows of two vectors in registers, then what is left over; nothing is read of a result
+// that is zero.
 module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 512>} {
   // CHECK-LABEL: func.func @matmul
-  // CHECK: scf.for %{{.+}} = %c0 to %c64 step %c32
-  // CHECK:     scf.for %{{.+}} = %c0 to %c7 step %c1 iter_args
-  // CHECK-COUNT-24: vector.fma {{.*}} : vector<16xf32>
-  // CHECK:   scf.for
-  // CHECK-COUNT-2: vector.fma
-  // CHECK-NOT: vector.maskedload
-  // CHECK: return
-  func.func @matmul(%a: memref<13x7xf32>, %b: memref<7x64xf32>, %c: memref<13x64xf32>) {
+  // CHECK-NEXT: call @fgla_product_0(%arg0, %arg1, %arg2)
+  // CHECK-NEXT: call @fgla_product_0(%arg0, %arg1, %arg3)
+  // CHECK-NEXT: call @fgla_product_1(%arg0, %arg1, %arg2)
+  // CHECK-NEXT: return
+  func.func @matmul(%a: memref<13x7xf32>, %b: memref<7x64xf32>, %c: memref<13x64xf32>, %d: memref<13x64xf32>) {
+    %zero = arith.constant 0.0 : f32
+    linalg.matmul ins(%a, %b : memref<13x7xf32>, memref<7x64xf32>) outs(%c : memref<13x64xf32>)
+    linalg.matmul ins(%a, %b : memref<13x7xf32>, memref<7x64xf32>) outs(%d : memref<13x64xf32>)
+    linalg.fill ins(%zero : f32) outs(%c : memref<13x64xf32>)
     linalg.matmul ins(%a, %b : memref<13x7xf32>, memref<7x64xf32>) outs(%c : memref<13x64xf32>)
     return
   }
+  // CHECK-LABEL: func.func private @fgla_product_0
+  // CHECK: scf.for %{{.+}} = %c0 to %c64 step %c32
+  // CHECK: vector.load %arg2
+  // CHECK: scf.for %{{.+}} = %c0 to %c7 step %c1 iter_args
+  // CHECK-COUNT-24: vector.fma {{.*}} : vector<16xf32>
+  // CHECK: scf.for
+  // CHECK-COUNT-2: vector.fma
+  // CHECK-NOT: vector.maskedload
+  // CHECK-LABEL: func.func private @fgla_product_1
+  // CHECK-NOT: vector.load %arg2
+  // CHECK: return
+}
 
-  // A narrower type is widened on its way into a register.
-  // CHECK-LABEL: func.func @widening
-  // CHECK: arith.extf %{{.+}} : vector<16xbf16> to vector<16xf32>
-  // CHECK: arith.extf %{{.+}} : bf16 to f32
-  // CHECK: vector.fma
+// -----
+
+// A narrower type is widened on its way into a register; many rows get panels without gaps, few do not.
+module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 512>} {
+  // CHECK-LABEL: func.func private @fgla_product_0
+  // CHECK: omp.parallel if
+  // CHECK: %[[MANY:.+]] = arith.cmpi sge, %{{.+}}, %c36
+  // CHECK: scf.if %[[MANY]]
+  // CHECK:   %[[PANEL:.+]] = memref.alloc() {alignment = 64 : i64} : memref<128x32xf32>
+  // CHECK:   arith.extf %{{.+}} : vector<16xbf16> to vector<16xf32>
+  // CHECK:   vector.store %{{.+}}, %[[PANEL]]
+  // CHECK:   vector.load %[[PANEL]]
+  // CHECK:   arith.extf %{{.+}} : bf16 to f32
+  // CHECK:   vector.fma
+  // CHECK:   memref.dealloc %[[PANEL]]
+  // CHECK: } else {
+  // CHECK:   arith.extf %{{.+}} : vector<16xbf16> to vector<16xf32>
   func.func @widening(%a: memref<?x?xbf16>, %b: memref<?x?xbf16>, %c: memref<?x?xf32>) {
     linalg.matmul ins(%a, %b : memref<?x?xbf16>, memref<?x?xbf16>) outs(%c : memref<?x?xf32>)
     return
   }
+}
 
-  // Several loops of one kind are one: (b t) and (h d).
+// -----
+
+// Several loops of one kind are one: (b t) and (h d), also where the reduction stands between them.
+module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 512>} {
   // CHECK-LABEL: func.func @projection
-  // CHECK: memref.collapse_shape %{{.+}} {{\[\[0, 1\], \[2\]\]}}
-  // CHECK: memref.collapse_shape %{{.+}} {{\[\[0\], \[1, 2\]\]}}
-  // CHECK: memref.collapse_shape %{{.+}} {{\[\[0, 1\], \[2, 3\]\]}}
-  // CHECK: omp.parallel
-  // CHECK: vector.fma
+  // CHECK-DAG: memref.collapse_shape %{{.+}} {{\[\[0, 1\], \[2\]\]}}
+  // CHECK-DAG: memref.collapse_shape %{{.+}} {{\[\[0\], \[1, 2\]\]}}
+  // CHECK-DAG: memref.collapse_shape %{{.+}} {{\[\[0, 1\], \[2, 3\]\]}}
+  // CHECK: call @fgla_product_0({{.+}}) : (memref<?x256xf32>, memref<256x256xf32>, memref<?x256xf32>) -> ()
   func.func @projection(%x: memref<?x?x256xf32>, %w: memref<256x4x64xf32>, %y: memref<?x?x4x64xf32>) {
-    linalg.generic {indexing_maps = [affine_map<(b, t, h, d, m) -> (b, t, m)>, affine_map<(b, t, h, d, m) -> (m, h, d)>,
-                                     affine_map<(b, t, h, d, m) -> (b, t, h, d)>],
-                    iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+    linalg.generic {indexing_maps = [affine_map<(b, t, h, m, d) -> (b, t, m)>, affine_map<(b, t, h, m, d) -> (m, h, d)>,
+                                     affine_map<(b, t, h, m, d) -> (b, t, h, d)>],
+                    iterator_types = ["parallel", "parallel", "parallel", "reduction", "parallel"]}
         ins(%x, %w : memref<?x?x256xf32>, memref<256x4x64xf32>) outs(%y : memref<?x?x4x64xf32>) {
     ^bb0(%a: f32, %b: f32, %c: f32):
       %p = arith.mulf %a, %b : f32
