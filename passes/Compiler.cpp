@@ -1,6 +1,7 @@
 //===- Compiler.cpp - From a file to an artifact --------------------------===//
 
 #include "passes/Compiler.h"
+#include "passes/CacheKey.h"
 #include "passes/Registration.h"
 #include "passes/SourceNames.h"
 #include "passes/Targets.h"
@@ -251,6 +252,19 @@ static std::string findManifest(ModuleOp module) {
   return text ? text.getValue().rtrim('\0').str() : "";
 }
 
+/// What the code is generated from, next to the dumps of the phases.
+static Status dumpLLVM(ModuleOp module, const CompileOptions &options) {
+  if (options.dumpDir.empty())
+    return {};
+  Result<std::string> text = fgla::binary::emitLLVMText(module, targetOf(module), /*optimized=*/true);
+  if (!text.ok())
+    return text.status();
+  size_t position = fgla::getPhases(options.phases.lowering).size();
+  std::string_view chunk = *text;
+  return fgla::runtime::writeFileAtomically((options.dumpDir + "/" + Twine(position) + ".binary.ll").str(),
+                                            {&chunk, 1});
+}
+
 Result<std::string> fgla::compileToObject(const Source &source, const CompileOptions &options, std::string *manifest) {
   std::unique_ptr<MLIRContext> context = makeContext();
   Result<OwningOpRef<ModuleOp>> module = importSource(source, *context);
@@ -260,6 +274,8 @@ Result<std::string> fgla::compileToObject(const Source &source, const CompileOpt
     return status;
   if (manifest)
     *manifest = findManifest(**module);
+  if (Status status = dumpLLVM(**module, options); !status.ok())
+    return status;
   Diagnostics diagnostics(*context);
   Result<std::string> object = binary::emitObject(**module, targetOf(**module));
   if (!object.ok() && diagnostics.hasError())
@@ -279,33 +295,25 @@ Result<std::string> fgla::compileToLLVMText(const Source &source, const CompileO
   return !text.ok() && diagnostics.hasError() ? diagnostics.status("") : text;
 }
 
-/// What the bytes of an artifact depend on.
-static std::string cacheKey(const Source &source, const CompileOptions &options) {
-  std::string text =
-      (options.target + ";" + fgla::stringifyLowering(options.phases.lowering) + ";" + Twine(options.phases.tile) +
-       ";" + Twine(options.phases.segments) + ";" + Twine(options.phases.widenToF64) + ";" +
-       fgla::stringifyPhase(options.from) + ";" + Twine(static_cast<int>(source.kind)))
-          .str();
-  return fgla::runtime::Cache::key({fgla::getCompilerId(), fgla::getHostDescription(), text, source.bytes});
-}
-
 Result<std::unique_ptr<fgla::runtime::Module>> fgla::compileAndLoad(const Source &source,
                                                                     const CompileOptions &options) {
   runtime::Cache cache;
-  std::string key = cacheKey(source, options);
+  Result<std::string> key = makeCacheKey(source, options);
+  if (!key.ok())
+    return key.status();
   auto build = [&](const std::string &path) -> Status {
     Result<std::string> object = compileToObject(source, options);
     return object.ok() ? binary::linkSharedObject(*object, path) : object.status();
   };
-  Result<std::string> path = cache.getOrBuild(key, ".so", build);
+  Result<std::string> path = cache.getOrBuild(*key, ".so", build);
   if (!path.ok())
     return path.status();
   Result<std::unique_ptr<runtime::Module>> module = runtime::Module::load(*path);
   if (module.ok())
     return module;
   // A file in the cache that is damaged is built again, once.
-  cache.remove(key, ".so");
-  path = cache.getOrBuild(key, ".so", build);
+  cache.remove(*key, ".so");
+  path = cache.getOrBuild(*key, ".so", build);
   if (!path.ok())
     return path.status();
   return runtime::Module::load(*path);

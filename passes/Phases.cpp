@@ -169,9 +169,9 @@ static void addToLLVM(OpPassManager &manager) {
 /// In: linalg, scf and arith on tensors, and kernels. Out: the LLVM dialect,
 /// with the entry points of an artifact.
 static void buildKernel(OpPassManager &manager, const PhaseOptions &) {
-  manager.addPass(fgla::binary::createRecordManifest());
   // For functions that did not come through the graph phase.
   manager.addPass(fgla::binary::createMakeShapeFunctions());
+  manager.addPass(fgla::binary::createRecordManifest());
   manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
   manager.addPass(fgla::cpu::createLowerTiles());
   addBufferization(manager);

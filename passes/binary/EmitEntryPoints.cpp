@@ -48,7 +48,7 @@ private:
 } // namespace
 
 FailureOr<LLVM::LLVMFuncOp> Emitter::findInterface(StringRef function) {
-  std::string name = ("_mlir_ciface_" + function).str();
+  std::string name = "_mlir_ciface_" + fgla::binary::getInternalName(function);
   auto interface = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
   if (!interface)
     return module.emitError("has no function '") << name << "' for an entry point to call";

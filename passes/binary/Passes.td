@@ -9,9 +9,9 @@ def RecordManifest : Pass<"fgla-record-manifest", "::mlir::ModuleOp"> {
   let description = [{
     Puts the artifact's manifest (JSON) on the module as `fgla.manifest`, made from the types of the public functions and the
     attributes `fgla.name` and `fgla.dims` of their arguments and results. Fails where a public function has another type than
-    the runtime can pass.
+    the runtime can pass. The functions themselves get names that no function of a C library has.
 
-    Before: public functions on ranked tensors. After: the same, and the attribute.
+    Before: public functions on ranked tensors. After: the same under other names, and the attribute.
   }];
 }
 

@@ -150,6 +150,11 @@ struct RecordManifest : fgla::binary::impl::RecordManifestBase<RecordManifest> {
     std::string text;
     llvm::raw_string_ostream(text) << manifest;
     module->setAttr(fgla::binary::manifestAttr, StringAttr::get(&getContext(), text));
+    SymbolTable symbols(module);
+    for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+      if (!function.isDeclaration() &&
+          failed(symbols.rename(function, fgla::binary::getInternalName(function.getName()))))
+        return signalPassFailure();
   }
 };
 } // namespace

@@ -48,8 +48,8 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // REFERENCE-NEXT: )
 
 // KERNEL: builtin.module(
-// KERNEL-NEXT:   fgla-record-manifest
 // KERNEL-NEXT:   fgla-make-shape-functions
+// KERNEL-NEXT:   fgla-record-manifest
 // KERNEL-NEXT:   func.func(
 // KERNEL-NEXT:     linalg-fuse-elementwise-ops
 // KERNEL-NEXT:   )

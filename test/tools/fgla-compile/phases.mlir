@@ -33,11 +33,13 @@
 // DUMP-NEXT: 3.schedule.mlir
 // DUMP-NEXT: 4.tiled.mlir
 // DUMP-NEXT: 5.kernel.mlir
+// DUMP-NEXT: 6.binary.ll
 // DUMP-NOT: {{.}}
 // DUMP-REFERENCE: 1.import.mlir
 // DUMP-REFERENCE-NEXT: 2.graph.mlir
 // DUMP-REFERENCE-NEXT: 3.reference.mlir
 // DUMP-REFERENCE-NEXT: 4.kernel.mlir
+// DUMP-REFERENCE-NEXT: 5.binary.ll
 // DUMP-REFERENCE-NOT: {{.}}
 func.func @f(%q: tensor<?x?x2x16xf32>, %k: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> tensor<?x?x2x16xf32> {
   %o = fgla.attention %q, %k, %v : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)
