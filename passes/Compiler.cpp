@@ -129,6 +129,41 @@ std::unique_ptr<MLIRContext> fgla::makeContext() {
   return std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
 }
 
+static bool isBytecode(const Source &source) { return StringRef(source.bytes).starts_with("ML\xefR"); }
+
+/// Brackets deeper than this are no program but an attack on the stack: the parser and many passes recurse.
+static constexpr size_t maxDepth = 256;
+
+/// How deep brackets of one kind are nested in a text, strings and comments included: that is close enough.
+static size_t bracketDepth(StringRef text) {
+  size_t deepest = 0;
+  for (StringRef pair : {"{}", "()", "[]", "<>"}) {
+    size_t depth = 0;
+    for (size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == pair[0])
+        deepest = std::max(deepest, ++depth);
+      else if (text[i] == pair[1] && depth > 0 && (i == 0 || text[i - 1] != '-'))
+        --depth;
+    }
+  }
+  return deepest;
+}
+
+/// How deep regions are nested, without recursion.
+static size_t regionDepth(Operation *root) {
+  size_t deepest = 0;
+  SmallVector<std::pair<Operation *, size_t>> rest{{root, 1}};
+  while (!rest.empty()) {
+    auto [op, depth] = rest.pop_back_val();
+    deepest = std::max(deepest, depth);
+    for (Region &region : op->getRegions())
+      for (Operation &inner : region.getOps())
+        if (inner.getNumRegions() > 0)
+          rest.push_back({&inner, depth + 1});
+  }
+  return deepest;
+}
+
 static OwningOpRef<ModuleOp> parseText(const Source &source, MLIRContext &context) {
   auto buffer = llvm::MemoryBuffer::getMemBufferCopy(source.bytes, source.path);
   const llvm::MemoryBuffer &text = *buffer;
@@ -137,8 +172,7 @@ static OwningOpRef<ModuleOp> parseText(const Source &source, MLIRContext &contex
   AsmParserState names;
   Block block;
   ParserConfig config(&context);
-  bool isBytecode = StringRef(source.bytes).starts_with("ML\xefR");
-  if (isBytecode)
+  if (isBytecode(source))
     return parseSourceFile<ModuleOp>(manager, config);
   if (failed(parseAsmSourceFile(manager, &block, config, &names)))
     return {};
@@ -153,7 +187,12 @@ Result<OwningOpRef<ModuleOp>> fgla::importSource(const Source &source, MLIRConte
   Diagnostics diagnostics(context);
   OwningOpRef<ModuleOp> module;
   if (source.kind == Source::Kind::MLIR) {
-    module = parseText(source, context);
+    bool isTooDeep = !isBytecode(source) && bracketDepth(source.bytes) > maxDepth;
+    if (!isTooDeep)
+      module = parseText(source, context);
+    if (isTooDeep || (module && regionDepth(*module) > maxDepth))
+      return Status(FGLA_INVALID_ARGUMENT,
+                    "file " + runtime::quote(source.path) + " is nested deeper than " + std::to_string(maxDepth));
   } else {
 #ifdef FGLA_ONNX
     onnx::loadImportDialects(context);

@@ -118,7 +118,12 @@ struct MakeShapeFunctions : fgla::binary::impl::MakeShapeFunctionsBase<MakeShape
       tensor::DimOp::getCanonicalizationPatterns(patterns, &getContext());
       if (failed(applyPatternsGreedily(shapes, std::move(patterns))) || failed(runPipeline(simplify, shapes)))
         return signalPassFailure();
-      if (Operation *op = findComputation(shapes)) {
+      Operation *op = findComputation(shapes);
+      if (auto call = dyn_cast_or_null<func::CallOp>(op)) {
+        call.emitError("the call of '") << call.getCallee() << "' cannot be inlined: it has no body, or calls itself";
+        return signalPassFailure();
+      }
+      if (op) {
         op->emitError("the shape of a result of '")
             << function.getName() << "' depends on the values that '" << op->getName() << "' computes";
         return signalPassFailure();
