@@ -37,3 +37,6 @@ config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
 # REQUIRES: <tool> skips a test where an optional tool was not built.
 for tool in config.fgla_tools:
     config.available_features.add(tool)
+# UNSUPPORTED: sanitizer leaves out what loads our code into a program without the sanitizer's runtime.
+if config.fgla_sanitize:
+    config.available_features.add("sanitizer")

@@ -1,4 +1,5 @@
 // Stock mlir-opt knows our dialects and passes through the plugin.
+// UNSUPPORTED: sanitizer
 // REQUIRES: fgla-plugin
 // RUN: mlir-opt --load-dialect-plugin=%fgla_plugin %s | FileCheck %s --check-prefix=PARSE
 // RUN: mlir-opt --load-dialect-plugin=%fgla_plugin --load-pass-plugin=%fgla_plugin %s --pass-pipeline='builtin.module(fgla-phase-graph,fgla-phase-reference)' | FileCheck %s
