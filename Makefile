@@ -30,7 +30,7 @@ test: build
 check: build
 	@$(PYTHON) test/run.py --build $(BUILD) --tier quick $(TESTS)
 
-# The CPU table of docs/benchmarks; PyTorch gets an environment of its own.
+# The CPU table and plot of benchmarks/results; PyTorch gets an environment of its own.
 bench: build
 	@cmake/setup.sh venv .venv-bench benchmarks/requirements.txt --no-deps
 	@.venv-bench/bin/python benchmarks/cpu_table.py --build $(BUILD)

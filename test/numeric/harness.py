@@ -32,7 +32,7 @@ class Context:
         self.build, self.lowering = build, lowering
         self.folder = build / "test" / "numeric" / hashlib.sha256(case.name.encode()).hexdigest()[:12]
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.library = Library(build / "lib" / "libfgla_runtime.so")
+        self.runtime = Library(build / "lib" / "libfgla_runtime.so")
 
     def compile(self, text, entry=ENTRY, lowering=None, options=()):
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ class Context:
         done = subprocess.run([*command, source, "-o", artifact], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise RuntimeError(f"fgla-compile gave exit code {done.returncode}: {done.stderr.strip()[:2000]}")
-        return self.library.load(artifact, entry)
+        return self.runtime.load(artifact, entry)
 
     def program(self, config, **options):
         program = Program(config)

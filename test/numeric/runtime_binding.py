@@ -60,7 +60,7 @@ class Function:
     """Called with arrays by argument name; gives arrays by result name."""
 
     def __init__(self, library, handle):
-        self.library, self.handle = library, handle
+        self.runtime, self.handle = library, handle
         self.args = self._values(library.fgla_function_num_args, library.fgla_function_arg)
         self.results = self._values(library.fgla_function_num_results, library.fgla_function_result)
 
@@ -68,7 +68,7 @@ class Function:
         values = []
         for index in range(count(self.handle)):
             info = ValueInfo()
-            self.library.check(describe(self.handle, index, ctypes.byref(info)))
+            self.runtime.check(describe(self.handle, index, ctypes.byref(info)))
             values.append((info.name.decode(), DTYPES[info.dtype], info.rank))
         return values
 
@@ -77,7 +77,7 @@ class Function:
         args = (Tensor * len(arrays))(*(Tensor.of(array) for array in arrays))
         num_dims = sum(rank for _, _, rank in self.results)
         dims = (ctypes.c_int64 * num_dims)()
-        self.library.check(self.library.fgla_function_result_shapes(self.handle, args, len(arrays), dims, num_dims))
+        self.runtime.check(self.runtime.fgla_function_result_shapes(self.handle, args, len(arrays), dims, num_dims))
         outputs, at = {}, 0
         for name, dtype, rank in self.results:
             outputs[name] = np.empty(tuple(dims[at : at + rank]), dtype)
@@ -85,7 +85,7 @@ class Function:
                 outputs[name].fill(np.nan)  # a result that is not written shows
             at += rank
         results = (Tensor * len(outputs))(*(Tensor.of(array) for array in outputs.values()))
-        self.library.check(self.library.fgla_call(self.handle, args, len(arrays), results, len(outputs)))
+        self.runtime.check(self.runtime.fgla_call(self.handle, args, len(arrays), results, len(outputs)))
         return outputs
 
 
