@@ -198,6 +198,9 @@ Result<OwningOpRef<ModuleOp>> fgla::importSource(const Source &source, MLIRConte
     onnx::loadImportDialects(context);
     module = onnx::importONNXFromMemory(source.bytes, StringRef(source.path).ends_with(".onnxtxt"),
                                         llvm::sys::path::parent_path(source.path), context);
+    if (!module) // what the reader says has no place in the file
+      return Status(FGLA_INVALID_ARGUMENT,
+                    "file " + runtime::quote(source.path) + ": " + diagnostics.status("cannot be read").message());
 #else
     return Status(FGLA_UNSUPPORTED,
                   "file " + runtime::quote(source.path) + ": this build has no ONNX frontend (FGLA_ONNX)");
