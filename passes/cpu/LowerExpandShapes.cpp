@@ -14,7 +14,8 @@ namespace fgla::cpu {
 
 using namespace mlir;
 
-/// Upstream takes a size that it does not know to be what the group's other sizes leave, so there can be one for each group.
+/// Upstream takes a size that it does not know to be what the group's other sizes leave, so there can be one for each
+/// group.
 static bool hasGroupWithDynamicDims(memref::ExpandShapeOp op) {
   MemRefType type = op.getResultType();
   return llvm::any_of(op.getReassociationIndices(), [&](const ReassociationIndices &group) {

@@ -59,10 +59,10 @@ class RuntimeFailure(Exception):
 class Function:
     """Called with arrays by argument name; gives arrays by result name."""
 
-    def __init__(self, library, handle):
-        self.runtime, self.handle = library, handle
-        self.args = self._values(library.fgla_function_num_args, library.fgla_function_arg)
-        self.results = self._values(library.fgla_function_num_results, library.fgla_function_result)
+    def __init__(self, runtime, handle):
+        self.runtime, self.handle = runtime, handle
+        self.args = self._values(runtime.fgla_function_num_args, runtime.fgla_function_arg)
+        self.results = self._values(runtime.fgla_function_num_results, runtime.fgla_function_result)
 
     def _values(self, count, describe):
         values = []

@@ -14,8 +14,8 @@ using Sizes = std::map<std::string, int64_t, std::less<>>;
 /// Parses "B=1,T=4096".
 runtime::Result<Sizes> parseSizes(const std::string &text);
 
-/// Normally distributed floats (scaled down for weights), integers 0 and 1, from a fixed seed. Every named dim of the signature must have a size;
-/// a dim without a name ("?") is an error that says which argument has it.
+/// Normally distributed floats (scaled down for weights), integers 0 and 1, from a fixed seed. Every named dim of the
+/// signature must have a size; a dim without a name ("?") is an error that says which argument has it.
 runtime::Result<std::vector<runtime::Tensor>> makeInputs(const runtime::Function &function, const Sizes &sizes);
 
 } // namespace fgla::tools

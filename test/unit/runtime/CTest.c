@@ -4,13 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHECK(condition)                                                       \
-  do {                                                                         \
-    if (!(condition)) {                                                        \
-      fprintf(stderr, "%s:%d: failed: %s (%s)\n", __FILE__, __LINE__,          \
-              #condition, fgla_error_message());                               \
-      return 1;                                                                \
-    }                                                                          \
+#define CHECK(condition)                                                                                               \
+  do {                                                                                                                 \
+    if (!(condition)) {                                                                                                \
+      fprintf(stderr, "%s:%d: failed: %s (%s)\n", __FILE__, __LINE__, #condition, fgla_error_message());               \
+      return 1;                                                                                                        \
+    }                                                                                                                  \
   } while (0)
 
 int main(int argc, char **argv) {
@@ -39,9 +38,8 @@ int main(int argc, char **argv) {
   }
   const int64_t shape[3] = {1, 2, 4};
   const fgla_device cpu = {FGLA_DEVICE_CPU, 0};
-  const fgla_tensor args[3] = {{x, FGLA_F32, 3, shape, NULL, cpu},
-                               {y, FGLA_F32, 3, shape, NULL, cpu},
-                               {&bias, FGLA_F32, 0, NULL, NULL, cpu}};
+  const fgla_tensor args[3] = {
+      {x, FGLA_F32, 3, shape, NULL, cpu}, {y, FGLA_F32, 3, shape, NULL, cpu}, {&bias, FGLA_F32, 0, NULL, NULL, cpu}};
   const fgla_tensor result = {out, FGLA_F32, 3, shape, NULL, cpu};
 
   int64_t dims[3];
