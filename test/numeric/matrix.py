@@ -98,6 +98,13 @@ def hard_cases():
         config = Config(heads=1, gate=gate, **small, **both)
         yield Case(f"long: {config}", against_reference(config, [(1, 65536, "constant")]))
     yield Case("long: strong decays", against_reference(Config(heads=1, **small, **both), [(1, 65536, "strong")]))
+    for key_dim, value_dim in ((1, 1), (7, 33), (100, 130)):  # no vector fits
+        for config in (
+            Config(key_dim=key_dim, value_dim=value_dim, norm="rms+w", **both),
+            Config(key_dim=key_dim, value_dim=value_dim, gate="factor.value", key="logits:token", dtype="bf16", **both),
+            Config(key_dim=key_dim, value_dim=value_dim, gate="log.head", query="softmax", key="elu1", group=2, **both),
+        ):
+            yield Case(f"odd: {config}", against_reference(config, [(2, t, p) for t in (1, 17, 70) for p in ("normal", "strong")]))
     for norm in ("rms+w", "layer+wb"):
         config = Config(heads=1, norm=norm, **small)
         yield Case(f"hard: {config}", against_reference(config, [(1, 50, "huge")]))
