@@ -118,6 +118,20 @@ static Status readFunction(const Json &json, const std::string &where, FunctionS
   return readValues(json, "results", where, function.results);
 }
 
+static Status readRequirements(const Json &json, std::vector<std::string> &requirements) {
+  const Json *list = jsonMember(json, "requires");
+  if (!list)
+    return {};
+  bool isTexts = list->is_array();
+  for (size_t i = 0; isTexts && i < list->size(); ++i)
+    isTexts = (*list)[i].is_string();
+  if (!isTexts)
+    return bad("top level", "must have an array of strings as 'requires'");
+  for (const Json &name : *list)
+    requirements.push_back(name.get_ref<const std::string &>());
+  return {};
+}
+
 Result<Manifest> Manifest::parse(std::string_view text) {
   Result<Json> json = parseJson(text);
   if (!json.ok())
@@ -140,6 +154,8 @@ Result<Manifest> Manifest::parse(std::string_view text) {
   if (json->contains("compiler"))
     if (Status s = readString(*json, "compiler", "top level", manifest.compiler); !s.ok())
       return s;
+  if (Status s = readRequirements(*json, manifest.requirements); !s.ok())
+    return s;
   const Json *functions = jsonMember(*json, "functions");
   if (!functions || !functions->is_array())
     return bad("top level", "must have an array as 'functions'");

@@ -45,6 +45,7 @@ struct FunctionSpec {
 
 struct Manifest {
   std::string target, compiler;
+  std::vector<std::string> requirements; ///< extensions of the processor that the code may use
   std::vector<FunctionSpec> functions;
 
   /// FGLA_ABI_MISMATCH when "abi" is another version, else

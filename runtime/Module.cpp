@@ -1,6 +1,7 @@
 //===- Module.cpp - Loaded artifacts --------------------------------------===//
 
 #include "runtime/Module.h"
+#include "runtime/Processor.h"
 
 #include "runtime/Device.h"
 #include "runtime/io/File.h"
@@ -82,6 +83,10 @@ Result<std::unique_ptr<Module>> Module::create(std::string_view text, const Look
     return manifest.status();
   if (Status s = checkTarget(manifest->target); !s.ok())
     return s;
+  for (const std::string &extension : manifest->requirements)
+    if (!hasExtension(extension))
+      return Status(FGLA_UNSUPPORTED, "artifact was compiled for a processor with " + quote(extension) +
+                                          ", which this one has not: compile it here");
   std::unique_ptr<Module> module(new Module);
   module->targetName = manifest->target;
   module->compilerName = manifest->compiler;

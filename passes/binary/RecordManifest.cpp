@@ -2,6 +2,7 @@
 
 #include "passes/binary/Passes.h"
 #include "passes/binary/Symbols.h"
+#include "runtime/Processor.h"
 #include "runtime/fgla.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -143,9 +144,14 @@ struct RecordManifest : fgla::binary::impl::RecordManifestBase<RecordManifest> {
       module.emitError("the module has no public function to compile");
       return signalPassFailure();
     }
+    // The code is generated for the machine that this runs on.
+    json::Array extensions;
+    for (std::string name : fgla::runtime::processorExtensions())
+      extensions.push_back(std::move(name));
     json::Value manifest = json::Object{{"abi", FGLA_ABI_VERSION},
                                         {"target", "cpu"},
                                         {"compiler", "fgla " FGLA_VERSION},
+                                        {"requires", std::move(extensions)},
                                         {"functions", std::move(functions)}};
     std::string text;
     llvm::raw_string_ostream(text) << manifest;

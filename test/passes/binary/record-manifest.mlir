@@ -6,7 +6,7 @@
 // CHECK-SAME: \22name\22:\22odd name\22
 // CHECK-SAME: \22results\22:{{\[}}{\22dtype\22:\22u8\22,\22name\22:\22result0\22,\22shape\22:[3]}]
 // CHECK-SAME: \22shape\22:\22fgla_shape_odd_20_name\22
-// CHECK-SAME: }],\22target\22:\22cpu\22}"}
+// CHECK-SAME: }],\22requires\22:[{{.*}}],\22target\22:\22cpu\22}"}
 // CHECK: func.func @"fgla.odd name"
 // CHECK: call @fgla.helper
 // CHECK: func.func private @fgla.helper

@@ -21,7 +21,7 @@ static std::string withFunctions(const std::string &functions) {
 
 TEST(Manifest, ReadsEverything) {
   Result<Manifest> manifest = Manifest::parse(R"({
-    "abi": 1, "target": "cpu", "compiler": "fgla 0.1", "later": [{}],
+    "abi": 1, "target": "cpu", "compiler": "fgla 0.1", "requires": ["avx2"], "later": [{}],
     "functions": [{"name": "f", "entry": "fgla_fn_f", "shape": "fgla_shape_f",
       "args": [{"name": "q", "dtype": "bf16", "shape": ["B", "?", 4, 0]}],
       "results": [{"name": "q", "dtype": "bool", "shape": []},
@@ -29,6 +29,7 @@ TEST(Manifest, ReadsEverything) {
   ASSERT_TRUE(manifest.ok()) << manifest.message();
   EXPECT_EQ(manifest->target, "cpu");
   EXPECT_EQ(manifest->compiler, "fgla 0.1");
+  EXPECT_EQ(manifest->requirements, std::vector<std::string>{"avx2"});
   ASSERT_EQ(manifest->functions.size(), 1u);
   const FunctionSpec &f = manifest->functions[0];
   EXPECT_EQ(f.name, "f");
@@ -74,6 +75,8 @@ TEST(Manifest, Errors) {
                                      "as 'target', got number"},
       {R"({"abi": 1, "target": "cpu", "compiler": []})",
        "top level must have a non-empty string as 'compiler', got array"},
+      {R"({"abi": 1, "target": "cpu", "requires": "avx2"})", "top level must have an array of strings as 'requires'"},
+      {R"({"abi": 1, "target": "cpu", "requires": [2]})", "top level must have an array of strings as 'requires'"},
       {R"({"abi": 1, "target": "cpu"})", "top level must have an array as 'functions'"},
       {withFunctions("{}"), "top level must have an array as 'functions'"},
       // Functions

@@ -200,6 +200,9 @@ TEST(Module, CreateFromMemory) {
   EXPECT_TRUE(called);
   EXPECT_FAILS(Module::create(manifest, [](const std::string &) { return nullptr; }), FGLA_INVALID_ARTIFACT,
                "has no code 'e' for function 'f'");
+  EXPECT_FAILS(Module::create(R"({"abi": 1, "target": "cpu", "requires": ["avx4096"], "functions": []})", lookup),
+               FGLA_UNSUPPORTED,
+               "artifact was compiled for a processor with 'avx4096', which this one has not: compile it here");
   Result<std::unique_ptr<Module>> empty = Module::create(R"({"abi": 1, "target": "cpu", "functions": []})", lookup);
   ASSERT_TRUE(empty.ok());
   EXPECT_FAILS((*empty)->find("f"), FGLA_NOT_FOUND, "no function 'f' in the artifact (it has: none)");
