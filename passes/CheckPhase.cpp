@@ -3,6 +3,7 @@
 #include "passes/CheckPhase.h"
 #include "dialect/fgla/FGLA.h"
 #include "dialect/tile/Tile.h"
+#include "passes/schedule/Passes.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -44,13 +45,13 @@ static std::string findViolation(Operation *op, Phase phase) {
   if (!llvm::is_contained(allowedDialects(phase), dialect))
     return "no op of the dialect '" + dialect.str() + "'";
   if ((phase == Phase::Schedule || phase == Phase::Tiled) && isa<ModuleOp>(op) && !op->getParentOp() &&
-      !isa_and_nonnull<fgla::TargetAttr>(op->getAttr("fgla.target")))
+      !isa_and_nonnull<fgla::TargetAttr>(op->getAttr(fgla::kTargetAttrName)))
     return "'fgla.target' on the module";
   if (phase == Phase::Graph && isa<fgla::BlockOp, fgla::StepOp>(op))
     return "no block and no step, only what they consist of";
   if (auto attention = dyn_cast<fgla::AttentionOp>(op);
       phase == Phase::Schedule && attention && !attention.isDeltaRule() &&
-      !isa_and_nonnull<fgla::ScheduleAttr>(op->getAttr("fgla.schedule")))
+      !isa_and_nonnull<fgla::ScheduleAttr>(op->getAttr(fgla::kScheduleAttrName)))
     return "'fgla.schedule' on every kernel root";
   if (phase == Phase::Tiled && isa<fgla::tile::TileDialect>(op->getDialect()) && !isa<fgla::tile::LaunchOp>(op)) {
     auto function = op->getParentOfType<FunctionOpInterface>();

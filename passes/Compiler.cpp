@@ -7,6 +7,7 @@
 #include "passes/Targets.h"
 #include "passes/binary/ObjectFile.h"
 #include "passes/binary/Symbols.h"
+#include "passes/schedule/Passes.h"
 #include "runtime/Cache.h"
 #include "runtime/io/File.h"
 
@@ -247,7 +248,7 @@ Status fgla::runPhases(ModuleOp module, const CompileOptions &options) {
   Result<TargetAttr> target = getTarget(context, options.target);
   if (!target.ok())
     return target.status();
-  module->setAttr("fgla.target", *target);
+  module->setAttr(fgla::kTargetAttrName, *target);
   unsigned position = 0;
   for (Phase phase : phases) {
     ++position;
@@ -285,7 +286,9 @@ Result<std::string> fgla::compileToText(const Source &source, const CompileOptio
   return text;
 }
 
-static fgla::TargetAttr targetOf(ModuleOp module) { return module->getAttrOfType<fgla::TargetAttr>("fgla.target"); }
+static fgla::TargetAttr targetOf(ModuleOp module) {
+  return module->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
+}
 
 /// The text of the constant `fgla_manifest`.
 static std::string findManifest(ModuleOp module) {

@@ -18,9 +18,11 @@ struct AttentionParts {
   AttentionOp rebuild(PatternRewriter &rewriter, AttentionOp op) {
     Type state = keepsState ? op.getFinalState().getType() : Type();
     Type max = keepsState && op.getFinalMax() ? op.getFinalMax().getType() : Type();
-    return AttentionOp::create(rewriter, op.getLoc(), op.getOutput().getType(), state, max, op.getQuery(), op.getKey(),
-                               op.getValue(), decay, logDecay, op.getBeta(), initialState, initialMax, axis,
-                               op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
+    auto rebuilt = AttentionOp::create(rewriter, op.getLoc(), op.getOutput().getType(), state, max, op.getQuery(),
+                                       op.getKey(), op.getValue(), decay, logDecay, op.getBeta(), initialState,
+                                       initialMax, axis, op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
+    rebuilt->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    return rebuilt;
   }
 
   Value decay, logDecay, initialState, initialMax;
@@ -38,7 +40,6 @@ struct DropDeadState : OpRewritePattern<AttentionOp> {
     AttentionParts parts(op);
     parts.keepsState = false;
     AttentionOp rebuilt = parts.rebuild(rewriter, op);
-    rebuilt->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.replaceAllUsesWith(op.getOutput(), rebuilt.getOutput());
     rewriter.eraseOp(op);
     return success();
@@ -63,7 +64,6 @@ struct DropConstantDecay : OpRewritePattern<AttentionOp> {
     parts.decay = parts.logDecay = nullptr;
     parts.axis = nullptr;
     AttentionOp rebuilt = parts.rebuild(rewriter, op);
-    rebuilt->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.replaceOp(op, rebuilt.getResults());
     return success();
   }
@@ -79,7 +79,6 @@ struct DropZeroState : OpRewritePattern<AttentionOp> {
     AttentionParts parts(op);
     parts.initialState = nullptr;
     AttentionOp rebuilt = parts.rebuild(rewriter, op);
-    rebuilt->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     rewriter.replaceOp(op, rebuilt.getResults());
     return success();
   }

@@ -129,13 +129,10 @@ SmallVector<Value> NormOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
   double eps = getEps().convertToDouble();
   Value x = tiles[0], scale = buildRowScale(builder, loc, x, eps);
   int64_t dim = shapeOf(x)[1];
-  auto multiply = [](OpBuilder &b, Location l, ValueRange v) -> Value {
-    return arith::MulFOp::create(b, l, v[0], v[1]);
-  };
-  x = buildMap(builder, loc, {x, scale}, shapeOf(x), multiply);
+  x = tile::buildProduct(builder, loc, x, scale);
   if (getKind() == NormKind::Layer)
     x = subtractMean(builder, loc, x);
-  Value square = buildMap(builder, loc, {x, x}, shapeOf(x), multiply);
+  Value square = tile::buildProduct(builder, loc, x, x);
   Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, square);
   Value inverse =
       buildMap(builder, loc, {sum, scale}, shapeOf(sum), [&](OpBuilder &b, Location l, ValueRange v) -> Value {

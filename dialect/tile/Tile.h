@@ -42,6 +42,9 @@ mlir::Value buildMap(mlir::OpBuilder &builder, mlir::Location loc, mlir::ValueRa
                      llvm::ArrayRef<int64_t> shape,
                      llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)> body);
 
+/// The elementwise product, of `a`'s shape; `b` may be broadcast.
+mlir::Value buildProduct(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value a, mlir::Value b);
+
 /// A tile full of `value`.
 mlir::Value buildSplat(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<int64_t> shape, mlir::Type element,
                        double value);

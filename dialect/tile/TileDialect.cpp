@@ -81,6 +81,12 @@ Value fgla::tile::buildMap(OpBuilder &builder, Location loc, ValueRange inputs, 
       .getResult(0);
 }
 
+Value fgla::tile::buildProduct(OpBuilder &builder, Location loc, Value a, Value b) {
+  return buildMap(builder, loc, {a, b}, shapeOf(a), [](OpBuilder &nested, Location l, ValueRange v) -> Value {
+    return arith::MulFOp::create(nested, l, v[0], v[1]);
+  });
+}
+
 Value fgla::tile::buildSplat(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape, Type element, double value) {
   return buildMap(builder, loc, ValueRange(), shape, TypeRange(element),
                   [&](OpBuilder &b, Location l, ValueRange) -> SmallVector<Value> {

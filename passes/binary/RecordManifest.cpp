@@ -1,7 +1,9 @@
 //===- RecordManifest.cpp - What the entry functions take and return ------===//
 
+#include "dialect/fgla/FGLA.h"
 #include "passes/binary/Passes.h"
 #include "passes/binary/Symbols.h"
+#include "passes/schedule/Passes.h"
 #include "runtime/Processor.h"
 #include "runtime/fgla.h"
 
@@ -144,10 +146,14 @@ struct RecordManifest : fgla::binary::impl::RecordManifestBase<RecordManifest> {
       module.emitError("the module has no public function to compile");
       return signalPassFailure();
     }
-    // The code is generated for the machine that this runs on.
+    // Without a processor in the target, the code is generated for the one that this runs on.
+    auto target = module->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
+    bool isForHost = !target || (!target.getCpu() && !target.getFeatures());
     json::Array extensions;
-    for (std::string name : fgla::runtime::processorExtensions())
-      extensions.push_back(std::move(name));
+    std::vector<std::string> requirements = fgla::runtime::processorExtensions();
+    if (isForHost)
+      for (std::string &name : requirements)
+        extensions.push_back(std::move(name));
     json::Value manifest = json::Object{{"abi", FGLA_ABI_VERSION},
                                         {"target", "cpu"},
                                         {"compiler", "fgla " FGLA_VERSION},

@@ -5,6 +5,7 @@
 #include "passes/cpu/MatmulLoops.h"
 #include "passes/cpu/ParallelLoop.h"
 #include "passes/cpu/Passes.h"
+#include "passes/schedule/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -180,7 +181,7 @@ LogicalResult Products::lower(IRRewriter &rewriter, LinalgOp op) {
 namespace {
 struct VectorizeLinalg : fgla::cpu::impl::VectorizeLinalgBase<VectorizeLinalg> {
   void runOnOperation() override {
-    auto target = getOperation()->getAttrOfType<fgla::TargetAttr>("fgla.target");
+    auto target = getOperation()->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
     unsigned vectorBits = target ? target.getVectorBits() : 128;
     IRRewriter rewriter(&getContext());
     SmallVector<memref::CopyOp> copies;

@@ -39,11 +39,7 @@ Value AttentionProgram::dot(Value a, Value b, Value acc, bool transposeA, bool t
   return tile::DotOp::create(builder, loc, type, a, b, acc, transposeA, transposeB);
 }
 
-Value AttentionProgram::multiply(Value a, Value b) {
-  return buildMap(builder, loc, {a, b}, shapeOf(a), [](OpBuilder &b, Location l, ValueRange v) -> Value {
-    return arith::MulFOp::create(b, l, v[0], v[1]);
-  });
-}
+Value AttentionProgram::multiply(Value a, Value b) { return tile::buildProduct(builder, loc, a, b); }
 
 Value AttentionProgram::scan(ReduceKind kind, Value tile, Value init, bool exclusive, bool reverse) {
   return tile::ScanOp::create(builder, loc, tile.getType(), tile, init, kind, exclusive, reverse);

@@ -15,7 +15,8 @@ namespace fgla {
 using namespace mlir;
 using namespace fgla;
 
-/// Rows `begin`, … of a tile, and their columns from `column` on.
+namespace {
+/// A part of a tile.
 struct Block2D {
   int64_t row, column, rows, columns;
 
@@ -26,6 +27,7 @@ struct Block2D {
     return {builder.getIndexAttr(rows), builder.getIndexAttr(columns)};
   }
 };
+} // namespace
 
 static Value extract(OpBuilder &builder, Location loc, Value tile, Block2D block) {
   SmallVector<OpFoldResult> strides(2, builder.getIndexAttr(1));
@@ -35,12 +37,6 @@ static Value extract(OpBuilder &builder, Location loc, Value tile, Block2D block
 static Value insert(OpBuilder &builder, Location loc, Value part, Value tile, Block2D block) {
   SmallVector<OpFoldResult> strides(2, builder.getIndexAttr(1));
   return tensor::InsertSliceOp::create(builder, loc, part, tile, block.offsets(builder), block.sizes(builder), strides);
-}
-
-static Value multiply(OpBuilder &builder, Location loc, Value a, Value b) {
-  return tile::buildMap(builder, loc, {a, b}, tile::shapeOf(a), [](OpBuilder &b, Location l, ValueRange v) -> Value {
-    return arith::MulFOp::create(b, l, v[0], v[1]);
-  });
 }
 
 namespace {
@@ -73,8 +69,8 @@ struct ScoreSplitter {
                                             tile::ReduceKind::Mul, /*exclusive=*/false, /*reverse=*/false);
     Value toMiddle = tile::ScanOp::create(builder, loc, keyDecay.getType(), keyDecay, Value(), tile::ReduceKind::Mul,
                                           /*exclusive=*/true, /*reverse=*/true);
-    Value query = multiply(builder, loc, extract(builder, loc, op.getQuery(), queries), fromMiddle);
-    Value key = multiply(builder, loc, extract(builder, loc, op.getKey(), keys), toMiddle);
+    Value query = tile::buildProduct(builder, loc, extract(builder, loc, op.getQuery(), queries), fromMiddle);
+    Value key = tile::buildProduct(builder, loc, extract(builder, loc, op.getKey(), keys), toMiddle);
     Value block = tile::DotOp::create(builder, loc, RankedTensorType::get({half, half}, element), query, key,
                                       /*acc=*/Value(), /*transpose_a=*/false, /*transpose_b=*/true);
     return insert(builder, loc, block, scores, {first + half, first, half, half});
