@@ -12,13 +12,51 @@
 #include <algorithm>
 
 using namespace llvm;
+using fgla::GPUTarget;
 using fgla::runtime::Result;
 using fgla::runtime::Status;
 
-static constexpr StringRef names[] = {"cpu",     "sm_80",   "sm_86",   "sm_89",  "sm_90a",
-                                      "sm_100a", "sm_103a", "sm_120a", "sm_121a"};
+static constexpr unsigned KiB = 1024;
 
-ArrayRef<StringRef> fgla::getTargetNames() { return names; }
+// The figures of the boards are their vendor's.
+static constexpr GPUTarget gpus[] = {
+    {"sm_80", 71, "A100 80GB SXM", 108, 2039, 163 * KiB, 164 * KiB, 2048},
+    {"sm_86", 71, "A40", 84, 696, 99 * KiB, 100 * KiB, 1536},
+    {"sm_89", 78, "L40S", 142, 864, 99 * KiB, 100 * KiB, 1536},
+    {"sm_90a", 80, "H100 SXM", 132, 3350, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true},
+    {"sm_100a", 86, "B200", 148, 8000, 227 * KiB, 228 * KiB, 2048, 65536, true, true},
+    {"sm_103a", 88, "B300", 148, 8000, 227 * KiB, 228 * KiB, 2048, 65536, true, true},
+    {"sm_120a", 87, "RTX 5090", 170, 1792, 99 * KiB, 100 * KiB, 1536, 65536, true, true},
+    {"sm_121a", 88, "GB10", 48, 273, 99 * KiB, 100 * KiB, 1536, 65536, true, true},
+};
+
+/// What GPUs that came later run. Names with "a" are for one architecture, so they are not for this.
+static constexpr GPUTarget newestPlain = {"sm_120", 87,        "RTX 5090", 170,   1792,
+                                          99 * KiB, 100 * KiB, 1536,       65536, /*hasBulkCopies=*/true};
+
+ArrayRef<GPUTarget> fgla::getGPUTargets() { return gpus; }
+
+/// The number in "sm_90a", or 0 if it is no such name.
+static unsigned architectureOf(StringRef name) {
+  unsigned number = 0;
+  if (!name.consume_front("sm_") || name.consumeInteger(10, number) || !(name.empty() || name == "a" || name == "f"))
+    return 0;
+  return number;
+}
+
+const GPUTarget *fgla::findGPUTarget(StringRef name) {
+  if (const GPUTarget *row = find_if(gpus, [&](const GPUTarget &gpu) { return gpu.name == name; });
+      row != std::end(gpus))
+    return row;
+  return architectureOf(name) > architectureOf(std::end(gpus)[-1].name) ? &newestPlain : nullptr;
+}
+
+std::vector<StringRef> fgla::getTargetNames() {
+  std::vector<StringRef> names{"cpu"};
+  for (const GPUTarget &gpu : gpus)
+    names.push_back(gpu.name);
+  return names;
+}
 
 std::string fgla::getHostFeatures() {
   std::vector<std::string> list;
@@ -52,12 +90,14 @@ std::string fgla::getCompilerId() {
 }
 
 Result<fgla::TargetAttr> fgla::getTarget(mlir::MLIRContext &context, StringRef name) {
-  if (!is_contained(names, name))
+  const GPUTarget *gpu = findGPUTarget(name);
+  if (!gpu && name != "cpu")
     return Status(FGLA_UNSUPPORTED,
                   "unknown target '" + name.str() + "' (known: " + join(getTargetNames(), ", ") + ")");
-  if (name != "cpu")
-    return Status(FGLA_UNSUPPORTED, "target '" + name.str() + "' is not available yet; this version compiles for: cpu");
   context.loadDialect<FGLADialect>();
+  // The code beside a GPU's kernels runs on any processor of the family.
+  if (gpu)
+    return TargetAttr::get(&context, name, 128, mlir::StringAttr(), mlir::StringAttr());
   // Without processor and features: those of the machine that the code is generated on.
   return TargetAttr::get(&context, name, hostVectorBits(), mlir::StringAttr(), mlir::StringAttr());
 }

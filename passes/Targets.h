@@ -7,12 +7,34 @@
 
 namespace fgla {
 
+/// What schedules and code generation need to know of a GPU. Sizes in bytes.
+struct GPUTarget {
+  llvm::StringRef name;  ///< of the target, and the architecture as LLVM and ptxas name it: "sm_90a"
+  unsigned ptx;          ///< the lowest version of PTX that has all that the flags below say: 80 is 8.0
+  llvm::StringRef board; ///< the one that the next numbers belong to
+  unsigned multiprocessors;
+  unsigned bandwidth; ///< of the board's memory, GB/s
+  unsigned sharedPerBlock, sharedPerMultiprocessor;
+  unsigned threadsPerMultiprocessor;
+  unsigned registersPerMultiprocessor = 65536;
+  // All have cp.async, ldmatrix, mma.sync on bf16, f16 and tf32, and mbarrier with test_wait.
+  bool hasBulkCopies = false;    ///< TMA, mbarrier with try_wait, stmatrix, dependent launch, clusters
+  bool hasRegisterMoves = false; ///< setmaxnreg
+  bool hasWarpgroupMMA = false;  ///< wgmma
+};
+
+/// All GPUs, oldest first.
+llvm::ArrayRef<GPUTarget> getGPUTargets();
+
+/// The row of a GPU, or null. A name newer than the table ("sm_130") gets the newest architecture whose PTX later GPUs
+/// can run.
+const GPUTarget *findGPUTarget(llvm::StringRef name);
+
 /// Names of all targets, "cpu" first.
-llvm::ArrayRef<llvm::StringRef> getTargetNames();
+std::vector<llvm::StringRef> getTargetNames();
 
 /// The attribute of the target `name`. For the CPU it describes the machine
-/// that this runs on. An error for a name that is not known, or known and not
-/// there yet.
+/// that this runs on. An error for a name that is not known.
 runtime::Result<TargetAttr> getTarget(mlir::MLIRContext &context, llvm::StringRef name);
 
 /// "+avx,+avx2,-sse4a": what this machine has and has not, sorted, so that one machine always has one text.
