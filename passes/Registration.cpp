@@ -4,6 +4,7 @@
 #include "dialect/fgla/FGLA.h"
 #include "dialect/onnx/ONNX.h"
 #include "dialect/tile/Tile.h"
+#include "dialect/warp/Warp.h"
 #include "passes/Phases.h"
 #include "passes/binary/Passes.h"
 #include "passes/cpu/BufferizeLaunch.h"
@@ -51,7 +52,7 @@
 using namespace mlir;
 
 void fgla::registerAllDialects(DialectRegistry &registry) {
-  registry.insert<FGLADialect, onnx::ONNXDialect, tile::TileDialect>();
+  registry.insert<FGLADialect, onnx::ONNXDialect, tile::TileDialect, warp::WarpDialect>();
   registry
       .insert<affine::AffineDialect, arith::ArithDialect, bufferization::BufferizationDialect, cf::ControlFlowDialect,
               func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,

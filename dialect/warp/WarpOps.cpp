@@ -1,0 +1,97 @@
+//===- WarpOps.cpp - Verification of fgla_warp ops ------------------------===//
+
+#include "dialect/warp/Warp.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace fgla::warp;
+
+#define GET_OP_CLASSES
+#include "dialect/warp/WarpOps.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// Pipeline, channel, role
+//===----------------------------------------------------------------------===//
+
+/// The roles that put into and that get from a channel.
+static llvm::SetVector<RoleOp> findRoles(ChannelOp channel, bool putting) {
+  llvm::SetVector<RoleOp> roles;
+  for (Operation *user : channel->getUsers())
+    if (putting ? isa<PutOp>(user) : isa<GetOp>(user))
+      if (auto role = user->getParentOfType<RoleOp>())
+        roles.insert(role);
+  return roles;
+}
+
+LogicalResult PipelineOp::verifyRegions() {
+  if (getStages() < 1)
+    return emitOpError() << "must have at least one stage, got " << getStages() << " (pipeline_c1)";
+  llvm::DenseMap<Operation *, llvm::SmallVector<RoleOp>> readers;
+  for (auto channel : getBody().getOps<ChannelOp>()) {
+    auto putters = findRoles(channel, /*putting=*/true);
+    if (putters.size() != 1)
+      return channel.emitOpError() << "must be put by one role, is put by " << putters.size() << " (pipeline_c2)";
+    for (RoleOp reader : findRoles(channel, /*putting=*/false))
+      readers[putters.front()].push_back(reader);
+  }
+  // A cycle of roles would wait for itself within a turn.
+  llvm::DenseMap<Operation *, int> state; // 1: being visited, 2: done
+  std::function<bool(RoleOp)> hasCycle = [&](RoleOp role) {
+    if (int seen = state.lookup(role))
+      return seen == 1;
+    state[role] = 1;
+    for (RoleOp reader : readers.lookup(role))
+      if (hasCycle(reader))
+        return true;
+    state[role] = 2;
+    return false;
+  };
+  for (auto role : getBody().getOps<RoleOp>())
+    if (hasCycle(role))
+      return role.emitOpError() << "\"" << role.getName() << "\" waits for a tile that it puts itself (pipeline_c3)";
+  return success();
+}
+
+LogicalResult ChannelOp::verify() {
+  if (getReuses() && getReuses().getType() != getResult().getType())
+    return emitOpError() << "must have the type of the channel whose memory it reuses, " << getReuses().getType()
+                         << ", got " << getResult().getType() << " (channel_c1)";
+  return success();
+}
+
+LogicalResult RoleOp::verify() {
+  if (getWarps() < 1 || getInstances() < 1)
+    return emitOpError() << "must have at least one warp and one instance, got " << getWarps() << " and "
+                         << getInstances() << " (role_c1)";
+  Block &block = getBody().front();
+  if (block.getNumArguments() != 1 || !block.getArgument(0).getType().isIndex())
+    return emitOpError() << "must have a body with one argument of type index (role_c2)";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Put, get, dispatch
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyTile(Operation *op, RankedTensorType tile, ChannelType channel, StringRef rule) {
+  RankedTensorType expected = channel.getTile();
+  if (tile.getShape() == expected.getShape() && tile.getElementType() == expected.getElementType())
+    return success();
+  return op->emitOpError() << "must have a tile of the channel's shape and element type, " << expected << ", got "
+                           << tile << " (" << rule << ")";
+}
+
+LogicalResult PutOp::verify() { return verifyTile(*this, getValue().getType(), getChannel().getType(), "put_c1"); }
+
+LogicalResult GetOp::verify() { return verifyTile(*this, getResult().getType(), getChannel().getType(), "get_c1"); }
+
+LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError() << "names " << getKernelAttr() << ", which is no function (dispatch_c1)";
+  if (kernel.getNumArguments() != getArgs().size())
+    return emitOpError() << "must pass " << kernel.getNumArguments() << " arguments to " << getKernelAttr() << ", got "
+                         << getArgs().size() << " (dispatch_c1)";
+  return success();
+}

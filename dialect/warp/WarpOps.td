@@ -1,0 +1,126 @@
+// Ops of fgla_warp, in the order data flows through a kernel.
+#ifndef FGLA_WARP_OPS
+#define FGLA_WARP_OPS
+
+include "dialect/warp/WarpTypes.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/IR/SymbolInterfaces.td"
+
+def Warp_Tile : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self)">, "tile", "::mlir::RankedTensorType">;
+
+def Warp_PipelineOp : Warp_Op<"pipeline", [SingleBlock, NoTerminator]> {
+  let summary = "roles that run at the same time";
+  let description = [{
+    Holds channels and the roles that they connect. At most `stages` turns of the loop over tiles are under way: a role that puts turn
+    `t` waits until every role is done with turn `t - stages`.
+
+    Example:
+    ```mlir
+    fgla_warp.pipeline stages(8) {
+      %c = fgla_warp.channel : !fgla_warp.channel<tensor<16x128xbf16>>
+      fgla_warp.role "load" warps(1) instances(1) { ... }
+      fgla_warp.role "matrix" warps(8) instances(1) { ... }
+    }
+    ```
+    Constraints:
+    - (pipeline_c1) `stages` is at least 1.
+    - (pipeline_c2) each channel is put by exactly one role.
+    - (pipeline_c3) no role waits, through channels, for what itself puts in the same turn.
+  }];
+  let arguments = (ins I64Attr:$stages);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "`stages` `(` $stages `)` attr-dict-with-keyword $body";
+  let hasRegionVerifier = 1;
+}
+
+def Warp_ChannelOp : Warp_Op<"channel", [HasParent<"PipelineOp">]> {
+  let summary = "a queue of tiles between roles";
+  let description = [{
+    With `reuses`, the tile of a turn is put into the memory of another channel's tile of the same turn, whose readers are done with it by then.
+
+    Example: `%q = fgla_warp.channel reuses(%zq) : !fgla_warp.channel<tensor<16x128xbf16>>`
+    Constraints:
+    - (channel_c1) a channel that is reused has the same tile type.
+  }];
+  let arguments = (ins Optional<Warp_ChannelType>:$reuses);
+  let results = (outs Warp_ChannelType:$result);
+  let assemblyFormat = "(`reuses` `(` $reuses^ `:` type($reuses) `)`)? attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Warp_RoleOp : Warp_Op<"role", [HasParent<"PipelineOp">, SingleBlock, NoTerminator]> {
+  let summary = "what a group of warps does";
+  let description = [{
+    The body runs once on the `warps` warps of each of the `instances`; its argument is the number of the instance.
+    Instances take turns: instance `i` does the turns `i`, `i + instances`, …
+
+    Example: `fgla_warp.role "elementwise" warps(2) instances(4) { ^bb0(%instance: index): ... }`
+    Constraints:
+    - (role_c1) `warps` and `instances` are at least 1.
+    - (role_c2) the body has one argument, an index.
+  }];
+  let arguments = (ins StrAttr:$name, I64Attr:$warps, I64Attr:$instances);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$name `warps` `(` $warps `)` `instances` `(` $instances `)` attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+}
+
+def Warp_PutOp : Warp_Op<"put", [MemoryEffects<[MemWrite]>]> {
+  let summary = "gives a tile to a channel";
+  let description = [{
+    Example: `fgla_warp.put %x, %c[%turn] : tensor<16x128xbf16>, !fgla_warp.channel<tensor<16x128xbf16>>`
+    Constraints:
+    - (put_c1) `value` has the channel's shape and element type.
+  }];
+  let arguments = (ins Warp_Tile:$value, Warp_ChannelType:$channel, Index:$turn);
+  let assemblyFormat = "$value `,` $channel `[` $turn `]` attr-dict `:` type($value) `,` type($channel)";
+  let hasVerifier = 1;
+}
+
+def Warp_GetOp : Warp_Op<"get", [MemoryEffects<[MemRead]>]> {
+  let summary = "takes a tile from a channel";
+  let description = [{
+    Waits for the tile of the turn. It may be read until this role's `release` of the turn.
+
+    Example: `%x = fgla_warp.get %c[%turn] : !fgla_warp.channel<tensor<16x128xbf16>> -> tensor<16x128xbf16>`
+    Constraints:
+    - (get_c1) the result has the channel's shape and element type.
+  }];
+  let arguments = (ins Warp_ChannelType:$channel, Index:$turn);
+  let results = (outs Warp_Tile:$result);
+  let assemblyFormat = "$channel `[` $turn `]` attr-dict `:` type($channel) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Warp_ReleaseOp : Warp_Op<"release", [MemoryEffects<[MemWrite]>]> {
+  let summary = "says that this role is done with a turn";
+  let description = [{
+    Nothing that this role got in the turn is read behind it.
+
+    Example: `fgla_warp.release %turn`
+  }];
+  let arguments = (ins Index:$turn);
+  let assemblyFormat = "$turn attr-dict";
+}
+
+def Warp_DispatchOp : Warp_Op<"dispatch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "starts a kernel on a grid";
+  let description = [{
+    Host code. The kernel is a function in a `gpu.module`; threads and shared memory are its attributes. Arrays are passed as pointers to
+    device memory, numbers as they are (index as i64). Where a size of the grid is zero, nothing happens.
+
+    Example:
+    ```mlir
+    fgla_warp.dispatch @attention_gpu::@outputs grid(%b, %h, %s) args(%x, %n : memref<?x?x4x64xbf16>, index)
+    ```
+    Constraints:
+    - (dispatch_c1) `kernel` names a kernel with as many parameters as there are `args`.
+  }];
+  let arguments = (ins SymbolRefAttr:$kernel, Index:$grid_x, Index:$grid_y, Index:$grid_z, Variadic<AnyType>:$args);
+  let assemblyFormat = [{
+    $kernel `grid` `(` $grid_x `,` $grid_y `,` $grid_z `)` `args` `(` ($args^ `:` type($args))? `)` attr-dict
+  }];
+}
+
+#endif
