@@ -89,6 +89,8 @@ const char *fgla_status_name(fgla_status status) {
     return "out of memory";
   case FGLA_IO_ERROR:
     return "io error";
+  case FGLA_DEVICE_ERROR:
+    return "device error";
   }
   return "unknown status";
 }
@@ -209,8 +211,9 @@ fgla_status fgla_function_result_shapes(const fgla_function *function, const fgl
   return FGLA_OK;
 }
 
-fgla_status fgla_call(const fgla_function *function, const fgla_tensor *args, int32_t num_args,
-                      const fgla_tensor *results, int32_t num_results) {
+static fgla_status call(const fgla_function *function, const fgla_tensor *args, int32_t num_args,
+                        const fgla_tensor *results, int32_t num_results, const fgla_launch_options &options,
+                        bool wait) {
   if (!function)
     return nullArgument("function");
   Result<std::span<const fgla_tensor>> argSpan = toSpan("arguments", args, num_args);
@@ -219,5 +222,16 @@ fgla_status fgla_call(const fgla_function *function, const fgla_tensor *args, in
   Result<std::span<const fgla_tensor>> resultSpan = toSpan("results", results, num_results);
   if (!resultSpan.ok())
     return report(resultSpan.status());
-  return report(function->function->call(*argSpan, *resultSpan));
+  return report(function->function->call(*argSpan, *resultSpan, options, wait));
+}
+
+fgla_status fgla_call(const fgla_function *function, const fgla_tensor *args, int32_t num_args,
+                      const fgla_tensor *results, int32_t num_results) {
+  return call(function, args, num_args, results, num_results, {}, /*wait=*/true);
+}
+
+fgla_status fgla_call_on(const fgla_function *function, const fgla_tensor *args, int32_t num_args,
+                         const fgla_tensor *results, int32_t num_results, const fgla_launch_options *options) {
+  return call(function, args, num_args, results, num_results, options ? *options : fgla_launch_options{},
+              /*wait=*/false);
 }

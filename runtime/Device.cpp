@@ -1,6 +1,7 @@
 //===- Device.cpp - Where tensors live and code runs ----------------------===//
 
 #include "runtime/Device.h"
+#include "runtime/cuda/Device.h"
 
 using namespace fgla::runtime;
 
@@ -9,7 +10,7 @@ Result<int32_t> fgla::runtime::deviceCount(int kind) {
   case FGLA_DEVICE_CPU:
     return 1;
   case FGLA_DEVICE_CUDA:
-    return Status(FGLA_UNSUPPORTED, "this runtime has no cuda device (it has: cpu)");
+    return cuda::Device::count();
   }
   return Status(FGLA_INVALID_ARGUMENT, "unknown device kind " + std::to_string(kind));
 }
@@ -25,7 +26,8 @@ Status fgla::runtime::checkDevice(fgla_device device) {
 }
 
 Status fgla::runtime::checkTarget(std::string_view target) {
-  if (target == "cpu")
+  if (target == "cpu" || target.starts_with("sm_"))
     return {};
-  return Status(FGLA_UNSUPPORTED, "artifact was compiled for target " + quote(target) + ", this runtime runs: cpu");
+  return Status(FGLA_UNSUPPORTED,
+                "artifact was compiled for target " + quote(target) + ", this runtime runs: cpu, sm_*");
 }

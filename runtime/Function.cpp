@@ -4,6 +4,7 @@
 
 #include "runtime/Device.h"
 #include "runtime/Strided.h"
+#include "runtime/cuda/Program.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -272,7 +273,54 @@ Result<std::vector<int64_t>> Function::resultShapes(std::span<const fgla_tensor>
   return dims;
 }
 
-Status Function::call(std::span<const fgla_tensor> args, std::span<const fgla_tensor> results) const {
+/// Calls `check` with each tensor and what the signature says of it, as far as there are both.
+static Status forEachTensor(const FunctionSpec &spec, std::span<const fgla_tensor> args,
+                            std::span<const fgla_tensor> results, auto check) {
+  for (size_t i = 0; i < std::min(args.size(), spec.args.size()); ++i)
+    if (Status s = check(Who{"argument", &spec.args[i]}, args[i]); !s.ok())
+      return s;
+  for (size_t i = 0; i < std::min(results.size(), spec.results.size()); ++i)
+    if (Status s = check(Who{"result", &spec.results[i]}, results[i]); !s.ok())
+      return s;
+  return {};
+}
+
+/// All tensors are where the code runs, on one device.
+static Status checkPlaces(const FunctionSpec &spec, bool onGPU, std::span<const fgla_tensor> args,
+                          std::span<const fgla_tensor> results) {
+  const fgla_tensor *first = nullptr;
+  return forEachTensor(spec, args, results, [&](const Who &who, const fgla_tensor &tensor) -> Status {
+    first = first ? first : &tensor;
+    // A kind that is none is for checkDevice() to refuse.
+    if (tensor.device.kind == (onGPU ? FGLA_DEVICE_CPU : FGLA_DEVICE_CUDA))
+      return invalid(who.text() + " must be on " + (onGPU ? "a cuda device" : "the cpu") +
+                     ", which the artifact was compiled for");
+    if (onGPU && tensor.device.index != first->device.index)
+      return invalid(who.text() + " must be on device " + std::to_string(first->device.index) +
+                     ", where the first tensor is, got " + std::to_string(tensor.device.index));
+    return {};
+  });
+}
+
+/// Kernels read whole vectors, and no strides.
+static Status checkForKernels(const FunctionSpec &spec, std::span<const fgla_tensor> args,
+                              std::span<const fgla_tensor> results) {
+  constexpr uintptr_t alignment = 16;
+  return forEachTensor(spec, args, results, [&](const Who &who, const fgla_tensor &tensor) -> Status {
+    if (!isDense(tensor))
+      return invalid(who.text() + " must be contiguous on a cuda device, got strides " +
+                     shapeString(stridesOf(tensor)) + " for shape " + shapeString(shapeOf(tensor)));
+    if (reinterpret_cast<uintptr_t>(tensor.data) % alignment != 0)
+      return invalid(who.text() + " must have data aligned to " + std::to_string(alignment) +
+                     " bytes on a cuda device");
+    return {};
+  });
+}
+
+Status Function::call(std::span<const fgla_tensor> args, std::span<const fgla_tensor> results,
+                      const fgla_launch_options &options, bool wait) const {
+  if (Status s = checkPlaces(signature, program, args, results); !s.ok())
+    return inFunction(signature, s);
   Result<std::vector<int64_t>> dims = resultShapes(args);
   if (!dims.ok())
     return dims.status();
@@ -280,6 +328,9 @@ Status Function::call(std::span<const fgla_tensor> args, std::span<const fgla_te
     return inFunction(signature, s);
   if (Status s = checkMemory(signature, args, results); !s.ok())
     return inFunction(signature, s);
+  if (program)
+    if (Status s = checkForKernels(signature, args, results); !s.ok())
+      return inFunction(signature, s);
 
   std::vector<Buffer> buffers;
   Descriptors descriptors;
@@ -293,6 +344,14 @@ Status Function::call(std::span<const fgla_tensor> args, std::span<const fgla_te
   for (const fgla_tensor &result : results)
     descriptors.add(result.data, shapeOf(result));
   std::vector<void *> pointers = descriptors.pointers();
-  entry(pointers.data());
-  return {};
+  if (!program) {
+    entry(pointers.data());
+    return {};
+  }
+  if (args.empty() && results.empty())
+    return inFunction(signature, invalid("a function without tensors has no device to run on"));
+  int32_t device = (args.empty() ? results : args).front().device.index;
+  Status status = program->call(reinterpret_cast<cuda::Program::Entry>(reinterpret_cast<void *>(entry)),
+                                pointers.data(), device, options, wait);
+  return status.ok() ? status : inFunction(signature, status);
 }

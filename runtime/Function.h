@@ -5,6 +5,9 @@
 #include "runtime/Manifest.h"
 
 namespace fgla::runtime {
+namespace cuda {
+class Program;
+}
 
 /// One function of a module: its signature and its code. Everything is checked
 /// before the code runs (rules in fgla.h); calls are safe from many threads.
@@ -16,20 +19,24 @@ public:
   /// descriptors have sizes and strides, but null pointers.
   using ShapeEntry = void (*)(void **descriptors, int64_t *dims);
 
-  Function(FunctionSpec spec, Entry entry, ShapeEntry shapeEntry)
-      : signature(std::move(spec)), entry(entry), shapeEntry(shapeEntry) {}
+  /// `program` has the kernels that the code launches; null for code on the CPU. Then `entry` takes one argument less.
+  Function(FunctionSpec spec, Entry entry, ShapeEntry shapeEntry, const cuda::Program *program = nullptr)
+      : signature(std::move(spec)), entry(entry), shapeEntry(shapeEntry), program(program) {}
 
   const FunctionSpec &spec() const { return signature; }
 
   /// Dims of all results, concatenated.
   Result<std::vector<int64_t>> resultShapes(std::span<const fgla_tensor> args) const;
 
-  Status call(std::span<const fgla_tensor> args, std::span<const fgla_tensor> results) const;
+  /// On a GPU the work is put on a stream; `wait` returns when it is done.
+  Status call(std::span<const fgla_tensor> args, std::span<const fgla_tensor> results,
+              const fgla_launch_options &options = {}, bool wait = true) const;
 
 private:
   FunctionSpec signature;
   Entry entry;
   ShapeEntry shapeEntry;
+  const cuda::Program *program;
 };
 
 } // namespace fgla::runtime

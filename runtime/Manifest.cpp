@@ -132,6 +132,50 @@ static Status readRequirements(const Json &json, std::vector<std::string> &requi
   return {};
 }
 
+static Status readSize(const Json &json, const std::string &where, uint32_t &size) {
+  std::optional<int64_t> value = jsonIndex(json);
+  if (!value || *value > INT32_MAX)
+    return bad(where,
+               "must be an integer in [0, 2^31), got " + json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  size = static_cast<uint32_t>(*value);
+  return {};
+}
+
+static Status readKernel(const Json &json, const std::string &where, KernelSpec &kernel) {
+  if (!json.is_object())
+    return bad(where, std::string("must be an object, got ") + json.type_name());
+  for (auto [key, field] : {std::pair{"name", &kernel.name}, std::pair{"image", &kernel.image}})
+    if (Status s = readString(json, key, where, *field); !s.ok())
+      return s;
+  const Json *block = jsonMember(json, "block"), *shared = jsonMember(json, "shared");
+  if (!block || !block->is_array() || block->size() != kernel.block.size())
+    return bad(where, "must have an array of 3 sizes as 'block'");
+  for (size_t i = 0; i < kernel.block.size(); ++i)
+    if (Status s = readSize((*block)[i], where + ".block", kernel.block[i]); !s.ok())
+      return s;
+  if (shared)
+    if (Status s = readSize(*shared, where + ".shared", kernel.sharedBytes); !s.ok())
+      return s;
+  if (const Json *dependent = jsonMember(json, "dependent")) {
+    if (!dependent->is_boolean())
+      return bad(where, "must have true or false as 'dependent'");
+    kernel.isDependent = dependent->get<bool>();
+  }
+  return {};
+}
+
+static Status readKernels(const Json &json, std::vector<KernelSpec> &kernels) {
+  const Json *list = jsonMember(json, "kernels");
+  if (!list)
+    return {};
+  if (!list->is_array())
+    return bad("top level", "must have an array as 'kernels'");
+  for (size_t i = 0; i < list->size(); ++i)
+    if (Status s = readKernel((*list)[i], "kernels[" + std::to_string(i) + "]", kernels.emplace_back()); !s.ok())
+      return s;
+  return {};
+}
+
 Result<Manifest> Manifest::parse(std::string_view text) {
   Result<Json> json = parseJson(text);
   if (!json.ok())
@@ -155,6 +199,8 @@ Result<Manifest> Manifest::parse(std::string_view text) {
     if (Status s = readString(*json, "compiler", "top level", manifest.compiler); !s.ok())
       return s;
   if (Status s = readRequirements(*json, manifest.requirements); !s.ok())
+    return s;
+  if (Status s = readKernels(*json, manifest.kernels); !s.ok())
     return s;
   const Json *functions = jsonMember(*json, "functions");
   if (!functions || !functions->is_array())

@@ -10,6 +10,7 @@
 #include "runtime/DType.h"
 #include "runtime/Status.h"
 
+#include <array>
 #include <vector>
 
 namespace fgla::runtime {
@@ -43,10 +44,22 @@ struct FunctionSpec {
   size_t numResultDims() const;
 };
 
+/// A kernel of a GPU artifact. Code launches it by its position in the manifest.
+struct KernelSpec {
+  std::string name;
+  std::string image; ///< symbol of the module it is in
+  std::array<uint32_t, 3> block = {1, 1, 1};
+  uint32_t sharedBytes = 0;
+  bool isDependent = false; ///< may start while the kernel before it ends, and waits by itself
+};
+
 struct Manifest {
   std::string target, compiler;
   std::vector<std::string> requirements; ///< extensions of the processor that the code may use
   std::vector<FunctionSpec> functions;
+  std::vector<KernelSpec> kernels; ///< none for the CPU
+
+  bool isForCPU() const { return target == "cpu"; }
 
   /// FGLA_ABI_MISMATCH when "abi" is another version, else
   /// FGLA_INVALID_ARTIFACT with the path of what is wrong.

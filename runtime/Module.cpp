@@ -90,13 +90,23 @@ Result<std::unique_ptr<Module>> Module::create(std::string_view text, const Look
   std::unique_ptr<Module> module(new Module);
   module->targetName = manifest->target;
   module->compilerName = manifest->compiler;
+  if (!manifest->isForCPU()) {
+    std::vector<const KernelImage *> images;
+    for (const KernelSpec &spec : manifest->kernels) {
+      images.push_back(static_cast<const KernelImage *>(lookup(spec.image, SymbolKind::Data)));
+      if (!images.back() || !images.back()->ptx)
+        return invalid("has no code " + quote(spec.image) + " for kernel " + quote(spec.name));
+    }
+    module->program =
+        std::make_unique<cuda::Program>(manifest->target, std::move(manifest->kernels), std::move(images));
+  }
   for (FunctionSpec &spec : manifest->functions) {
     void *addresses[2];
     for (auto [address, symbol] : {std::pair{&addresses[0], &spec.entry}, std::pair{&addresses[1], &spec.shapeEntry}})
-      if (!(*address = lookup(*symbol)))
+      if (!(*address = lookup(*symbol, SymbolKind::Function)))
         return invalid("has no code " + quote(*symbol) + " for function " + quote(spec.name));
     module->functionList.emplace_back(std::move(spec), reinterpret_cast<Function::Entry>(addresses[0]),
-                                      reinterpret_cast<Function::ShapeEntry>(addresses[1]));
+                                      reinterpret_cast<Function::ShapeEntry>(addresses[1]), module->program.get());
   }
   return module;
 }
@@ -109,10 +119,12 @@ static Result<std::unique_ptr<Module>> createFrom(void *library) {
   size_t length = strnlen(text, manifest.size);
   if (manifest.type != STT_OBJECT || length == manifest.size)
     return invalid("has a manifest that does not end in zero");
-  return Module::create({text, length}, [&](const std::string &name) -> void * {
+  return Module::create({text, length}, [&](const std::string &name, Module::SymbolKind kind) -> void * {
     Symbol symbol = findSymbol(library, name.c_str());
-    bool usable = symbol.type == STT_FUNC && symbol.object == manifest.object;
-    return usable ? symbol.address : nullptr;
+    bool isKind = kind == Module::SymbolKind::Function
+                      ? symbol.type == STT_FUNC
+                      : symbol.type == STT_OBJECT && symbol.size >= sizeof(KernelImage);
+    return isKind && symbol.object == manifest.object ? symbol.address : nullptr;
   });
 }
 

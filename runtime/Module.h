@@ -3,6 +3,7 @@
 #define FGLA_RUNTIME_MODULE_H
 
 #include "runtime/Function.h"
+#include "runtime/cuda/Program.h"
 
 #include <functional>
 #include <memory>
@@ -18,8 +19,9 @@ public:
   static Result<std::unique_ptr<Module>> load(const std::string &path);
 
   /// For code that is in memory already (a JIT): `lookup` gives the address of
-  /// a symbol or null, and the code must outlive the module.
-  using Lookup = std::function<void *(const std::string &symbol)>;
+  /// a function or of data, or null, and the code must outlive the module.
+  enum class SymbolKind { Function, Data };
+  using Lookup = std::function<void *(const std::string &symbol, SymbolKind kind)>;
   static Result<std::unique_ptr<Module>> create(std::string_view manifest, const Lookup &lookup);
 
   const std::string &target() const { return targetName; }
@@ -39,6 +41,7 @@ private:
 
   Library library; // null for code in memory
   std::string targetName, compilerName;
+  std::unique_ptr<cuda::Program> program; // null for the CPU
   std::vector<Function> functionList;
 };
 

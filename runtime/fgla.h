@@ -56,7 +56,8 @@ typedef enum fgla_status FGLA_INT32 {
   FGLA_ABI_MISMATCH = 4,     /* compiled for another FGLA_ABI_VERSION */
   FGLA_UNSUPPORTED = 5,      /* a device or target this runtime does not have */
   FGLA_OUT_OF_MEMORY = 6,
-  FGLA_IO_ERROR = 7 /* the operating system refused to read or write */
+  FGLA_IO_ERROR = 7, /* the operating system refused to read or write */
+  FGLA_DEVICE_ERROR = 8 /* the GPU or its driver failed */
 } fgla_status;
 
 typedef enum fgla_dtype FGLA_INT32 {
@@ -74,14 +75,12 @@ typedef enum fgla_dtype FGLA_INT32 {
 
 typedef enum fgla_device_kind FGLA_INT32 {
   FGLA_DEVICE_CPU = 0,
-  /* Named so that its number is fixed. This version of the runtime has no CUDA
-   * device: every use of it returns FGLA_UNSUPPORTED. */
-  FGLA_DEVICE_CUDA = 1
+  FGLA_DEVICE_CUDA = 1 /* needs NVIDIA's driver, which is loaded at the first use */
 } fgla_device_kind;
 
 typedef struct fgla_device {
   fgla_device_kind kind;
-  int32_t index; /* 0 for the CPU */
+  int32_t index; /* 0 for the CPU; as CUDA counts */
 } fgla_device;
 
 /* A view of memory that the caller owns. Element (i0, i1, ...) is at
@@ -134,7 +133,7 @@ FGLA_API const char *fgla_dtype_name(fgla_dtype dtype);
 FGLA_API size_t fgla_dtype_size(fgla_dtype dtype);
 
 /* How many devices of a kind this runtime can use (CPU: 1). FGLA_UNSUPPORTED
- * for a kind that it does not have. */
+ * for a kind that it does not have, or where the driver is missing. */
 FGLA_API fgla_status fgla_device_count(fgla_device_kind kind, int32_t *count);
 
 /*---- Modules and functions ------------------------------------------------*/
@@ -148,7 +147,8 @@ FGLA_API fgla_status fgla_module_load(const char *path, fgla_module **module);
 /* Releases the module and everything that came from it. NULL is allowed. */
 FGLA_API void fgla_module_unload(fgla_module *module);
 
-/* What the artifact was compiled for, e.g. "cpu". */
+/* What the artifact was compiled for: "cpu", or a GPU ("sm_90a"). A GPU's artifact can be loaded and looked at anywhere;
+ * its code is given to a device at the first call there. */
 FGLA_API const char *fgla_module_target(const fgla_module *module);
 
 /* Which compiler wrote the artifact; "" when it does not say. */
@@ -184,16 +184,41 @@ FGLA_API fgla_status fgla_function_result_shapes(const fgla_function *function, 
 
 /* Runs the function and returns when the results are complete.
  *
+ * All tensors are on the CPU, or, for an artifact that was compiled for a GPU,
+ * on one CUDA device: there the default stream is used and waited for.
+ *
  * Checked first, so that a failed call has written nothing: number of arguments
  * and results, dtype, rank, static dims, equality of dims with one symbol, data
  * pointers, device; that results have the shapes the function gives, are
  * contiguous and overlap neither an argument nor each other.
  *
- * Arguments with other strides are copied once to a contiguous temporary.
+ * Arguments on the CPU with other strides are copied once to a contiguous
+ * temporary. Data on a GPU must be contiguous and aligned to 16 bytes.
  * Whether an argument overlaps a result is decided by the range from its lowest
  * to its highest element, so two interleaved views count as overlapping. */
 FGLA_API fgla_status fgla_call(const fgla_function *function, const fgla_tensor *args, int32_t num_args,
                                const fgla_tensor *results, int32_t num_results);
+
+/* How work on a GPU is ordered, and where its memory comes from. */
+typedef struct fgla_launch_options {
+  void *stream; /* CUstream or cudaStream_t, of the tensors' device; NULL = the
+                   default stream */
+  /* Memory for the time of a call. `release` is called before fgla_call_on
+   * returns, while the work that uses the memory is still in the stream: what
+   * takes the memory next must be ordered behind it. NULL = a pool of the
+   * runtime's own. */
+  void *(*allocate)(void *user, size_t bytes, void *stream);
+  void (*release)(void *user, void *memory, void *stream);
+  void *user;
+} fgla_launch_options;
+
+/* As fgla_call, but puts the work on a stream and returns: the results are
+ * complete when the stream gets there. Arguments and results must stay until
+ * then. Nothing waits for the device, so that a call can be captured in a CUDA
+ * graph, the first call too. An error of a kernel shows at a later call, as is CUDA's way.
+ * For a function on the CPU this is fgla_call. `options` may be NULL. */
+FGLA_API fgla_status fgla_call_on(const fgla_function *function, const fgla_tensor *args, int32_t num_args,
+                                  const fgla_tensor *results, int32_t num_results, const fgla_launch_options *options);
 
 #ifdef __cplusplus
 }
