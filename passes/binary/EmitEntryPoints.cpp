@@ -24,7 +24,7 @@ public:
   }
 
   /// `function` is what the manifest calls it.
-  LogicalResult emitEntry(StringRef function);
+  LogicalResult emitEntry(StringRef function, bool takesServices);
   LogicalResult emitShapeEntry(StringRef function, int64_t numDims);
   void emitManifest(StringRef text);
   /// All that is no symbol of the artifact.
@@ -73,12 +73,15 @@ SmallVector<Value> Emitter::loadPointers(Value array, unsigned count) {
   return pointers;
 }
 
-LogicalResult Emitter::emitEntry(StringRef function) {
+LogicalResult Emitter::emitEntry(StringRef function, bool takesServices) {
   FailureOr<LLVM::LLVMFuncOp> interface = findInterface(function);
   if (failed(interface))
     return failure();
-  LLVM::LLVMFuncOp entry = makeFunction(fgla::binary::getEntrySymbol(function), ptr);
-  SmallVector<Value> args = loadPointers(entry.getArgument(0), interface->getNumArguments());
+  SmallVector<Type> types(takesServices ? 2 : 1, ptr);
+  LLVM::LLVMFuncOp entry = makeFunction(fgla::binary::getEntrySymbol(function), types);
+  SmallVector<Value> args = loadPointers(entry.getArgument(0), interface->getNumArguments() - takesServices);
+  if (takesServices)
+    args.push_back(entry.getArgument(1));
   LLVM::CallOp::create(builder, loc, *interface, args);
   LLVM::ReturnOp::create(builder, loc, ValueRange());
   return success();
@@ -149,7 +152,7 @@ struct EmitEntryPoints : fgla::binary::impl::EmitEntryPointsBase<EmitEntryPoints
     }
     Emitter emitter(module);
     for (const fgla::runtime::FunctionSpec &function : manifest->functions)
-      if (failed(emitter.emitEntry(function.name)) ||
+      if (failed(emitter.emitEntry(function.name, !manifest->isForCPU())) ||
           failed(emitter.emitShapeEntry(function.name, function.numResultDims())))
         return signalPassFailure();
     emitter.emitManifest(text.getValue());

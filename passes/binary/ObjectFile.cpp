@@ -38,6 +38,12 @@ static Result<std::unique_ptr<TargetMachine>> makeTargetMachine(TargetAttr targe
   // a * b + c may become one operation, rounded once; nothing else is allowed
   // to change a result.
   options.AllowFPOpFusion = FPOpFusion::Fast;
+  // What runs beside the kernels of a GPU runs on any processor of the family.
+  bool isForGPU = target && fgla::findGPUTarget(target.getName());
+  if (isForGPU)
+    return std::unique_ptr<TargetMachine>(machine->createTargetMachine(triple, triple.isX86() ? "x86-64" : "generic",
+                                                                       "", options, Reloc::PIC_, std::nullopt,
+                                                                       CodeGenOptLevel::Default));
   std::string cpu = target && target.getCpu() ? target.getCpu().str() : sys::getHostCPUName().str();
   std::string features = target && target.getFeatures() ? target.getFeatures().str()
                          : target && target.getCpu()    ? ""
@@ -69,7 +75,7 @@ static Result<std::unique_ptr<Module>> translate(mlir::ModuleOp module, TargetAt
   return result;
 }
 
-static void optimize(Module &module, TargetMachine &machine) {
+void fgla::binary::optimizeModule(Module &module, TargetMachine &machine, OptimizationLevel level) {
   PipelineTuningOptions tuning;
   // Loops are vectorized by our own passes, at a width that they choose.
   tuning.LoopVectorization = true;
@@ -84,7 +90,7 @@ static void optimize(Module &module, TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, graphs, modules);
-  builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2).run(module, modules);
+  builder.buildPerModuleDefaultPipeline(level).run(module, modules);
 }
 
 Result<std::string> fgla::binary::emitObject(mlir::ModuleOp module, TargetAttr target) {
@@ -95,7 +101,7 @@ Result<std::string> fgla::binary::emitObject(mlir::ModuleOp module, TargetAttr t
   Result<std::unique_ptr<Module>> translated = translate(module, target, **machine, context);
   if (!translated.ok())
     return translated.status();
-  optimize(**translated, **machine);
+  optimizeModule(**translated, **machine, OptimizationLevel::O2);
   SmallVector<char, 0> bytes;
   raw_svector_ostream stream(bytes);
   legacy::PassManager manager;
@@ -114,7 +120,7 @@ Result<std::string> fgla::binary::emitLLVMText(mlir::ModuleOp module, TargetAttr
   if (!translated.ok())
     return translated.status();
   if (optimized)
-    optimize(**translated, **machine);
+    optimizeModule(**translated, **machine, OptimizationLevel::O2);
   std::string text;
   raw_string_ostream(text) << **translated;
   return text;

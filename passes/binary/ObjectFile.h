@@ -6,6 +6,12 @@
 #include "runtime/Status.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/Passes/OptimizationLevel.h"
+
+namespace llvm {
+class Module;
+class TargetMachine;
+} // namespace llvm
 
 namespace fgla::binary {
 
@@ -16,6 +22,9 @@ runtime::Result<std::string> emitObject(mlir::ModuleOp module, TargetAttr target
 /// The same module as text of LLVM IR, before or after LLVM's optimizations:
 /// for people who read it.
 runtime::Result<std::string> emitLLVMText(mlir::ModuleOp module, TargetAttr target, bool optimized);
+
+/// Runs LLVM's own passes.
+void optimizeModule(llvm::Module &module, llvm::TargetMachine &machine, llvm::OptimizationLevel level);
 
 /// Links an object file into a shared object at `output`, which appears whole
 /// or not at all. Runs lld.

@@ -1,6 +1,8 @@
 //===- RecordManifest.cpp - What the entry functions take and return ------===//
 
 #include "dialect/fgla/FGLA.h"
+#include "passes/Targets.h"
+#include "passes/binary/KernelList.h"
 #include "passes/binary/Passes.h"
 #include "passes/binary/Symbols.h"
 #include "passes/schedule/Passes.h"
@@ -129,6 +131,24 @@ static FailureOr<json::Value> describe(func::FuncOp function) {
                                   {"results", std::move(*results)}});
 }
 
+static FailureOr<json::Array> describeKernels(ModuleOp module) {
+  json::Array list;
+  for (LLVM::LLVMFuncOp kernel : fgla::binary::getKernels(module)) {
+    auto block = fgla::binary::getBlock(kernel);
+    if (failed(block))
+      return failure();
+    auto code = kernel->getParentOfType<gpu::GPUModuleOp>();
+    json::Object object{{"name", json::fixUTF8(kernel.getName())},
+                        {"image", fgla::binary::getImageSymbol(code.getName())},
+                        {"block", json::Array{(*block)[0], (*block)[1], (*block)[2]}},
+                        {"shared", fgla::binary::getSharedBytes(kernel)}};
+    if (kernel->hasAttr(fgla::binary::dependentAttr))
+      object["dependent"] = true;
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
 namespace {
 struct RecordManifest : fgla::binary::impl::RecordManifestBase<RecordManifest> {
   void runOnOperation() override {
@@ -148,19 +168,26 @@ struct RecordManifest : fgla::binary::impl::RecordManifestBase<RecordManifest> {
     }
     // Without a processor in the target, the code is generated for the one that this runs on.
     auto target = module->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
-    bool isForHost = !target || (!target.getCpu() && !target.getFeatures());
+    bool isForGPU = target && fgla::findGPUTarget(target.getName());
+    bool isForHost = !target || (!isForGPU && !target.getCpu() && !target.getFeatures());
     json::Array extensions;
     std::vector<std::string> requirements = fgla::runtime::processorExtensions();
     if (isForHost)
       for (std::string &name : requirements)
         extensions.push_back(std::move(name));
-    json::Value manifest = json::Object{{"abi", FGLA_ABI_VERSION},
-                                        {"target", "cpu"},
-                                        {"compiler", "fgla " FGLA_VERSION},
-                                        {"requires", std::move(extensions)},
-                                        {"functions", std::move(functions)}};
+    json::Object manifest{{"abi", FGLA_ABI_VERSION},
+                          {"target", isForGPU ? target.getName() : "cpu"},
+                          {"compiler", "fgla " FGLA_VERSION},
+                          {"requires", std::move(extensions)},
+                          {"functions", std::move(functions)}};
+    if (isForGPU) {
+      FailureOr<json::Array> kernels = describeKernels(module);
+      if (failed(kernels))
+        return signalPassFailure();
+      manifest["kernels"] = std::move(*kernels);
+    }
     std::string text;
-    llvm::raw_string_ostream(text) << manifest;
+    llvm::raw_string_ostream(text) << json::Value(std::move(manifest));
     module->setAttr(fgla::binary::manifestAttr, StringAttr::get(&getContext(), text));
     SymbolTable symbols(module);
     for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))

@@ -28,6 +28,8 @@ inline std::string toIdentifier(llvm::StringRef name) {
 
 inline std::string getEntrySymbol(llvm::StringRef function) { return "fgla_fn_" + toIdentifier(function); }
 inline std::string getShapeSymbol(llvm::StringRef function) { return "fgla_shape_" + toIdentifier(function); }
+/// The pointers to the code of a GPU module (runtime::KernelImage).
+inline std::string getImageSymbol(llvm::StringRef module) { return "fgla_image_" + toIdentifier(module); }
 /// What a function of the source is called inside of an artifact. A function that is called "memset" would else be what
 /// the code generator calls when it needs the library's; no name of C has a dot.
 inline std::string getInternalName(llvm::StringRef function) { return "fgla." + function.str(); }

@@ -1,0 +1,32 @@
+//===- DeviceCode.h - From a GPU module to PTX and machine code -----------===//
+#ifndef FGLA_PASSES_BINARY_DEVICECODE_H
+#define FGLA_PASSES_BINARY_DEVICECODE_H
+
+#include "passes/Targets.h"
+#include "passes/binary/Assembler.h"
+#include "passes/binary/KernelList.h"
+#include "runtime/Status.h"
+
+namespace fgla::binary {
+
+/// The code of one gpu.module.
+struct DeviceCode {
+  std::string module;
+  std::string ptx;
+  std::string cubin; ///< empty where there is no assembler
+  AssemblerLog log;
+};
+
+/// Compiles a gpu.module of the dialects LLVM and NVVM, which is changed on the way. What LLVM cannot do ends the
+/// process with one line on stderr: its code generators know no other way.
+runtime::Result<std::string> emitPTX(mlir::gpu::GPUModuleOp module, const GPUTarget &target);
+
+/// All GPU modules of a module for a GPU.
+runtime::Result<std::vector<DeviceCode>> compileDeviceCode(mlir::ModuleOp module);
+
+/// Puts the code into constants, where the manifest names them, in place of the GPU modules.
+void embedDeviceCode(mlir::ModuleOp module, llvm::ArrayRef<DeviceCode> codes);
+
+} // namespace fgla::binary
+
+#endif // FGLA_PASSES_BINARY_DEVICECODE_H

@@ -1,0 +1,49 @@
+//===- CheckHost.cpp - What is computed outside of kernels ----------------===//
+
+#include "dialect/fgla/FGLA.h"
+#include "dialect/tile/Tile.h"
+#include "passes/binary/Symbols.h"
+#include "passes/host/Passes.h"
+#include "passes/schedule/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace fgla::host {
+#define GEN_PASS_DEF_CHECKHOST
+#include "passes/host/Passes.h.inc"
+} // namespace fgla::host
+
+using namespace mlir;
+
+/// Whether `op` works on the values of a tensor.
+static bool computes(Operation *op) {
+  if (isa<fgla::tile::LaunchOp, func::ReturnOp, func::CallOp, scf::IfOp, scf::YieldOp, tensor::CastOp,
+          tensor::CollapseShapeOp, tensor::DimOp, tensor::EmptyOp, tensor::ExpandShapeOp>(op))
+    return false;
+  return llvm::any_of(op->getOperandTypes(), llvm::IsaPred<TensorType>) ||
+         llvm::any_of(op->getResultTypes(), llvm::IsaPred<TensorType>);
+}
+
+namespace {
+struct CheckHost : fgla::host::impl::CheckHostBase<CheckHost> {
+  void runOnOperation() override {
+    auto target = getOperation()->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (!function.isPublic() || function->hasAttr(fgla::binary::shapeFunctionAttr))
+        continue;
+      WalkResult result = function.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
+        if (!computes(op))
+          return WalkResult::advance();
+        op->emitError() << "'" << op->getName() << "' is outside of a kernel; target '"
+                        << (target ? target.getName() : "gpu") << "' runs kernels only";
+        return WalkResult::interrupt();
+      });
+      if (result.wasInterrupted())
+        return signalPassFailure();
+    }
+  }
+};
+} // namespace

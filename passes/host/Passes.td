@@ -1,0 +1,28 @@
+// Passes on what runs beside a GPU's kernels, in the order they run.
+#ifndef FGLA_HOST_PASSES
+#define FGLA_HOST_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def CheckHost : Pass<"fgla-check-host", "::mlir::ModuleOp"> {
+  let summary = "finds what is computed outside of kernels";
+  let description = [{
+    The memory of all tensors is the GPU's, so host code can shape, allocate and launch, but not compute. Fails at the first op of an
+    entry function that reads or makes the values of a tensor.
+
+    Before: entry functions on tensors, with launches. After: the same.
+  }];
+}
+
+def LowerDispatch : Pass<"fgla-lower-dispatch", "::mlir::ModuleOp"> {
+  let summary = "host code calls the runtime's services";
+  let description = [{
+    Each function gets one more argument, the pointer to the services of the call (runtime/Services.h), and passes it on. Dispatches,
+    allocation and release of memory, copies, and the number of workers become calls through it.
+
+    Before: functions on memrefs, `fgla_warp.dispatch`. After: calls of pointers in the LLVM dialect in their place.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect"];
+}
+
+#endif
