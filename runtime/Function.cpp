@@ -326,11 +326,11 @@ Status Function::call(std::span<const fgla_tensor> args, std::span<const fgla_te
     return dims.status();
   if (Status s = checkResults(signature, results, *dims); !s.ok())
     return inFunction(signature, s);
-  if (Status s = checkMemory(signature, args, results); !s.ok())
-    return inFunction(signature, s);
   if (program)
     if (Status s = checkForKernels(signature, args, results); !s.ok())
       return inFunction(signature, s);
+  if (Status s = checkMemory(signature, args, results); !s.ok())
+    return inFunction(signature, s);
 
   std::vector<Buffer> buffers;
   Descriptors descriptors;
