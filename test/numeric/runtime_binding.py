@@ -1,4 +1,7 @@
-"""Calls compiled artifacts through the C ABI (runtime/fgla.h) on NumPy arrays."""
+"""Calls compiled artifacts through the C ABI (runtime/fgla.h) on NumPy arrays, or on torch tensors of a CUDA device.
+
+PyTorch is imported only where a caller gives its tensors.
+"""
 
 import ctypes
 
@@ -19,6 +22,7 @@ DTYPES = {
     9: np.dtype(np.bool_),
 }
 DTYPE_NUMBERS = {dtype: number for number, dtype in DTYPES.items()}
+TORCH_DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
 
 
 class Device(ctypes.Structure):
@@ -38,10 +42,40 @@ class Tensor(ctypes.Structure):
     @classmethod
     def of(cls, array):
         """A view of ARRAY, which has to outlive it."""
+        if not isinstance(array, np.ndarray):
+            return cls.of_torch(array)
         rank = array.ndim
         shape = (ctypes.c_int64 * rank)(*array.shape)
         stride = (ctypes.c_int64 * rank)(*(s // array.itemsize for s in array.strides))
         return cls(array.ctypes.data, DTYPE_NUMBERS[array.dtype], rank, shape, stride, Device(0, 0))
+
+
+    @classmethod
+    def of_torch(cls, tensor):
+        rank = tensor.dim()
+        shape, stride = (ctypes.c_int64 * rank)(*tensor.shape), (ctypes.c_int64 * rank)(*tensor.stride())
+        dtype = TORCH_DTYPES.index(str(tensor.dtype).removeprefix("torch."))
+        device = Device(1, tensor.get_device()) if tensor.is_cuda else Device(0, 0)
+        return cls(tensor.data_ptr(), dtype, rank, shape, stride, device)
+
+
+ALLOCATE = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+RELEASE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+
+
+class LaunchOptions(ctypes.Structure):
+    """fgla_launch_options. Without `allocate` the runtime takes memory from a pool of its own."""
+
+    _fields_ = [("stream", ctypes.c_void_p), ("allocate", ALLOCATE), ("release", RELEASE), ("user", ctypes.c_void_p)]
+
+
+def torch_launch_options(device):
+    """The current stream of a device and torch's own allocator."""
+    import torch
+
+    allocate = ALLOCATE(lambda user, size, stream: torch.cuda.caching_allocator_alloc(size, device, stream or 0))
+    release = RELEASE(lambda user, memory, stream: torch.cuda.caching_allocator_delete(memory))
+    return LaunchOptions(torch.cuda.current_stream(device).cuda_stream, allocate, release, None)
 
 
 class Dim(ctypes.Structure):
@@ -72,21 +106,56 @@ class Function:
             values.append((info.name.decode(), DTYPES[info.dtype], info.rank))
         return values
 
-    def __call__(self, inputs):
+    def _views(self, arrays):
+        return (Tensor * len(arrays))(*(Tensor.of(array) for array in arrays))
+
+    def allocate_results(self, inputs):
+        """Arrays for the results of a call, of the kind and on the device of the inputs."""
         arrays = [inputs[name] for name, _, _ in self.args]
-        args = (Tensor * len(arrays))(*(Tensor.of(array) for array in arrays))
         num_dims = sum(rank for _, _, rank in self.results)
         dims = (ctypes.c_int64 * num_dims)()
-        self.runtime.check(self.runtime.fgla_function_result_shapes(self.handle, args, len(arrays), dims, num_dims))
+        self.runtime.check(
+            self.runtime.fgla_function_result_shapes(self.handle, self._views(arrays), len(arrays), dims, num_dims)
+        )
         outputs, at = {}, 0
         for name, dtype, rank in self.results:
-            outputs[name] = np.empty(tuple(dims[at : at + rank]), dtype)
-            if dtype.kind in "fV":  # V: bfloat16
-                outputs[name].fill(np.nan)  # a result that is not written shows
+            shape = tuple(dims[at : at + rank])
             at += rank
-        results = (Tensor * len(outputs))(*(Tensor.of(array) for array in outputs.values()))
-        self.runtime.check(self.runtime.fgla_call(self.handle, args, len(arrays), results, len(outputs)))
+            if isinstance(arrays[0], np.ndarray):
+                outputs[name] = np.empty(shape, dtype)
+            else:
+                import torch
+
+                torch_dtype = getattr(torch, TORCH_DTYPES[DTYPE_NUMBERS[dtype]])
+                outputs[name] = torch.empty(shape, dtype=torch_dtype, device=arrays[0].device)
+            if dtype.kind in "fV":  # V: bfloat16
+                outputs[name][...] = np.nan  # a result that is not written shows
         return outputs
+
+    def __call__(self, inputs):
+        """Returns when the results are complete. On a CUDA device it uses the default stream."""
+        outputs = self.allocate_results(inputs)
+        args, results = self._views([inputs[name] for name, _, _ in self.args]), self._views(outputs.values())
+        self.runtime.check(self.runtime.fgla_call(self.handle, args, len(args), results, len(results)))
+        return outputs
+
+    def prepare(self, inputs, outputs):
+        """A function that puts the call on a stream, for timing and for CUDA graphs: nothing is converted when it is called.
+
+        `call(stream)` takes the number of a CUDA stream (torch.cuda.Stream.cuda_stream; 0: the default one) or LaunchOptions.
+        """
+        args = self._views([inputs[name] for name, _, _ in self.args])
+        results = self._views([outputs[name] for name, _, _ in self.results])
+        keep = (inputs, outputs)
+
+        def call(stream=0):
+            assert keep
+            options = stream if isinstance(stream, LaunchOptions) else LaunchOptions(stream)
+            self.runtime.check(
+                self.runtime.fgla_call_on(self.handle, args, len(args), results, len(results), ctypes.byref(options))
+            )
+
+        return call
 
 
 class Library:
@@ -109,6 +178,7 @@ class Library:
             ctypes.c_int32,
         ]
         self.c.fgla_call.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32]
+        self.c.fgla_call_on.argtypes = [*self.c.fgla_call.argtypes, ctypes.c_void_p]
 
     def __getattr__(self, name):
         return getattr(self.c, name)
