@@ -25,6 +25,8 @@ public:
 
   const FunctionSpec &spec() const { return signature; }
 
+  bool isForGPU() const { return program; }
+
   /// Dims of all results, concatenated.
   Result<std::vector<int64_t>> resultShapes(std::span<const fgla_tensor> args) const;
 

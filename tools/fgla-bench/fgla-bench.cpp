@@ -173,7 +173,7 @@ static Result<Report> measure(const CompileOptions &options) {
       report.flops = tools::countFlops(*source, options, report.function, shapes);
   if (report.flops == 0.0)
     report.flops.reset();
-  if (!noCeilings)
+  if (!noCeilings && !(*function)->isForGPU()) // they are the CPU's
     report.ceilings = tools::measureCeilings();
   Result<tools::Timing> timing = tools::timeCalls(**function, *inputs, *results, warmUp, seconds, minCalls);
   if (!timing.ok())

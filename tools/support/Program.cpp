@@ -1,6 +1,7 @@
 //===- Program.cpp - A compiled function and calls of it ------------------===//
 
 #include "tools/support/Program.h"
+#include "runtime/cuda/DeviceTensor.h"
 
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
@@ -61,14 +62,49 @@ Result<std::vector<Tensor>> tools::allocateResults(const Function &function, std
   return results;
 }
 
+namespace {
+/// Tensors where a function runs: themselves, or copies on a GPU.
+struct Placed {
+  std::vector<runtime::cuda::DeviceTensor> copies; // empty on the CPU
+  std::vector<fgla_tensor> views;
+};
+} // namespace
+
+static Result<Placed> place(const Function &function, std::span<const Tensor> tensors) {
+  if (!function.isForGPU())
+    return Placed{{}, viewsOf(tensors)};
+  Placed placed;
+  for (const Tensor &tensor : tensors) {
+    Result<runtime::cuda::DeviceTensor> copy = runtime::cuda::DeviceTensor::copyOf(tensor);
+    if (!copy.ok())
+      return copy.status();
+    placed.copies.push_back(std::move(*copy));
+    placed.views.push_back(placed.copies.back().view());
+  }
+  return placed;
+}
+
 Status tools::call(const Function &function, std::span<const Tensor> args, std::span<const Tensor> results) {
-  return function.call(viewsOf(args), viewsOf(results));
+  Result<Placed> in = place(function, args), out = place(function, results);
+  for (const Result<Placed> *placed : {&in, &out})
+    if (!placed->ok())
+      return placed->status();
+  if (Status status = function.call(in->views, out->views); !status.ok())
+    return status;
+  for (size_t i = 0; i < out->copies.size(); ++i)
+    if (Status status = out->copies[i].copyTo(results[i]); !status.ok())
+      return status;
+  return {};
 }
 
 Result<tools::Timing> tools::timeCalls(const Function &function, std::span<const Tensor> args,
                                        std::span<const Tensor> results, int warmUp, double seconds, int minCalls) {
   using Clock = std::chrono::steady_clock;
-  std::vector<fgla_tensor> argViews = viewsOf(args), resultViews = viewsOf(results);
+  Result<Placed> in = place(function, args), out = place(function, results);
+  for (const Result<Placed> *placed : {&in, &out})
+    if (!placed->ok())
+      return placed->status();
+  const std::vector<fgla_tensor> &argViews = in->views, &resultViews = out->views;
   for (int i = 0; i < warmUp; ++i)
     if (Status status = function.call(argViews, resultViews); !status.ok())
       return status;

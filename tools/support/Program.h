@@ -17,12 +17,13 @@ runtime::Result<const runtime::Function *> pickFunction(const runtime::Module &m
 runtime::Result<std::vector<runtime::Tensor>> allocateResults(const runtime::Function &function,
                                                               std::span<const runtime::Tensor> args);
 
-/// One call, its results in `results`.
+/// One call, its results in `results`. For a GPU the tensors are copied to the first device and back.
 runtime::Status call(const runtime::Function &function, std::span<const runtime::Tensor> args,
                      std::span<const runtime::Tensor> results);
 
 /// Seconds of one call, over many calls. Nothing but the call is in it: tensors
-/// are made before, results are reused.
+/// are made before (on a GPU: copied there), results are reused. On a GPU each
+/// call is waited for.
 struct Timing {
   double median = 0, p10 = 0, p90 = 0, minimum = 0;
   int calls = 0;

@@ -41,5 +41,5 @@ Result<fgla::Phase> fgla::tools::parsePhase(StringRef text) {
     return *phase;
   return Status(FGLA_INVALID_ARGUMENT, "unknown phase '" + text.str() +
                                            "' (known: import, graph, schedule, "
-                                           "tiled, reference, kernel, binary)");
+                                           "tiled, roles, layout, reference, kernel, binary)");
 }
