@@ -6,6 +6,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/BitVector.h"
 
 using namespace mlir;
 using namespace fgla::tile;
@@ -171,8 +172,65 @@ struct DeduplicateMapInputs : OpRewritePattern<MapOp> {
 };
 } // namespace
 
+namespace {
+/// A result that nobody uses is not computed, and an input that nothing is computed from is not read.
+struct DropUnusedOfMap : OpRewritePattern<MapOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(MapOp op, PatternRewriter &rewriter) const override {
+    Block &body = op.getBody().front();
+    if (op.use_empty())
+      return rewriter.notifyMatchFailure(op, "is dead as a whole");
+    llvm::BitVector unused(op.getNumResults());
+    for (OpResult result : op.getResults())
+      unused[result.getResultNumber()] = result.use_empty();
+    if (unused.any()) {
+      SmallVector<Type> elements;
+      for (OpResult result : op.getResults())
+        if (!unused[result.getResultNumber()])
+          elements.push_back(cast<RankedTensorType>(result.getType()).getElementType());
+      MapOp copy = buildMap(rewriter, op.getLoc(), op.getInputs(), shapeOf(op.getResult(0)), elements,
+                            [&](OpBuilder &builder, Location, ValueRange scalars) {
+                              IRMapping mapping;
+                              mapping.map(body.getArguments(), scalars);
+                              for (Operation &nested : body.without_terminator())
+                                builder.clone(nested, mapping);
+                              SmallVector<Value> yielded;
+                              for (auto [index, value] : llvm::enumerate(body.getTerminator()->getOperands()))
+                                if (!unused[index])
+                                  yielded.push_back(mapping.lookupOrDefault(value));
+                              return yielded;
+                            });
+      unsigned next = 0;
+      for (OpResult result : op.getResults())
+        if (!unused[result.getResultNumber()])
+          rewriter.replaceAllUsesWith(result, copy.getResult(next++));
+      rewriter.eraseOp(op);
+      return success();
+    }
+    for (BlockArgument argument : body.getArguments()) {
+      if (!argument.use_empty())
+        continue;
+      rewriter.modifyOpInPlace(op, [&] {
+        unsigned number = argument.getArgNumber();
+        body.eraseArgument(number);
+        op.getInputsMutable().erase(number);
+      });
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "all results and inputs are used");
+  }
+};
+} // namespace
+
 void MapOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<FuseMaps, DeduplicateMapInputs>(context);
+  patterns.add<FuseMaps, DeduplicateMapInputs, DropUnusedOfMap>(context);
+}
+
+/// Whether a tile has the type, whatever its layout.
+static bool hasType(Value tile, RankedTensorType type) {
+  auto given = cast<RankedTensorType>(tile.getType());
+  return given.getShape() == type.getShape() && given.getElementType() == type.getElementType();
 }
 
 //===----------------------------------------------------------------------===//
@@ -191,7 +249,7 @@ LogicalResult ReduceOp::verify() {
   SmallVector<int64_t> shape(shapeOf(getInput()));
   shape[getDim()] = 1;
   auto expected = RankedTensorType::get(shape, getInput().getType().getElementType());
-  if (getResult().getType() != expected)
+  if (!hasType(getResult(), expected))
     return emitOpError() << "result must be " << expected << ", got " << getResult().getType() << " (reduce_c1)";
   return success();
 }
@@ -200,7 +258,7 @@ LogicalResult ScanOp::verify() {
   if (!getInit())
     return success();
   auto expected = RankedTensorType::get({1, shapeOf(getInput())[1]}, getInput().getType().getElementType());
-  if (getInit().getType() != expected)
+  if (!hasType(getInit(), expected))
     return emitOpError() << "operand 'init' must be " << expected << ", got " << getInit().getType() << " (scan_c1)";
   return success();
 }
@@ -208,7 +266,7 @@ LogicalResult ScanOp::verify() {
 LogicalResult TransposeOp::verify() {
   auto shape = shapeOf(getInput());
   auto expected = RankedTensorType::get({shape[1], shape[0]}, getInput().getType().getElementType());
-  if (getResult().getType() != expected)
+  if (!hasType(getResult(), expected))
     return emitOpError() << "result must be " << expected << ", got " << getResult().getType() << " (transpose_c1)";
   return success();
 }
@@ -236,7 +294,7 @@ LogicalResult DotOp::verify() {
 LogicalResult DecayedScoresOp::verify() {
   RankedTensorType type = getQuery().getType();
   auto expected = RankedTensorType::get({type.getDimSize(0), type.getDimSize(0)}, type.getElementType());
-  if (getKey().getType() != type || getDecay().getType() != type || getResult().getType() != expected)
+  if (getKey().getType() != type || getDecay().getType() != type || !hasType(getResult(), expected))
     return emitOpError() << "operands must have one type and the result must be " << expected << ", got " << type
                          << ", " << getKey().getType() << ", " << getDecay().getType() << " and "
                          << getResult().getType() << " (decayed_scores_c1)";
@@ -246,7 +304,7 @@ LogicalResult DecayedScoresOp::verify() {
 LogicalResult DecayMatrixOp::verify() {
   RankedTensorType type = getDecay().getType();
   auto expected = RankedTensorType::get({type.getDimSize(0), type.getDimSize(0)}, type.getElementType());
-  if (type.getDimSize(1) != 1 || getResult().getType() != expected)
+  if (type.getDimSize(1) != 1 || !hasType(getResult(), expected))
     return emitOpError() << "decay must be [C, 1] and the result [C, C], got " << type << " and "
                          << getResult().getType() << " (decay_matrix_c1)";
   return success();
@@ -255,7 +313,7 @@ LogicalResult DecayMatrixOp::verify() {
 LogicalResult DecayedSumOp::verify() {
   RankedTensorType type = getValue().getType();
   auto expected = RankedTensorType::get({type.getDimSize(0), type.getDimSize(0)}, type.getElementType());
-  if (getScores().getType() != expected || getDecay().getType() != type || getResult().getType() != type)
+  if (!hasType(getScores(), expected) || getDecay().getType() != type || getResult().getType() != type)
     return emitOpError() << "scores must be " << expected << " and value, decay and result of one type, got "
                          << getScores().getType() << ", " << type << ", " << getDecay().getType() << " and "
                          << getResult().getType() << " (decayed_sum_c1)";

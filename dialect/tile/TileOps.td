@@ -11,8 +11,8 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Tile_Of<list<Type> elements> : RankedTensorOf<elements, [
-  HasAnyRankOfPred<[2]>, HasStaticShapePred, CPred<"!::mlir::cast<::mlir::RankedTensorType>($_self).getEncoding()">
-], "static 2-D tile without encoding">;
+  HasAnyRankOfPred<[2]>, HasStaticShapePred
+], "static 2-D tile">;
 def Tile_Tile : Tile_Of<[AnyFloat]>;
 def Tile_Input : Tile_Of<[AnyFloat, I1]>;
 

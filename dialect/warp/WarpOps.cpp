@@ -86,6 +86,22 @@ LogicalResult PutOp::verify() { return verifyTile(*this, getValue().getType(), g
 
 LogicalResult GetOp::verify() { return verifyTile(*this, getResult().getType(), getChannel().getType(), "get_c1"); }
 
+LogicalResult RowOp::verify() {
+  RankedTensorType input = getInput().getType(), result = getResult().getType();
+  if (result.getDimSize(0) != 1 || result.getDimSize(1) != input.getDimSize(1) ||
+      result.getElementType() != input.getElementType() || static_cast<int64_t>(getRow()) >= input.getDimSize(0))
+    return emitOpError() << "must take row " << getRow() << " of a tile with more rows as [1, D], got " << input
+                         << " and " << result << " (row_c1)";
+  return success();
+}
+
+LogicalResult ConvertOp::verify() {
+  RankedTensorType input = getInput().getType(), result = getResult().getType();
+  if (input.getShape() != result.getShape() || input.getElementType() != result.getElementType())
+    return emitOpError() << "must change the layout alone, got " << input << " and " << result << " (convert_c1)";
+  return success();
+}
+
 LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto kernel = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(*this, getKernelAttr());
   if (!kernel)

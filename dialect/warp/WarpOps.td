@@ -104,7 +104,37 @@ def Warp_ReleaseOp : Warp_Op<"release", [MemoryEffects<[MemWrite]>]> {
   let assemblyFormat = "$turn attr-dict";
 }
 
-def Warp_DispatchOp : Warp_Op<"dispatch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Warp_RowOp : Warp_Op<"row", [Pure]> {
+  let summary = "one row of a tile with a layout";
+  let description = [{
+    Each thread gets the elements of row `row` in the columns that it holds.
+
+    Example: `%l = fgla_warp.row %x[15] : tensor<16x128xf32, #a> -> tensor<1x128xf32, #b>`
+    Constraints:
+    - (row_c1) the result is `[1, D]`, `input` is `[C, D]` of the same element type and `row` is below `C`.
+  }];
+  let arguments = (ins Warp_Tile:$input, I64Attr:$row);
+  let results = (outs Warp_Tile:$result);
+  let assemblyFormat = "$input `[` $row `]` attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Warp_ConvertOp : Warp_Op<"convert", [Pure]> {
+  let summary = "gives a tile another layout";
+  let description = [{
+    Free where the threads hold what they hold already; otherwise through shared memory.
+
+    Example: `%y = fgla_warp.convert %x : tensor<16x16xf32, #a> -> tensor<16x16xf32, #b>`
+    Constraints:
+    - (convert_c1) `input` and the result differ in their layout alone.
+  }];
+  let arguments = (ins Warp_Tile:$input);
+  let results = (outs Warp_Tile:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Warp_DispatchOp : Warp_Op<"dispatch", [MemoryEffects<[MemRead, MemWrite]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "starts a kernel on a grid";
   let description = [{
     Host code. The kernel is a function in a `gpu.module`; threads and shared memory are its attributes. Arrays are passed as pointers to

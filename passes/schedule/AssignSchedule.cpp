@@ -15,7 +15,9 @@ using namespace fgla;
 /// The tile length for a CPU, by measurement (docs/performance/cpu-forward.md): each tile passes over the whole state,
 /// which wants long tiles where the state is large, and does work of its square on the diagonal. A tile longer than the
 /// sequence is waste.
-static int64_t chooseTile(AttentionOp op) {
+static int64_t chooseTile(AttentionOp op, bool gpu) {
+  if (gpu)
+    return 16; // rows of a matrix instruction
   constexpr int64_t kLargeState = 64 * 1024; // elements
   int64_t tile = op.getKeyDim() * op.getValueDim() > kLargeState ? 64 : 32;
   int64_t tokens = op.getQuery().getType().getDimSize(1);
@@ -37,6 +39,7 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
       getOperation()->emitError() << "'tile' must be a power of two, got " << int64_t(tile);
       return signalPassFailure();
     }
+    bool gpu = getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName).getName() != "cpu";
     getOperation()->walk([&](AttentionOp op) {
       if (op->hasAttr(kScheduleAttrName))
         return;
@@ -46,7 +49,7 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
         return;
       }
       int64_t tokens = op.getQuery().getType().getDimSize(1);
-      int64_t chosenTile = tile != 0 ? tile : chooseTile(op);
+      int64_t chosenTile = tile != 0 ? tile : chooseTile(op, gpu);
       bool oneTile = !ShapedType::isDynamic(tokens) && tokens <= chosenTile;
       int64_t chosenSegments = oneTile ? 1 : segments >= 0 ? static_cast<int64_t>(segments) : 0;
       op->setAttr(kScheduleAttrName, ScheduleAttr::get(&getContext(), chosenTile, chosenSegments));

@@ -17,7 +17,10 @@ using tile::shapeOf;
 AttentionProgram::AttentionProgram(OpBuilder &builder, Fusion &fusion, const IRMapping &arrays, int64_t tileLength)
     : builder(builder), fusion(fusion), arrays(arrays), root(fusion.root), loc(fusion.root.getLoc()),
       tileLength(tileLength), keyDim(root.getKeyDim()), valueDim(root.getValueDim()),
-      compute(getComputeType(root.getQuery().getType().getElementType())), axis(root.getAxis()) {
+      compute(getComputeType(root.getQuery().getType().getElementType())),
+      tracksComplement(root.getQuery().getType().getElementType().isF32() ||
+                       root.getQuery().getType().getElementType().isF64()),
+      axis(root.getAxis()) {
   // One constant for all tokens is a decay of the head; so is the stabilizer's.
   if (axis == DecayAxis::Constant || (!axis && root.getStabilizer() == Stabilizer::Running))
     axis = DecayAxis::Head;
@@ -60,7 +63,8 @@ Value AttentionProgram::lastRow(Value tile) {
 }
 
 Decay AttentionProgram::buildTotal(Decay decay) {
-  return {reduce(ReduceKind::Mul, decay.factor, 0), reduce(ReduceKind::ProbOr, decay.complement, 0)};
+  return {reduce(ReduceKind::Mul, decay.factor, 0),
+          tracksComplement ? reduce(ReduceKind::ProbOr, decay.complement, 0) : Value()};
 }
 
 SmallVector<int64_t> AttentionProgram::getTotalShape() {
@@ -157,15 +161,23 @@ KeyTiles AttentionProgram::buildKeyTiles(TileReader &reader, Value rows, Value m
     return tiles;
   tiles.fromStart = scan(ReduceKind::Mul, tiles.decay.factor, Value(), /*exclusive=*/false, /*reverse=*/false);
   tiles.toEnd = scan(ReduceKind::Mul, tiles.decay.factor, Value(), /*exclusive=*/true, /*reverse=*/true);
-  tiles.total = {lastRow(tiles.fromStart), reduce(ReduceKind::ProbOr, tiles.decay.complement, 0)};
+  tiles.total = {lastRow(tiles.fromStart),
+                 tracksComplement ? reduce(ReduceKind::ProbOr, tiles.decay.complement, 0) : Value()};
   if (given.factor)
     tiles.givenTotal = stabilizer.factor ? buildTotal(given) : tiles.total;
   return tiles;
 }
 
 /// S times the decay G of its rows or columns. Near G = 1 a product would round the same way in each tile, and the
-/// error would grow with the sequence; so G is taken as the sum of its rounded value and the rest, which 1 - G knows.
+/// error would grow with the sequence; so where 1 - G is known, G is taken as the sum of its rounded value and the
+/// rest.
 Value AttentionProgram::scaleState(Value state, Decay total) {
+  if (!total.complement) {
+    Value factor = total.factor;
+    if (axis == DecayAxis::Key)
+      factor = tile::TransposeOp::create(builder, loc, RankedTensorType::get({keyDim, 1}, compute), factor);
+    return multiply(state, factor);
+  }
   auto split = buildMap(builder, loc, {total.factor, total.complement}, shapeOf(total.factor), {compute, compute},
                         [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
                           Type type = v[0].getType();
@@ -295,12 +307,13 @@ void AttentionProgram::buildOutputs(const KeyTiles &tiles, TileReader &keyReader
 Carried AttentionProgram::buildEmpty() {
   Carried carried;
   carried.state = buildSplat(builder, loc, {keyDim, valueDim}, compute, 0);
-  if (root.getQuery().getType().getElementType().isF32())
+  if (tracksComplement)
     carried.lost = buildSplat(builder, loc, {keyDim, valueDim}, compute, 0);
   if (root.getStabilizer() == Stabilizer::Running)
     carried.max = buildSplat(builder, loc, {1, 1}, compute, -std::numeric_limits<double>::infinity());
   if (SmallVector<int64_t> shape = getTotalShape(); !shape.empty())
-    carried.total = {buildSplat(builder, loc, shape, compute, 1), buildSplat(builder, loc, shape, compute, 0)};
+    carried.total = {buildSplat(builder, loc, shape, compute, 1),
+                     tracksComplement ? buildSplat(builder, loc, shape, compute, 0) : Value()};
   return carried;
 }
 
@@ -408,7 +421,9 @@ Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value 
   Carried next;
   buildNextState(tiles, carried, next);
   next.max = carried.max ? tiles.nextMax : Value();
-  if (carried.total.factor) {
+  if (carried.total.factor && !tracksComplement) {
+    next.total.factor = multiply(carried.total.factor, tiles.givenTotal.factor);
+  } else if (carried.total.factor) {
     auto map =
         buildMap(builder, loc,
                  {carried.total.factor, carried.total.complement, tiles.givenTotal.factor, tiles.givenTotal.complement},

@@ -77,6 +77,7 @@ private:
   mlir::Location loc;
   int64_t tileLength, keyDim, valueDim;
   mlir::Type compute;
+  bool tracksComplement; ///< whether 1 - G is kept beside G, and what sums lose: of use only where storage is f32
   std::optional<DecayAxis> axis; ///< of the decay, stabilizer included
 };
 } // namespace fgla

@@ -137,7 +137,8 @@ void KernelWriter::writeSegmentStates() {
   }
   if (!total.empty()) {
     totals = allocate(ArrayRef<int64_t>(total).drop_front(), /*perSegment=*/true);
-    complements = allocate(ArrayRef<int64_t>(total).drop_front(), /*perSegment=*/true);
+    if (root.getQuery().getType().getElementType().isF32())
+      complements = allocate(ArrayRef<int64_t>(total).drop_front(), /*perSegment=*/true);
   }
   Value earlier = arith::SubIOp::create(builder, loc, segments, index(1));
   forall({batches, heads, earlier}, [&](AttentionProgram &program, ValueRange position) {

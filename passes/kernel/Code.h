@@ -1,0 +1,66 @@
+//===- Code.h - Writing scalar GPU code -----------------------------------===//
+//
+// Short names for the instructions that kernels consist of.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_PASSES_KERNEL_CODE_H
+#define FGLA_PASSES_KERNEL_CODE_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace fgla::kernel {
+
+class Code {
+public:
+  Code(mlir::OpBuilder &builder, mlir::Location loc) : builder(builder), loc(loc) {}
+
+  mlir::Value i32(int64_t value);
+  mlir::Value i64(int64_t value);
+  mlir::Value index(int64_t value);
+  mlir::Value f32(double value);
+  mlir::Value add(mlir::Value a, mlir::Value b);
+  mlir::Value add(mlir::Value a, int64_t b);
+  mlir::Value mul(mlir::Value a, int64_t b);
+  mlir::Value shiftRight(mlir::Value a, int64_t bits);
+  mlir::Value mask(mlir::Value a, int64_t bits);
+  mlir::Value less(mlir::Value a, mlir::Value b);
+  mlir::Value equal(mlir::Value a, mlir::Value b);
+  mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b);
+  mlir::Value toI32(mlir::Value value);
+  mlir::Value toI64(mlir::Value value);
+  mlir::Value mulF(mlir::Value a, mlir::Value b);
+
+  /// The element of a 32-bit word that holds two of `element`, as f32.
+  mlir::Value unpack(mlir::Value word, bool high, mlir::Type element);
+  /// Two f32, rounded to `element`, in one 32-bit word.
+  mlir::Value pack(mlir::Value low, mlir::Value high, mlir::Type element);
+  /// `value` rounded to `element` and widened again.
+  mlir::Value round(mlir::Value value, mlir::Type element);
+
+  /// The pointer to byte `offset` behind the address `address` (i32) of shared memory.
+  mlir::Value sharedPointer(mlir::Value address, int64_t offset);
+  mlir::Value globalPointer(mlir::Value base, int64_t byteOffset);
+
+  mlir::Value shuffleXor(mlir::Value value, int64_t lane);
+  mlir::Value shuffleUp(mlir::Value value, int64_t lanes);
+  mlir::Value shuffleDown(mlir::Value value, int64_t lanes);
+  mlir::Value shuffleFrom(mlir::Value value, mlir::Value lane);
+  void barrier(mlir::Value id, int64_t threads);
+  /// The same; whether `predicate` holds in any thread.
+  mlir::Value barrierOr(mlir::Value id, int64_t threads, mlir::Value predicate);
+  void syncWarp();
+  mlir::Value intrinsic(llvm::StringRef name, mlir::Type result, mlir::ValueRange operands);
+  void ifThen(mlir::Value condition, llvm::function_ref<void()> then);
+
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+
+private:
+  mlir::Value shuffle(mlir::NVVM::ShflKind kind, mlir::Value value, mlir::Value lanes, int64_t clamp);
+};
+} // namespace fgla::kernel
+
+#endif // FGLA_PASSES_KERNEL_CODE_H

@@ -1,0 +1,309 @@
+//===- Elements.cpp - Elements of tiles, computed where they are asked for ===//
+
+#include "passes/kernel/RoleEmitter.h"
+
+using namespace mlir;
+using namespace fgla;
+using namespace fgla::kernel;
+using warp::Element;
+
+RoleEmitter::LinearLayout RoleEmitter::getLayout(Value tile) {
+  return cast<warp::LayoutAttr>(cast<RankedTensorType>(tile.getType()).getEncoding()).getMap();
+}
+
+/// The layout in which an operand that may have one row or one column is read.
+RoleEmitter::LinearLayout RoleEmitter::restrictTo(LinearLayout layout, Value tile) {
+  if (tile::shapeOf(tile)[0] == 1)
+    layout = layout.dropRows();
+  if (tile::shapeOf(tile)[1] == 1)
+    layout = layout.dropColumns();
+  return layout;
+}
+
+int64_t RoleEmitter::getLayoutNumber(const LinearLayout &layout) {
+  auto *found = llvm::find(layouts, layout);
+  if (found == layouts.end()) {
+    layouts.push_back(layout);
+    return layouts.size() - 1;
+  }
+  return found - layouts.begin();
+}
+
+/// Whether its elements come from the last row to the first.
+bool RoleEmitter::runsBackward(Value tile) {
+  Operation *op = tile.getDefiningOp();
+  if (!op)
+    return false;
+  if (auto scan = dyn_cast<tile::ScanOp>(op))
+    return scan.getReverse();
+  return isa<tile::MapOp>(op) && llvm::any_of(op->getOperands(), runsBackward);
+}
+
+//===----------------------------------------------------------------------===//
+// Where a thread's elements are
+//===----------------------------------------------------------------------===//
+
+/// The sum of what the set bits of `number` contribute; runs of bits that contribute to neighbouring bits at once.
+static Value combineBits(Code &code, Value number, ArrayRef<int32_t> bases) {
+  Value sum;
+  for (size_t first = 0; first < bases.size();) {
+    size_t end = first + 1;
+    while (end < bases.size() && bases[first] != 0 && bases[end] == bases[end - 1] * 2)
+      ++end;
+    if (bases[first] != 0) {
+      Value part = code.mask(code.shiftRight(number, first), (1 << (end - first)) - 1);
+      part = code.mul(part, bases[first]);
+      sum = sum ? code.add(sum, part) : part;
+    }
+    first = end;
+  }
+  return sum ? sum : code.i32(0);
+}
+
+std::pair<Value, Value> RoleEmitter::getThreadElement(const LinearLayout &layout) {
+  for (auto &[known, element] : threadElements)
+    if (known.lanes == layout.lanes && known.warps == layout.warps)
+      return element;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(entry);
+  SmallVector<int32_t> laneRows, laneColumns, warpRows, warpColumns;
+  for (Element basis : layout.lanes) {
+    laneRows.push_back(basis.row);
+    laneColumns.push_back(basis.column);
+  }
+  for (Element basis : layout.warps) {
+    warpRows.push_back(basis.row);
+    warpColumns.push_back(basis.column);
+  }
+  Value row = code.add(combineBits(code, threads.lane, laneRows), combineBits(code, threads.warp, warpRows));
+  Value column = code.add(combineBits(code, threads.lane, laneColumns), combineBits(code, threads.warp, warpColumns));
+  threadElements.push_back({layout, {row, column}});
+  return {row, column};
+}
+
+Value RoleEmitter::getThreadOffset(const TileMemory &memory, const LinearLayout &layout) {
+  auto [row, column] = getThreadElement(layout);
+  Value &offset = threadOffsets[{{row.getAsOpaquePointer(), column.getAsOpaquePointer()},
+                                 {memory.getRowStride(), memory.elementBytes}}];
+  if (!offset) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(entry);
+    offset = code.add(code.mul(row, memory.getRowStride()), code.mul(column, memory.elementBytes));
+  }
+  return offset;
+}
+
+static int64_t getByteOffset(const TileMemory &memory, Element element) {
+  return element.row * memory.getRowStride() + element.column * memory.elementBytes;
+}
+
+int64_t RoleEmitter::getVectorLength(const TileMemory &memory, const LinearLayout &layout) {
+  constexpr int64_t kMostBytes = 16;
+  int64_t length = 1;
+  for (Element basis : layout.registers) {
+    if (getByteOffset(memory, basis) != length * memory.elementBytes || length * memory.elementBytes >= kMostBytes)
+      break;
+    length *= 2;
+  }
+  return length;
+}
+
+//===----------------------------------------------------------------------===//
+// Shared memory
+//===----------------------------------------------------------------------===//
+
+Value RoleEmitter::readShared(const SharedTile &tile, const LinearLayout &layout, int64_t number,
+                              function_ref<void(int64_t, Value)> remember) {
+  int64_t length = getVectorLength(tile.memory, layout), first = number / length * length;
+  Value address = code.add(tile.address, getThreadOffset(tile.memory, layout));
+  Value pointer = code.sharedPointer(address, tile.offset + getByteOffset(tile.memory, layout.ofRegister(first)));
+  int64_t bytes = length * tile.memory.elementBytes;
+  Value result;
+  auto set = [&](int64_t i, Value value) {
+    remember(first + i, value);
+    if (first + i == number)
+      result = value;
+  };
+  Location loc = code.loc;
+  if (tile.memory.elementBytes == 4) {
+    Type type = length == 1 ? Type(builder.getF32Type()) : VectorType::get(length, builder.getF32Type());
+    Value vector = LLVM::LoadOp::create(builder, loc, type, pointer, bytes);
+    for (int64_t i = 0; i < length; ++i)
+      set(i, length == 1 ? vector : Value(LLVM::ExtractElementOp::create(builder, loc, vector, code.i32(i))));
+    return result;
+  }
+  if (length == 1) {
+    Value narrow = LLVM::LoadOp::create(builder, loc, tile.element, pointer, bytes);
+    set(0, LLVM::FPExtOp::create(builder, loc, builder.getF32Type(), narrow));
+    return result;
+  }
+  int64_t words = length / 2;
+  Type type = words == 1 ? Type(builder.getI32Type()) : VectorType::get(words, builder.getI32Type());
+  Value vector = LLVM::LoadOp::create(builder, loc, type, pointer, bytes);
+  for (int64_t i = 0; i < words; ++i) {
+    Value word = words == 1 ? vector : Value(LLVM::ExtractElementOp::create(builder, loc, vector, code.i32(i)));
+    set(2 * i, code.unpack(word, /*high=*/false, tile.element));
+    set(2 * i + 1, code.unpack(word, /*high=*/true, tile.element));
+  }
+  return result;
+}
+
+void RoleEmitter::writeShared(const SharedTile &tile, const LinearLayout &layout, int64_t first,
+                              function_ref<Value(int64_t)> element) {
+  int64_t length = getVectorLength(tile.memory, layout);
+  int64_t bytes = length * tile.memory.elementBytes;
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < length; ++i)
+    values.push_back(element(first + i));
+  Location loc = code.loc;
+  Value stored;
+  if (tile.memory.elementBytes == 2 && length == 1) {
+    stored = LLVM::FPTruncOp::create(builder, loc, tile.element, values[0]);
+  } else {
+    SmallVector<Value> words(values);
+    if (tile.memory.elementBytes == 2) {
+      words.clear();
+      for (int64_t i = 0; i < length; i += 2)
+        words.push_back(code.pack(values[i], values[i + 1], tile.element));
+    }
+    stored = words[0];
+    if (words.size() > 1) {
+      stored = LLVM::PoisonOp::create(builder, loc, VectorType::get(words.size(), words[0].getType()));
+      for (auto [i, word] : llvm::enumerate(words))
+        stored = LLVM::InsertElementOp::create(builder, loc, stored, word, code.i32(i));
+    }
+  }
+  Value address = code.add(tile.address, getThreadOffset(tile.memory, layout));
+  Value pointer = code.sharedPointer(address, tile.offset + getByteOffset(tile.memory, layout.ofRegister(first)));
+  LLVM::StoreOp::create(builder, loc, stored, pointer, bytes);
+}
+
+void RoleEmitter::writeTile(const SharedTile &tile, const LinearLayout &layout, Value value) {
+  int64_t length = getVectorLength(tile.memory, layout), groups = layout.getNumRegisters() / length;
+  bool backward = runsBackward(value);
+  for (int64_t i = 0; i < groups; ++i) {
+    int64_t first = (backward ? groups - 1 - i : i) * length;
+    writeShared(tile, layout, first, [&](int64_t number) { return pull(value, layout, number); });
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Pull
+//===----------------------------------------------------------------------===//
+
+RoleEmitter::Registers RoleEmitter::pullAll(Value tile, const LinearLayout &layout) {
+  Registers result;
+  for (int64_t number = 0; number < layout.getNumRegisters(); ++number)
+    result.push_back(pull(tile, layout, number));
+  return result;
+}
+
+Value RoleEmitter::pull(Value tile, const LinearLayout &layout, int64_t number) {
+  if (auto found = registers.find(tile); found != registers.end()) {
+    LinearLayout own = getLayout(tile);
+    return found->second[own == layout ? number : own.findRegister(layout.ofRegister(number))];
+  }
+  if (auto found = shared.find(tile); found != shared.end()) {
+    // Tiles from channels are read into more than one layout; each has its own numbers.
+    int64_t base = getLayoutNumber(layout) << 20;
+    if (auto known = memo.find({tile, base + number}); known != memo.end())
+      return known->second;
+    return readShared(found->second, layout, number,
+                      [&](int64_t other, Value value) { memo[{tile, base + other}] = value; });
+  }
+  if (auto known = memo.find({tile, number}); known != memo.end())
+    return known->second;
+  Operation *op = tile.getDefiningOp();
+  Value result;
+  if (auto map = dyn_cast<tile::MapOp>(op)) {
+    pullMap(map, layout, number);
+    return memo.lookup({tile, number});
+  }
+  if (auto valid = dyn_cast<tile::ValidOp>(op)) {
+    Value row = code.add(getThreadElement(layout).first, layout.ofRegister(number).row);
+    result = code.less(row, scalarI32(valid.getRows()));
+  } else if (auto transpose = dyn_cast<tile::TransposeOp>(op)) {
+    result = pull(transpose.getInput(), layout.transposed(), number);
+  } else if (auto scan = dyn_cast<tile::ScanOp>(op)) {
+    result = pullScan(scan, layout, number);
+  } else {
+    auto row = cast<warp::RowOp>(op);
+    LinearLayout source = getLayout(row.getInput());
+    Element element = layout.ofRegister(number) ^ Element { static_cast<int32_t>(row.getRow()), 0 };
+    result = pull(row.getInput(), source, source.findRegister(element));
+  }
+  memo[{tile, number}] = result;
+  return result;
+}
+
+void RoleEmitter::pullMap(tile::MapOp map, const LinearLayout &layout, int64_t number) {
+  Block &body = map.getBody().front();
+  IRMapping mapping;
+  for (auto [argument, input] : llvm::zip_equal(body.getArguments(), map.getInputs())) {
+    LinearLayout restricted = restrictTo(layout, input);
+    Element element = layout.ofRegister(number);
+    if (tile::shapeOf(input)[0] == 1)
+      element.row = 0;
+    if (tile::shapeOf(input)[1] == 1)
+      element.column = 0;
+    mapping.map(argument, pull(input, restricted, restricted.findRegister(element)));
+  }
+  auto contract = arith::FastMathFlagsAttr::get(builder.getContext(), arith::FastMathFlags::contract);
+  auto mapOuter = [&](ValueRange values) { // constants from outside of the map
+    for (Value value : values)
+      if (value.getParentBlock() != &body)
+        mapping.map(value, scalar(value));
+  };
+  mapOuter(body.getTerminator()->getOperands());
+  for (Operation &op : body.without_terminator()) {
+    mapOuter(op.getOperands());
+    // Narrow scalars are f32 here; what was rounded and is widened again has to be rounded.
+    if (isa<arith::TruncFOp>(op)) {
+      mapping.map(op.getResult(0), mapping.lookupOrDefault(op.getOperand(0)));
+      continue;
+    }
+    if (isa<arith::ExtFOp>(op)) {
+      Value from = op.getOperand(0), value = mapping.lookupOrDefault(from);
+      if (isa_and_nonnull<arith::TruncFOp>(from.getDefiningOp()))
+        value = code.round(value, from.getType());
+      mapping.map(op.getResult(0), value);
+      continue;
+    }
+    Operation *copy = builder.clone(op, mapping);
+    if (auto fast = dyn_cast<arith::ArithFastMathInterface>(copy))
+      copy->setAttr(fast.getFastMathAttrName(), contract);
+  }
+  for (auto [result, value] : llvm::zip_equal(map.getResults(), body.getTerminator()->getOperands()))
+    memo[{result, number}] = mapping.lookup(value);
+}
+
+/// A running combination down a column that a thread holds whole.
+Value RoleEmitter::pullScan(tile::ScanOp scan, const LinearLayout &layout, int64_t number) {
+  Element element = layout.ofRegister(number);
+  int32_t last = tile::shapeOf(scan.getInput())[0] - 1;
+  bool reverse = scan.getReverse(), exclusive = scan.getExclusive(), isFirst = element.row == (reverse ? last : 0);
+  auto at = [&](int32_t row) { return layout.findRegister({row, element.column}); };
+  int32_t before = element.row + (reverse ? 1 : -1);
+  auto initial = [&]() -> Value {
+    if (!scan.getInit())
+      return tile::buildNeutral(builder, code.loc, scan.getKind(), builder.getF32Type());
+    LinearLayout one = layout.dropRows();
+    return pull(scan.getInit(), one, one.findRegister({0, element.column}));
+  };
+  auto combine = [&](Value a, Value b) {
+    if (scan.getKind() == tile::ReduceKind::Mul)
+      return code.mulF(a, b);
+    return tile::buildCombine(builder, code.loc, scan.getKind(), a, b);
+  };
+  if (exclusive) {
+    if (isFirst)
+      return initial();
+    Value input = pull(scan.getInput(), layout, at(before));
+    bool second = before == (reverse ? last : 0);
+    return second && !scan.getInit() ? input : combine(pull(scan.getResult(), layout, at(before)), input);
+  }
+  Value input = pull(scan.getInput(), layout, number);
+  if (isFirst)
+    return scan.getInit() ? combine(initial(), input) : input;
+  return combine(pull(scan.getResult(), layout, at(before)), input);
+}

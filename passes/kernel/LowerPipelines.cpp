@@ -1,0 +1,370 @@
+//===- LowerPipelines.cpp - Pipelines become GPU kernels ------------------===//
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "passes/kernel/Passes.h"
+#include "passes/kernel/RoleEmitter.h"
+#include "passes/schedule/Passes.h"
+#include "passes/tiled/Passes.h"
+
+namespace fgla::kernel {
+#define GEN_PASS_DEF_LOWERPIPELINES
+#include "passes/kernel/Passes.h.inc"
+} // namespace fgla::kernel
+
+using namespace mlir;
+using namespace fgla;
+using namespace fgla::kernel;
+
+static constexpr int64_t kWarpSize = 32, kWarpsOfGroup = 4; // a group of warps has one number of registers
+
+namespace {
+/// Roles whose warps share a register budget, in a row of warps.
+struct WarpGroup {
+  SmallVector<warp::RoleOp> roles;
+  int64_t firstWarp = 0, numWarps = 0;
+  int64_t registers = 0;
+};
+
+/// Writes the kernel of one `scf.forall`.
+class KernelBuilder {
+public:
+  KernelBuilder(scf::ForallOp forall, warp::PipelineOp pipeline, gpu::GPUModuleOp module, const GPUTarget &target,
+                std::string name)
+      : forall(forall), pipeline(pipeline), module(module), name(std::move(name)), plan(pipeline),
+        context(target, plan, pipeline.getStages()), loc(forall.getLoc()), builder(forall.getContext()),
+        code(builder, forall.getLoc()) {}
+
+  LogicalResult build();
+
+private:
+  void groupRoles();
+  /// Arrays and numbers from outside, and the sizes that addresses need, as arguments.
+  void collectArguments();
+  LLVM::LLVMFuncOp makeFunction();
+  void bindArguments(LLVM::LLVMFuncOp function);
+  void decodeGrid();
+  void initializeBarriers(Value thread);
+  LogicalResult emitGroup(const WarpGroup &group, Value warp, Value lane);
+  void dispatch(LLVM::LLVMFuncOp function);
+  int64_t getNumThreads() const { return (groups.back().firstWarp + groups.back().numWarps) * kWarpSize; }
+
+  scf::ForallOp forall;
+  warp::PipelineOp pipeline;
+  gpu::GPUModuleOp module;
+  std::string name;
+  SharedMemoryPlan plan;
+  KernelContext context;
+  Location loc;
+  OpBuilder builder;
+  Code code;
+  SmallVector<WarpGroup> groups;
+  llvm::SetVector<Value> arrays, numbers; ///< of the host
+  llvm::DenseMap<std::pair<Value, int64_t>, Value> sizes;
+  llvm::DenseMap<Operation *, int64_t> barriers; ///< the first named barrier of each role
+  IRMapping scalars;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Warps
+//===----------------------------------------------------------------------===//
+
+void KernelBuilder::groupRoles() {
+  auto warpsOf = [](warp::RoleOp role) { return static_cast<int64_t>(role.getWarps() * role.getInstances()); };
+  auto roles = llvm::to_vector(pipeline.getBody().getOps<warp::RoleOp>());
+  // Small roles share a group; each large one has its own.
+  WarpGroup small;
+  for (auto [number, role] : llvm::enumerate(roles)) {
+    context.roles[role] = number;
+    if (warpsOf(role) < kWarpsOfGroup) {
+      small.roles.push_back(role);
+      small.numWarps += warpsOf(role);
+    }
+  }
+  if (!small.roles.empty())
+    groups.push_back(small);
+  for (warp::RoleOp role : roles)
+    if (warpsOf(role) >= kWarpsOfGroup)
+      groups.push_back({{role}, 0, warpsOf(role)});
+  int64_t next = 0;
+  for (WarpGroup &group : groups) {
+    group.firstWarp = next;
+    group.numWarps = llvm::alignTo(group.numWarps, kWarpsOfGroup);
+    next += group.numWarps;
+  }
+  int64_t nextBarrier = 1; // 0 is everybody's
+  for (warp::RoleOp role : roles) {
+    barriers[role] = nextBarrier;
+    nextBarrier += role.getWarps() > 1 ? role.getInstances() : 0;
+  }
+  // What a thread may have: the file is shared out among the groups. The role with accumulators comes last.
+  if (!context.target.hasRegisterMoves || groups.size() < 2)
+    return;
+  constexpr int64_t kSmall = 56, kMost = 232;
+  int64_t left = context.target.registersPerMultiprocessor / (kWarpSize * kWarpsOfGroup), units = 0;
+  for (WarpGroup &group : groups)
+    units += group.numWarps / kWarpsOfGroup;
+  int64_t even = left / units / 8 * 8;
+  for (WarpGroup &group : groups) {
+    int64_t size = group.numWarps / kWarpsOfGroup;
+    bool isLast = &group == &groups.back();
+    group.registers = isLast ? std::min(left / size / 8 * 8, kMost) : group.roles.size() > 1 ? kSmall : even;
+    left -= group.registers * size;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Arguments
+//===----------------------------------------------------------------------===//
+
+void KernelBuilder::collectArguments() {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(forall);
+  auto addNumber = [&](Value value) {
+    if (!matchPattern(value, m_Constant()))
+      numbers.insert(value);
+  };
+  for (OpFoldResult bound : forall.getMixedUpperBound())
+    if (auto value = dyn_cast<Value>(bound))
+      addNumber(value);
+  forall.walk([&](Operation *op) {
+    for (Value operand : op->getOperands()) {
+      if (op == forall || forall.getRegion().isAncestor(operand.getParentRegion()))
+        continue;
+      if (isa<MemRefType>(operand.getType()))
+        arrays.insert(operand);
+      else
+        addNumber(operand);
+    }
+  });
+  llvm::DenseMap<int64_t, Value> known; // arrays [B, T, ...] of a kernel have one T
+  for (Value array : arrays) {
+    auto type = cast<MemRefType>(array.getType());
+    for (int64_t dim = 1; dim < type.getRank(); ++dim) {
+      if (!type.isDynamicDim(dim))
+        continue;
+      bool isTokens = dim == 1 && type.isDynamicDim(0) && isa<BlockArgument>(array);
+      Value size = isTokens ? known.lookup(dim) : Value();
+      if (!size)
+        size = memref::DimOp::create(builder, loc, array, dim);
+      if (isTokens)
+        known[dim] = size;
+      sizes[{array, dim}] = size;
+      numbers.insert(size);
+    }
+  }
+}
+
+LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
+  builder.setInsertionPointToEnd(module.getBody());
+  SmallVector<Type> types(arrays.size(), LLVM::LLVMPointerType::get(builder.getContext(), 1));
+  for (Value number : numbers)
+    types.push_back(number.getType().isIndex() ? builder.getI64Type() : number.getType());
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), types);
+  auto function = LLVM::LLVMFuncOp::create(builder, loc, name, type);
+  function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), builder.getUnitAttr());
+  function->setAttr("nvvm.maxntid", builder.getDenseI32ArrayAttr({static_cast<int32_t>(getNumThreads())}));
+  function->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(1));
+  function->setAttr("fgla.shared_bytes", builder.getI64IntegerAttr(plan.getTotal(context.stages)));
+  for (size_t i = 0; i < arrays.size(); ++i) {
+    function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
+    function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), builder.getI64IntegerAttr(16));
+  }
+  return function;
+}
+
+void KernelBuilder::bindArguments(LLVM::LLVMFuncOp function) {
+  unsigned next = 0;
+  for (Value array : arrays)
+    context.arrays[array] = {function.getArgument(next++), {}, cast<MemRefType>(array.getType()).getElementType()};
+  for (Value number : numbers) {
+    Value argument = function.getArgument(next++);
+    if (number.getType().isIndex())
+      argument = arith::IndexCastOp::create(builder, loc, builder.getIndexType(), argument);
+    scalars.map(number, argument);
+  }
+  for (Value array : arrays) {
+    auto type = cast<MemRefType>(array.getType());
+    SmallVector<Value> strides(type.getRank());
+    Value stride = code.i64(1);
+    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+      strides[dim] = stride;
+      if (dim == 0)
+        break;
+      Value size =
+          type.isDynamicDim(dim) ? code.toI64(scalars.lookup(sizes[{array, dim}])) : code.i64(type.getDimSize(dim));
+      stride = arith::MulIOp::create(builder, loc, stride, size);
+    }
+    context.arrays[array].strides = strides;
+  }
+}
+
+/// Blocks are numbered along x, the last dim of the loop fastest.
+void KernelBuilder::decodeGrid() {
+  Value block = NVVM::BlockIdXOp::create(builder, loc, builder.getI32Type());
+  SmallVector<OpFoldResult> bounds = forall.getMixedUpperBound();
+  for (int64_t dim = bounds.size() - 1; dim >= 0; --dim) {
+    Value position = block;
+    if (dim > 0) {
+      Value size = isa<Value>(bounds[dim]) ? code.toI32(scalars.lookup(cast<Value>(bounds[dim])))
+                                           : code.i32(*getConstantIntValue(bounds[dim]));
+      position = arith::RemUIOp::create(builder, loc, block, size);
+      block = arith::DivUIOp::create(builder, loc, block, size);
+    }
+    scalars.map(forall.getInductionVar(dim),
+                arith::IndexCastOp::create(builder, loc, builder.getIndexType(), position).getResult());
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Code
+//===----------------------------------------------------------------------===//
+
+/// How often a barrier is arrived at in a turn. Copies arrive by thread, other roles by warp.
+static int64_t countArrivals(warp::RoleOp role) {
+  bool copies = false;
+  role.walk([&](warp::PutOp put) { copies |= isa_and_nonnull<tile::LoadOp>(put.getValue().getDefiningOp()); });
+  return role.getWarps() * (copies ? kWarpSize : 1);
+}
+
+void KernelBuilder::initializeBarriers(Value thread) {
+  auto pointer = [&](int64_t offset) {
+    return LLVM::GEPOp::create(builder, loc, context.shared.getType(), builder.getI8Type(), context.shared,
+                               LLVM::GEPArg(static_cast<int32_t>(offset)));
+  };
+  code.ifThen(code.equal(thread, code.i32(0)), [&] {
+    int64_t releases = 0;
+    SmallVector<int64_t> counts;
+    for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
+      counts.push_back(countArrivals(role));
+      if (role.walk([](warp::ReleaseOp) { return WalkResult::interrupt(); }).wasInterrupted())
+        releases += role.getWarps();
+    }
+    counts.push_back(releases);
+    for (int64_t stage = 0; stage < context.stages; ++stage)
+      for (auto [number, count] : llvm::enumerate(counts))
+        NVVM::MBarrierInitOp::create(
+            builder, loc, pointer(plan.getBarrierOffset(context.stages) + (stage * plan.numBarriers + number) * 8),
+            code.i32(count), Value());
+    if (context.target.hasBulkCopies)
+      NVVM::FenceMbarrierInitOp::create(builder, loc);
+  });
+  NVVM::Barrier0Op::create(builder, loc);
+}
+
+LogicalResult KernelBuilder::emitGroup(const WarpGroup &group, Value warp, Value lane) {
+  if (group.registers) {
+    int64_t atStart = context.target.registersPerMultiprocessor / getNumThreads() / 8 * 8;
+    auto action =
+        group.registers > atStart ? NVVM::SetMaxRegisterAction::increase : NVVM::SetMaxRegisterAction::decrease;
+    NVVM::SetMaxRegisterOp::create(builder, loc, group.registers, action);
+  }
+  int64_t first = group.firstWarp;
+  for (warp::RoleOp role : group.roles) {
+    int64_t warps = role.getWarps(), end = first + warps * role.getInstances();
+    Value inRole = code.add(warp, -first);
+    Value isHere = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, inRole, code.i32(end - first));
+    LogicalResult result = success();
+    code.ifThen(isHere, [&] {
+      RoleThreads threads;
+      threads.lane = lane;
+      threads.warps = warps;
+      threads.instance = code.shiftRight(inRole, llvm::Log2_64(warps));
+      threads.warp = code.mask(inRole, warps - 1);
+      threads.barrier = code.add(threads.instance, barriers[role]);
+      result = RoleEmitter(builder, context, role, threads, scalars).emit();
+    });
+    if (failed(result))
+      return failure();
+    first = end;
+  }
+  return success();
+}
+
+void KernelBuilder::dispatch(LLVM::LLVMFuncOp function) {
+  builder.setInsertionPoint(forall);
+  Value blocks = code.index(1), one = code.index(1);
+  for (OpFoldResult bound : forall.getMixedUpperBound()) {
+    Value size = isa<Value>(bound) ? cast<Value>(bound) : code.index(*getConstantIntValue(bound));
+    blocks = arith::MulIOp::create(builder, loc, blocks, size);
+  }
+  SmallVector<Value> arguments(arrays.begin(), arrays.end());
+  llvm::append_range(arguments, numbers);
+  auto symbol = SymbolRefAttr::get(module.getNameAttr(), {FlatSymbolRefAttr::get(function)});
+  warp::DispatchOp::create(builder, loc, symbol, blocks, one, one, arguments);
+  forall.erase();
+}
+
+LogicalResult KernelBuilder::build() {
+  groupRoles();
+  collectArguments();
+  LLVM::LLVMFuncOp function = makeFunction();
+  Block *end = function.addEntryBlock(builder);
+  builder.setInsertionPointToStart(end);
+  LLVM::ReturnOp::create(builder, loc, ValueRange());
+  builder.setInsertionPointToStart(end);
+  auto memory = module.lookupSymbol<LLVM::GlobalOp>("shared_memory");
+  context.shared = LLVM::AddressOfOp::create(builder, loc, memory);
+  bindArguments(function);
+  decodeGrid();
+  Value thread = NVVM::ThreadIdXOp::create(builder, loc, builder.getI32Type());
+  Value lane = code.mask(thread, kWarpSize - 1);
+  // The same in all lanes, and known to be.
+  Value warp = code.shuffleFrom(code.shiftRight(thread, 5), code.i32(0));
+  initializeBarriers(thread);
+  for (const WarpGroup &group : groups) {
+    Value inGroup = code.add(warp, -group.firstWarp);
+    Value isHere = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, inGroup, code.i32(group.numWarps));
+    LogicalResult result = success();
+    code.ifThen(isHere, [&] { result = emitGroup(group, warp, lane); });
+    if (failed(result))
+      return failure();
+  }
+  dispatch(function);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Pass
+//===----------------------------------------------------------------------===//
+
+static gpu::GPUModuleOp makeModule(func::FuncOp kernel) {
+  OpBuilder builder(kernel);
+  auto module = gpu::GPUModuleOp::create(builder, kernel.getLoc(), (kernel.getName() + "_gpu").str());
+  builder.setInsertionPointToStart(module.getBody());
+  // Its size is given at the launch.
+  LLVM::GlobalOp::create(builder, kernel.getLoc(), LLVM::LLVMArrayType::get(builder.getI8Type(), 0),
+                         /*isConstant=*/false, LLVM::Linkage::External, "shared_memory", Attribute(),
+                         /*alignment=*/1024, /*addrSpace=*/3);
+  return module;
+}
+
+namespace {
+struct LowerPipelines : fgla::kernel::impl::LowerPipelinesBase<LowerPipelines> {
+  void runOnOperation() override {
+    auto attr = getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName);
+    const GPUTarget *target = attr ? findGPUTarget(attr.getName()) : nullptr;
+    if (!target) {
+      getOperation()->emitError() << "module must carry the attribute '" << kTargetAttrName << "' with a GPU";
+      return signalPassFailure();
+    }
+    for (auto kernel : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
+      if (!kernel->hasAttr(kKernelAttrName))
+        continue;
+      gpu::GPUModuleOp module = makeModule(kernel);
+      int64_t number = 0;
+      for (auto forall : llvm::to_vector(kernel.getOps<scf::ForallOp>())) {
+        auto pipelines = forall.getBody()->getOps<warp::PipelineOp>();
+        if (pipelines.empty()) {
+          forall.emitError() << "has no pipeline";
+          return signalPassFailure();
+        }
+        std::string name = (kernel.getName() + "_" + Twine(number++)).str();
+        if (failed(KernelBuilder(forall, *pipelines.begin(), module, *target, name).build()))
+          return signalPassFailure();
+      }
+    }
+  }
+};
+} // namespace

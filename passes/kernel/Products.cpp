@@ -1,0 +1,151 @@
+//===- Products.cpp - Matrix instructions ---------------------------------===//
+//
+// mma.sync m16n8k16: D [16, 8] += A [16, 16] B [16, 8]. A thread of lane l = 4 g + c holds, of D, rows g and g + 8,
+// columns 2c and 2c + 1; of A the same rows and columns 2c, 2c + 1, 2c + 8, 2c + 9; of B column g and rows as A's
+// columns.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/kernel/RoleEmitter.h"
+
+using namespace mlir;
+using namespace fgla;
+using namespace fgla::kernel;
+using warp::Element;
+
+static constexpr int64_t kM = 16, kN = 8, kK = 16;
+
+/// Blocks of 8 x 8 of a tile in shared memory, each a register of a pair of elements: lane l holds row l / 4, columns
+/// 2 (l % 4) and the next; where `transposed`, of the transposed block.
+RoleEmitter::Registers RoleEmitter::loadFragments(const SharedTile &tile, bool transposed,
+                                                  ArrayRef<std::pair<int64_t, int64_t>> blocks, Value rowOffset,
+                                                  Value columnOffset) {
+  // Lanes 8 i ... 8 i + 7 give the addresses of the rows of block i: bits of i that move one block along a dim become
+  // part of the thread's address.
+  Registers result;
+  for (size_t first = 0; first < blocks.size(); first += 4) {
+    size_t count = std::min<size_t>(blocks.size() - first, 4);
+    Value row = code.mask(threads.lane, 7), column = code.i32(0);
+    for (size_t bit = 1, i = 0; bit < count; bit *= 2, ++i) {
+      int64_t rows = blocks[first + bit].first - blocks[first].first;
+      int64_t columns = blocks[first + bit].second - blocks[first].second;
+      Value isSet = code.mask(code.shiftRight(threads.lane, 3 + i), 1);
+      row = rows ? code.add(row, code.mul(isSet, rows)) : row;
+      column = columns ? code.add(column, code.mul(isSet, columns)) : column;
+    }
+    if (rowOffset)
+      row = code.add(row, rowOffset);
+    if (columnOffset)
+      column = code.add(column, columnOffset);
+    int64_t stride = tile.memory.getRowStride(), bytes = tile.memory.elementBytes;
+    Value address = code.add(tile.address, code.add(code.mul(row, stride), code.mul(column, bytes)));
+    Value pointer =
+        code.sharedPointer(address, tile.offset + blocks[first].first * stride + blocks[first].second * bytes);
+    auto word = builder.getI32Type();
+    Type type = count == 1 ? Type(word)
+                           : LLVM::LLVMStructType::getLiteral(builder.getContext(), SmallVector<Type>(count, word));
+    auto *context = builder.getContext();
+    Value loaded =
+        NVVM::LdMatrixOp::create(builder, code.loc, type, pointer, static_cast<uint32_t>(count),
+                                 transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
+                                 NVVM::LdStMatrixShapeAttr::get(context, 8, 8), NVVM::LdStMatrixEltType::B16);
+    for (size_t i = 0; i < count; ++i)
+      result.push_back(count == 1 ? loaded : Value(LLVM::ExtractValueOp::create(builder, code.loc, loaded, i)));
+  }
+  return result;
+}
+
+/// Registers of pairs along K for blocks at (outer, inner): from shared memory, or from registers where the
+/// accumulators of an earlier product are this operand.
+RoleEmitter::Registers RoleEmitter::loadOperand(const Operand &operand, ArrayRef<std::pair<int64_t, int64_t>> blocks,
+                                                Value warpOffset) {
+  if (auto found = shared.find(operand.tile); found != shared.end()) {
+    SmallVector<std::pair<int64_t, int64_t>> inTile;
+    for (auto [outer, inner] : blocks)
+      inTile.push_back(operand.innerIsRow ? std::pair(inner, outer) : std::pair(outer, inner));
+    return loadFragments(found->second, /*transposed=*/operand.innerIsRow, inTile,
+                         operand.innerIsRow ? Value() : warpOffset, operand.innerIsRow ? warpOffset : Value());
+  }
+  LinearLayout layout = getLayout(operand.tile);
+  auto at = [&](int64_t outer, int64_t inner) {
+    auto o = static_cast<int32_t>(outer), i = static_cast<int32_t>(inner);
+    return pull(operand.tile, layout, layout.findRegister(operand.innerIsRow ? Element{i, o} : Element{o, i}));
+  };
+  Registers result;
+  for (auto [outer, inner] : blocks)
+    result.push_back(code.pack(at(outer, inner), at(outer, inner + 1), operand.element));
+  return result;
+}
+
+void RoleEmitter::multiply(MutableArrayRef<Value> accumulator, ArrayRef<Value> a, ArrayRef<Value> b, Type element) {
+  auto *context = builder.getContext();
+  SmallVector<Value> operandA(a), operandB(b);
+  std::optional<std::array<NVVM::MMATypes, 2>> types = std::array{NVVM::MMATypes::bf16, NVVM::MMATypes::bf16};
+  if (element.isF16()) {
+    types = std::array{NVVM::MMATypes::f16, NVVM::MMATypes::f16};
+    auto pair = VectorType::get(2, element);
+    for (Value &word : operandA)
+      word = LLVM::BitcastOp::create(builder, code.loc, pair, word);
+    for (Value &word : operandB)
+      word = LLVM::BitcastOp::create(builder, code.loc, pair, word);
+  }
+  auto f32 = builder.getF32Type();
+  Type type = LLVM::LLVMStructType::getLiteral(context, {f32, f32, f32, f32});
+  Value result =
+      NVVM::MmaOp::create(builder, code.loc, type, operandA, operandB, accumulator, std::array<int64_t, 3>{kM, kN, kK},
+                          std::nullopt, std::nullopt, types, std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
+  for (auto [i, value] : llvm::enumerate(accumulator))
+    value = LLVM::ExtractValueOp::create(builder, code.loc, result, i);
+}
+
+LogicalResult RoleEmitter::emitDot(tile::DotOp dot) {
+  LinearLayout layout = getLayout(dot.getResult());
+  Type element = dot.getA().getType().getElementType();
+  if (element.getIntOrFloatBitWidth() != 16)
+    return dot.emitError() << "of " << element << " has no GPU code yet";
+  // Lane bit 0 moves along the instruction's N.
+  bool transposed = layout.lanes[0].row != 0;
+  Operand first{dot.getA(), dot.getTransposeA(), element}, second{dot.getB(), !dot.getTransposeB(), element};
+  Operand a = transposed ? second : first, b = transposed ? first : second;
+  auto shape = tile::shapeOf(dot.getResult());
+  int64_t depth = tile::shapeOf(dot.getA())[!dot.getTransposeA()];
+  int64_t perWarp = shape[1] / threads.warps;
+  int64_t endM = transposed ? perWarp : shape[0], endN = transposed ? shape[0] : perWarp;
+  if (depth % kK || endM % kM || endN % kN)
+    return dot.emitError() << "of [" << shape[0] << ", " << depth << "] by [" << depth << ", " << shape[1] << "] on "
+                           << threads.warps << " warps does not fit the matrix instruction";
+  Value warpColumn = threads.warps > 1 ? code.mul(threads.warp, perWarp) : Value();
+  Registers values = dot.getAcc() ? pullAll(dot.getAcc(), layout) : Registers(layout.getNumRegisters(), code.f32(0));
+  auto at = [&](int64_t m, int64_t n) {
+    auto i = static_cast<int32_t>(m), j = static_cast<int32_t>(n);
+    return layout.findRegister(transposed ? Element{j, i} : Element{i, j});
+  };
+  Registers fragmentsB;
+  for (int64_t k = 0; k < depth; k += kK) {
+    std::vector<Registers> fragmentsA;
+    for (int64_t m = 0; m < endM; m += kM)
+      fragmentsA.push_back(
+          loadOperand(a, {{m, k}, {m + 8, k}, {m, k + 8}, {m + 8, k + 8}}, transposed ? warpColumn : Value()));
+    for (int64_t n = 0; n < endN; n += kN) {
+      // Two blocks of columns come with one load.
+      if (n % (2 * kN) == 0) {
+        SmallVector<std::pair<int64_t, int64_t>> blocks{{n, k}, {n, k + 8}};
+        if (n + kN < endN)
+          blocks.append({{n + kN, k}, {n + kN, k + 8}});
+        fragmentsB = loadOperand(b, blocks, transposed ? Value() : warpColumn);
+      }
+      auto fragmentB = ArrayRef<Value>(fragmentsB).slice(n % (2 * kN) ? 2 : 0, 2);
+      for (int64_t m = 0; m < endM; m += kM) {
+        int64_t numbers[] = {at(m, n), at(m, n + 1), at(m + 8, n), at(m + 8, n + 1)};
+        SmallVector<Value> sums;
+        for (int64_t number : numbers)
+          sums.push_back(values[number]);
+        multiply(sums, fragmentsA[m / kM], fragmentB, element);
+        for (auto [number, sum] : llvm::zip_equal(numbers, sums))
+          values[number] = sum;
+      }
+    }
+  }
+  registers[dot.getResult()] = values;
+  return success();
+}

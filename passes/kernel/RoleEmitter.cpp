@@ -1,0 +1,180 @@
+//===- RoleEmitter.cpp - The code of one role -----------------------------===//
+
+#include "passes/kernel/RoleEmitter.h"
+
+using namespace mlir;
+using namespace fgla;
+using namespace fgla::kernel;
+
+RoleEmitter::RoleEmitter(OpBuilder &builder, const KernelContext &kernel, warp::RoleOp role, RoleThreads threads,
+                         const IRMapping &scalars)
+    : builder(builder), code(builder, role.getLoc()), kernel(kernel), role(role), threads(threads), scalars(scalars) {
+  Value instance = arith::IndexCastOp::create(builder, code.loc, builder.getIndexType(), threads.instance);
+  this->scalars.map(role.getBody().getArgument(0), instance);
+}
+
+LogicalResult RoleEmitter::emit() {
+  // Behind what is computed once for each thread.
+  entry = code.i32(0).getDefiningOp();
+  return emitBlock(role.getBody().front());
+}
+
+Value RoleEmitter::scalar(Value value) {
+  if (Value mapped = scalars.lookupOrNull(value))
+    return mapped;
+  // A constant from outside of the kernel.
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(entry);
+  Operation *copy = builder.clone(*value.getDefiningOp());
+  scalars.map(value, copy->getResult(0));
+  return copy->getResult(0);
+}
+
+LogicalResult RoleEmitter::emitBlock(Block &block) {
+  for (Operation &op : block.without_terminator())
+    if (failed(emitOp(&op)))
+      return failure();
+  return success();
+}
+
+bool RoleEmitter::hasOtherSync(Operation *op) {
+  for (Operation &other : *op->getBlock())
+    if (auto reduce = dyn_cast<tile::ReduceOp>(other); reduce && &other != op && reduce.getDim() == 1)
+      return true;
+  return false;
+}
+
+LogicalResult RoleEmitter::emitOp(Operation *op) {
+  code.loc = op->getLoc();
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    return emitFor(loop);
+  if (auto branch = dyn_cast<scf::IfOp>(op))
+    return emitIf(branch);
+  if (auto load = dyn_cast<tile::LoadOp>(op))
+    return emitLoad(load), success();
+  if (auto store = dyn_cast<tile::StoreOp>(op))
+    return emitStore(store), success();
+  if (auto put = dyn_cast<warp::PutOp>(op)) {
+    if (auto load = put.getValue().getDefiningOp<tile::LoadOp>())
+      return emitLoadToChannel(load, put), success();
+    return emitPut(put), success();
+  }
+  if (auto get = dyn_cast<warp::GetOp>(op))
+    return emitGet(get), success();
+  if (isa<warp::ReleaseOp>(op))
+    return emitRelease(), success();
+  if (auto dot = dyn_cast<tile::DotOp>(op))
+    return emitDot(dot);
+  if (auto scores = dyn_cast<tile::DecayedScoresOp>(op))
+    return emitScores(scores), success();
+  if (auto reduce = dyn_cast<tile::ReduceOp>(op))
+    return emitReduce(reduce);
+  if (auto scan = dyn_cast<tile::ScanOp>(op))
+    return tile::shapeOf(scan.getResult())[1] == 1 ? emitRowScan(scan) : success();
+  if (auto row = dyn_cast<warp::RowOp>(op))
+    return emitRow(row);
+  if (auto convert = dyn_cast<warp::ConvertOp>(op))
+    return emitConvert(convert);
+  if (isa<tile::MapOp, tile::ValidOp, tile::TransposeOp>(op))
+    return success(); // pulled
+  if (op->getNumRegions() == 0 && llvm::none_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>)) {
+    for (Value operand : op->getOperands())
+      (void)scalar(operand);
+    builder.clone(*op, scalars);
+    return success();
+  }
+  return op->emitError() << "has no GPU code yet";
+}
+
+/// Loops carry the registers of tiles. A loop over turns carries the slot and its phase too.
+LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
+  bool isOverTurns = llvm::any_of(loop.getInductionVar().getUsers(),
+                                  [](Operation *user) { return isa<warp::GetOp, warp::PutOp>(user); });
+  SmallVector<Value> initial;
+  SmallVector<int64_t> counts;
+  for (Value init : loop.getInitArgs()) {
+    Value arg = loop.getRegionIterArg(counts.size());
+    if (!isa<RankedTensorType>(arg.getType())) {
+      initial.push_back(scalar(init));
+      counts.push_back(0);
+      continue;
+    }
+    Registers values = pullAll(init, getLayout(arg));
+    counts.push_back(values.size());
+    llvm::append_range(initial, values);
+  }
+  if (isOverTurns) {
+    initial.push_back(threads.instance);
+    initial.push_back(code.i32(0));
+  }
+  Value lower = scalar(loop.getLowerBound()), upper = scalar(loop.getUpperBound()), step = scalar(loop.getStep());
+  auto copy = scf::ForOp::create(builder, code.loc, lower, upper, step, initial);
+  auto *context = builder.getContext();
+  auto unroll = LLVM::LoopUnrollAttr::get(context, builder.getBoolAttr(true), {}, {}, {}, {}, {}, {});
+  LLVM::LoopAnnotationAttr annotation =
+      LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
+  copy->setAttr("loop_annotation", annotation);
+  scalars.map(loop.getInductionVar(), copy.getInductionVar());
+  auto bind = [&](ValueRange tiles, ValueRange values) {
+    for (auto [tile, count] : llvm::zip_equal(tiles, counts)) {
+      if (count == 0)
+        scalars.map(tile, values.front());
+      else
+        registers[tile] = Registers(values.take_front(count));
+      values = values.drop_front(std::max<int64_t>(count, 1));
+    }
+  };
+  bind(loop.getRegionIterArgs(), copy.getRegionIterArgs());
+  auto savedMemo = memo;
+  auto savedShared = shared;
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    if (copy.getBody()->mightHaveTerminator())
+      if (Operation *terminator = copy.getBody()->getTerminator())
+        terminator->erase();
+    builder.setInsertionPointToStart(copy.getBody());
+    SmallVector<Value> results;
+    if (isOverTurns) {
+      slot = copy.getRegionIterArgs().drop_back().back();
+      phase = copy.getRegionIterArgs().back();
+      Value base = LLVM::PtrToIntOp::create(builder, code.loc, builder.getI32Type(), kernel.shared);
+      turnAddress = code.add(base, code.mul(slot, kernel.plan.turnBytes));
+      awaited.clear();
+      puts = llvm::range_size(loop.getBody()->getOps<warp::PutOp>());
+    }
+    if (failed(emitBlock(*loop.getBody())))
+      return failure();
+    for (auto [value, arg] :
+         llvm::zip_equal(loop.getBody()->getTerminator()->getOperands(), loop.getRegionIterArgs())) {
+      if (isa<RankedTensorType>(arg.getType()))
+        llvm::append_range(results, pullAll(value, getLayout(arg)));
+      else
+        results.push_back(scalar(value));
+    }
+    if (isOverTurns) {
+      Value next = code.add(slot, role.getInstances());
+      Value wraps = arith::CmpIOp::create(builder, code.loc, arith::CmpIPredicate::sge, next, code.i32(kernel.stages));
+      Value wrapped = arith::SubIOp::create(builder, code.loc, next, code.i32(kernel.stages));
+      results.push_back(code.select(wraps, wrapped, next));
+      Value flipped = arith::XOrIOp::create(builder, code.loc, phase, code.i32(1));
+      results.push_back(code.select(wraps, flipped, phase));
+    }
+    scf::YieldOp::create(builder, code.loc, results);
+  }
+  memo = savedMemo;
+  shared = savedShared;
+  bind(loop.getResults(), copy.getResults());
+  return success();
+}
+
+LogicalResult RoleEmitter::emitIf(scf::IfOp branch) {
+  if (branch.getNumResults() || !branch.getElseRegion().empty())
+    return branch.emitError() << "with results has no GPU code yet";
+  auto copy = scf::IfOp::create(builder, code.loc, scalar(branch.getCondition()), /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&copy.getThenRegion().front());
+  auto saved = memo;
+  LogicalResult result = emitBlock(branch.getThenRegion().front());
+  memo = saved;
+  return result;
+}

@@ -1,0 +1,169 @@
+//===- RoleEmitter.h - The code of one role -------------------------------===//
+//
+// Tiles become registers. A tile that is computed element by element is not computed where its op stands, but element
+// by element where something asks for it (`pull`): so few elements are alive at a time, whatever the number of ops.
+//
+// A scalar of a tile is an f32 (or an i1), also where the tile is bf16 or f16: it is rounded when it is packed.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_PASSES_KERNEL_ROLEEMITTER_H
+#define FGLA_PASSES_KERNEL_ROLEEMITTER_H
+
+#include "dialect/warp/Warp.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "passes/Targets.h"
+#include "passes/kernel/Code.h"
+#include "passes/layout/SharedMemory.h"
+#include <map>
+
+namespace fgla::kernel {
+
+/// An array in global memory.
+struct GlobalArray {
+  mlir::Value pointer;                    ///< ptr<1>
+  llvm::SmallVector<mlir::Value> strides; ///< i64, in elements
+  mlir::Type element;
+};
+
+/// What all roles of a kernel share.
+struct KernelContext {
+  KernelContext(const GPUTarget &target, const SharedMemoryPlan &plan, int64_t stages)
+      : target(target), plan(plan), stages(stages) {}
+
+  const GPUTarget &target;
+  const SharedMemoryPlan &plan;
+  int64_t stages;
+  mlir::Value shared;                               ///< ptr<3>, start of shared memory
+  llvm::DenseMap<mlir::Value, GlobalArray> arrays;  ///< by memref
+  llvm::DenseMap<mlir::Operation *, int64_t> roles; ///< number of each role: that of its barrier in a turn
+};
+
+/// Which threads run an instance of a role; i32.
+struct RoleThreads {
+  mlir::Value lane, warp; ///< warp within the instance
+  mlir::Value barrier;    ///< a named barrier of the instance's own
+  mlir::Value instance;
+  int64_t warps;
+};
+
+class RoleEmitter {
+public:
+  RoleEmitter(mlir::OpBuilder &builder, const KernelContext &kernel, warp::RoleOp role, RoleThreads threads,
+              const mlir::IRMapping &scalars);
+
+  /// Fails with an error where an op has no code on a GPU yet.
+  mlir::LogicalResult emit();
+
+private:
+  using Registers = llvm::SmallVector<mlir::Value>;
+  using LinearLayout = warp::LinearLayout;
+
+  /// A tile in shared memory, at `address` (i32); `offset` is added to what is accessed.
+  struct SharedTile {
+    mlir::Value address;
+    int64_t offset;
+    TileMemory memory;
+    mlir::Type element;
+  };
+
+  //===--- Control: RoleEmitter.cpp ---===//
+  mlir::LogicalResult emitBlock(mlir::Block &block);
+  mlir::LogicalResult emitOp(mlir::Operation *op);
+  mlir::LogicalResult emitFor(mlir::scf::ForOp loop);
+  mlir::LogicalResult emitIf(mlir::scf::IfOp branch);
+  mlir::Value scalar(mlir::Value value);
+  mlir::Value scalarI32(mlir::Value value) { return code.toI32(scalar(value)); }
+
+  //===--- Elements of tiles: Elements.cpp ---===//
+  /// The element that register `number` of `layout` holds of `tile`.
+  mlir::Value pull(mlir::Value tile, const LinearLayout &layout, int64_t number);
+  Registers pullAll(mlir::Value tile, const LinearLayout &layout);
+  void pullMap(tile::MapOp map, const LinearLayout &layout, int64_t number);
+  mlir::Value pullScan(tile::ScanOp scan, const LinearLayout &layout, int64_t number);
+  mlir::Value readShared(const SharedTile &tile, const LinearLayout &layout, int64_t number,
+                         llvm::function_ref<void(int64_t, mlir::Value)> remember);
+  /// Writes the elements of the group of neighbouring registers that starts at `first`.
+  void writeShared(const SharedTile &tile, const LinearLayout &layout, int64_t first,
+                   llvm::function_ref<mlir::Value(int64_t)> element);
+  void writeTile(const SharedTile &tile, const LinearLayout &layout, mlir::Value value);
+  /// Registers that are neighbours in memory, up to 16 bytes.
+  int64_t getVectorLength(const TileMemory &memory, const LinearLayout &layout);
+  /// (row, column) of register 0; i32.
+  std::pair<mlir::Value, mlir::Value> getThreadElement(const LinearLayout &layout);
+  mlir::Value getThreadOffset(const TileMemory &memory, const LinearLayout &layout);
+  static LinearLayout getLayout(mlir::Value tile);
+  static LinearLayout restrictTo(LinearLayout layout, mlir::Value tile);
+  static bool runsBackward(mlir::Value tile);
+  int64_t getLayoutNumber(const LinearLayout &layout);
+
+  //===--- Channels and arrays: Memory.cpp ---===//
+  void emitLoadToChannel(tile::LoadOp load, warp::PutOp put);
+  void emitLoad(tile::LoadOp load);
+  void emitStore(tile::StoreOp store);
+  void emitPut(warp::PutOp put);
+  void emitGet(warp::GetOp get);
+  void emitRelease();
+  /// Says that all that the role puts in this turn is there.
+  void announce();
+  SharedTile getSlot(mlir::Value channel);
+  mlir::Value getBarrier(int64_t number);
+  void arrive(int64_t number);
+  mlir::Value getAddress(const GlobalArray &array, mlir::ValueRange indices);
+  SharedTile getScratch(mlir::Operation *op, mlir::RankedTensorType type, int64_t bytesEach, int64_t offset = 0);
+  void sync() { code.barrier(threads.barrier, threads.warps * 32); }
+
+  //===--- Rows: Rows.cpp ---===//
+  mlir::LogicalResult emitReduce(tile::ReduceOp reduce);
+  mlir::LogicalResult emitRowScan(tile::ScanOp scan);
+  mlir::LogicalResult emitRow(warp::RowOp row);
+  mlir::LogicalResult emitConvert(warp::ConvertOp convert);
+  /// Whether another op of the same block makes the role's warps wait for each other.
+  static bool hasOtherSync(mlir::Operation *op);
+  mlir::Value combineLanes(tile::ReduceKind kind, mlir::Value value, int64_t lane);
+
+  //===--- Products: Products.cpp, Scores.cpp ---===//
+  /// What a matrix instruction multiplies: `inner` runs along its K.
+  struct Operand {
+    mlir::Value tile;
+    bool innerIsRow; ///< whether the rows of the tile are the instruction's K
+    mlir::Type element;
+  };
+  mlir::LogicalResult emitDot(tile::DotOp dot);
+  Registers loadOperand(const Operand &operand, llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks,
+                        mlir::Value warpOffset);
+  Registers loadFragments(const SharedTile &tile, bool transposed, llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks,
+                          mlir::Value rowOffset, mlir::Value columnOffset);
+  void multiply(llvm::MutableArrayRef<mlir::Value> accumulator, llvm::ArrayRef<mlir::Value> a,
+                llvm::ArrayRef<mlir::Value> b, mlir::Type element);
+  void emitScores(tile::DecayedScoresOp scores);
+  friend class ScoresEmitter;
+
+  mlir::OpBuilder &builder;
+  Code code;
+  const KernelContext &kernel;
+  warp::RoleOp role;
+  RoleThreads threads;
+  mlir::IRMapping scalars;
+  mlir::Operation *entry = nullptr; ///< in front of it stands what is computed once for each thread
+
+  llvm::DenseMap<mlir::Value, Registers> registers;
+  using Memo = llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value>;
+  Memo memo;
+  llvm::DenseMap<mlir::Value, SharedTile> shared;
+  llvm::SmallVector<LinearLayout> layouts;      ///< in which tiles of `shared` were read
+  llvm::DenseMap<mlir::Operation *, bool> done; ///< puts that another op has emitted along with itself
+  std::vector<std::pair<LinearLayout, std::pair<mlir::Value, mlir::Value>>> threadElements;
+  std::map<std::pair<std::pair<void *, void *>, std::pair<int64_t, int64_t>>, mlir::Value> threadOffsets;
+
+  // The turn that is being emitted; i32.
+  mlir::Value slot, phase, turnAddress;
+  llvm::DenseSet<int64_t> awaited;
+  int64_t puts = 0; ///< still to come in this turn
+};
+} // namespace fgla::kernel
+
+#endif // FGLA_PASSES_KERNEL_ROLEEMITTER_H

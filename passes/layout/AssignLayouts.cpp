@@ -1,0 +1,266 @@
+//===- AssignLayouts.cpp - Gives every tile in a role a layout ------------===//
+
+#include "dialect/warp/Warp.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include "passes/layout/Passes.h"
+
+namespace fgla {
+#define GEN_PASS_DEF_ASSIGNLAYOUTS
+#include "passes/layout/Passes.h.inc"
+} // namespace fgla
+
+using namespace mlir;
+using namespace fgla;
+using warp::LinearLayout;
+
+static bool isTile(Value value) { return isa<RankedTensorType>(value.getType()); }
+
+namespace {
+/// Works on one role.
+class RoleLayouts {
+public:
+  explicit RoleLayouts(warp::RoleOp role) : role(role), builder(role.getContext()), warps(role.getWarps()) {}
+
+  void assign();
+
+private:
+  /// A value that holds `value` in `layout`: itself, a copy of what computes it, or a conversion.
+  Value demand(Value value, const LinearLayout &layout);
+  void demandOperands(Operation *op, const LinearLayout &layout);
+  /// The layout that `value` has or would best have.
+  LinearLayout prefer(Value value);
+  /// The same, if something that `value` is computed from is bound to one.
+  std::optional<LinearLayout> findBound(Value value);
+  void bindCarried(scf::ForOp loop);
+  void assignOp(Operation *op);
+  bool isSecondOperand(Value accumulator);
+  LinearLayout getAccumulator(Value value) {
+    auto shape = tile::shapeOf(value);
+    return LinearLayout::accumulator(shape[0], shape[1], warps, isSecondOperand(value));
+  }
+
+  static std::optional<LinearLayout> getLayout(Value value) {
+    auto attr = dyn_cast_or_null<warp::LayoutAttr>(cast<RankedTensorType>(value.getType()).getEncoding());
+    return attr ? std::optional(attr.getMap()) : std::nullopt;
+  }
+  void setLayout(Value value, const LinearLayout &layout) {
+    auto type = cast<RankedTensorType>(value.getType());
+    value.setType(RankedTensorType::get(type.getShape(), type.getElementType(),
+                                        warp::LayoutAttr::get(role.getContext(), layout)));
+  }
+
+  warp::RoleOp role;
+  OpBuilder builder;
+  int64_t warps;
+};
+} // namespace
+
+/// Whether it is computed element by element where its user wants it.
+static bool isLazy(Operation *op) { return isa<tile::MapOp, tile::TransposeOp, tile::ValidOp>(op); }
+
+/// Memory that every layout can be read from.
+static bool isMemory(Value value) { return isa_and_nonnull<warp::GetOp>(value.getDefiningOp()); }
+
+/// Follows accumulators to the products that read them as their second operand.
+bool RoleLayouts::isSecondOperand(Value accumulator) {
+  SmallVector<Value> work{accumulator};
+  llvm::DenseSet<Value> seen;
+  while (!work.empty()) {
+    Value value = work.pop_back_val();
+    if (!seen.insert(value).second)
+      continue;
+    for (OpOperand &use : value.getUses()) {
+      Operation *user = use.getOwner();
+      if (auto dot = dyn_cast<tile::DotOp>(user)) {
+        if (use.get() == dot.getB())
+          return true;
+        if (use.get() == dot.getAcc())
+          work.push_back(dot.getResult());
+      } else if (isa<tile::MapOp>(user)) {
+        for (Value result : user->getResults())
+          if (tile::shapeOf(result) == tile::shapeOf(value))
+            work.push_back(result);
+      } else if (auto yield = dyn_cast<scf::YieldOp>(user)) {
+        if (auto loop = dyn_cast<scf::ForOp>(yield->getParentOp())) {
+          work.push_back(loop.getRegionIterArg(use.getOperandNumber()));
+          work.push_back(loop.getResult(use.getOperandNumber()));
+        }
+      } else if (auto loop = dyn_cast<scf::ForOp>(user)) {
+        work.push_back(loop.getTiedLoopRegionIterArg(&use));
+      }
+    }
+  }
+  return false;
+}
+
+/// `layout`, of a tile with all rows and columns, for an operand that may have one of either.
+static LinearLayout restrictTo(LinearLayout layout, Value operand) {
+  if (tile::shapeOf(operand)[0] == 1)
+    layout = layout.dropRows();
+  if (tile::shapeOf(operand)[1] == 1)
+    layout = layout.dropColumns();
+  return layout;
+}
+
+Value RoleLayouts::demand(Value value, const LinearLayout &layout) {
+  if (isMemory(value))
+    return value;
+  std::optional<LinearLayout> known = getLayout(value);
+  if (known == layout)
+    return value;
+  Operation *op = value.getDefiningOp();
+  if (!known && op && !isa<scf::ForOp>(op)) {
+    for (Value result : op->getResults())
+      setLayout(result, layout);
+    demandOperands(op, layout);
+    return value;
+  }
+  OpBuilder::InsertionGuard guard(builder);
+  if (op && isLazy(op)) {
+    builder.setInsertionPointAfter(op);
+    Operation *copy = builder.clone(*op);
+    for (Value result : copy->getResults())
+      setLayout(result, layout);
+    demandOperands(copy, layout);
+    return copy->getResult(cast<OpResult>(value).getResultNumber());
+  }
+  builder.setInsertionPointAfterValue(value);
+  auto type = cast<RankedTensorType>(value.getType());
+  return warp::ConvertOp::create(
+      builder, value.getLoc(),
+      RankedTensorType::get(type.getShape(), type.getElementType(), warp::LayoutAttr::get(role.getContext(), layout)),
+      value);
+}
+
+void RoleLayouts::demandOperands(Operation *op, const LinearLayout &layout) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isTile(operand.get()))
+      continue;
+    if (isa<tile::TransposeOp>(op))
+      operand.set(demand(operand.get(), layout.transposed()));
+    else if (isa<tile::MapOp>(op))
+      operand.set(demand(operand.get(), restrictTo(layout, operand.get())));
+    else if (isa<tile::ScanOp>(op))
+      operand.set(demand(operand.get(), restrictTo(layout, operand.get())));
+  }
+}
+
+std::optional<LinearLayout> RoleLayouts::findBound(Value value) {
+  if (isMemory(value))
+    return std::nullopt;
+  if (std::optional<LinearLayout> layout = getLayout(value))
+    return layout;
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return std::nullopt;
+  if (isa<tile::ScanOp>(op) && tile::shapeOf(value)[1] > 1)
+    return LinearLayout::columns(tile::shapeOf(value)[0], tile::shapeOf(value)[1], warps);
+  if (isa<tile::TransposeOp>(op)) {
+    std::optional<LinearLayout> bound = findBound(op->getOperand(0));
+    return bound ? std::optional(bound->transposed()) : std::nullopt;
+  }
+  if (!isa<tile::MapOp, tile::ScanOp>(op))
+    return std::nullopt;
+  for (Value operand : op->getOperands())
+    if (isTile(operand) && tile::shapeOf(operand) == tile::shapeOf(value))
+      if (std::optional<LinearLayout> bound = findBound(operand))
+        return bound;
+  return std::nullopt;
+}
+
+LinearLayout RoleLayouts::prefer(Value value) {
+  if (std::optional<LinearLayout> bound = findBound(value))
+    return *bound;
+  auto shape = tile::shapeOf(value);
+  return shape[1] == 1 ? LinearLayout::rows(shape[0], 1, warps) : LinearLayout::columns(shape[0], shape[1], warps);
+}
+
+/// Carried tiles keep one layout: that of the accumulators they are, or of the rows.
+void RoleLayouts::bindCarried(scf::ForOp loop) {
+  for (auto [arg, result] : llvm::zip_equal(loop.getRegionIterArgs(), loop.getResults())) {
+    if (!isTile(arg))
+      continue;
+    auto shape = tile::shapeOf(arg);
+    LinearLayout layout =
+        shape[0] > 1 ? getAccumulator(arg) : restrictTo(LinearLayout::columns(1, shape[1], warps), arg);
+    if (std::optional<LinearLayout> given =
+            isMemory(loop.getTiedLoopInit(arg)->get()) ? std::nullopt : getLayout(loop.getTiedLoopInit(arg)->get()))
+      layout = *given;
+    setLayout(arg, layout);
+    setLayout(result, layout);
+    OpOperand *init = loop.getTiedLoopInit(arg);
+    init->set(demand(init->get(), layout));
+  }
+}
+
+void RoleLayouts::assignOp(Operation *op) {
+  if (auto loop = dyn_cast<scf::ForOp>(op)) {
+    bindCarried(loop);
+  } else if (auto dot = dyn_cast<tile::DotOp>(op)) {
+    LinearLayout layout = getAccumulator(dot.getResult());
+    setLayout(dot.getResult(), layout);
+    if (dot.getAcc())
+      dot.getAccMutable().assign(demand(dot.getAcc(), layout));
+    for (OpOperand *operand : {&dot.getAMutable(), &dot.getBMutable()})
+      operand->set(demand(operand->get(), prefer(operand->get())));
+  } else if (auto scores = dyn_cast<tile::DecayedScoresOp>(op)) {
+    auto shape = tile::shapeOf(scores.getQuery());
+    LinearLayout columns = LinearLayout::columns(shape[0], shape[1], warps);
+    for (OpOperand &operand : op->getOpOperands())
+      operand.set(demand(operand.get(), columns));
+    int64_t across = std::min<int64_t>(warps, shape[0] / 8);
+    LinearLayout layout = LinearLayout::accumulator(shape[0], shape[0], across, /*transposed=*/false);
+    layout.warps.resize(llvm::Log2_64(warps));
+    setLayout(scores.getResult(), layout);
+  } else if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
+    auto shape = tile::shapeOf(reduce.getInput());
+    std::optional<LinearLayout> bound = findBound(reduce.getInput());
+    LinearLayout layout = bound                  ? *bound
+                          : reduce.getDim() == 0 ? LinearLayout::columns(shape[0], shape[1], warps)
+                                                 : LinearLayout::rows(shape[0], shape[1], warps);
+    reduce.getInputMutable().assign(demand(reduce.getInput(), layout));
+    setLayout(reduce.getResult(), reduce.getDim() == 0 ? layout.dropRows() : layout.dropColumns());
+  } else if (auto scan = dyn_cast<tile::ScanOp>(op)) {
+    (void)demand(scan.getResult(), prefer(scan.getResult()));
+  } else if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+    Value source = demand(slice.getSource(), prefer(slice.getSource()));
+    builder.setInsertionPoint(op);
+    auto row = warp::RowOp::create(builder, op->getLoc(), slice.getType(), source, slice.getStaticOffset(0));
+    if (std::optional<LinearLayout> layout = getLayout(source))
+      setLayout(row.getResult(), layout->dropRows());
+    slice.replaceAllUsesWith(row.getResult());
+    slice.erase();
+  } else if (auto put = dyn_cast<warp::PutOp>(op)) {
+    if (!isa_and_nonnull<tile::LoadOp>(put.getValue().getDefiningOp()))
+      put.getValueMutable().assign(demand(put.getValue(), prefer(put.getValue())));
+  } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
+    store.getValueMutable().assign(demand(store.getValue(), prefer(store.getValue())));
+  } else if (auto yield = dyn_cast<scf::YieldOp>(op)) {
+    if (auto loop = dyn_cast<scf::ForOp>(op->getParentOp()))
+      for (OpOperand &operand : op->getOpOperands())
+        if (isTile(operand.get()))
+          operand.set(demand(operand.get(), *getLayout(loop.getRegionIterArg(operand.getOperandNumber()))));
+  }
+}
+
+void RoleLayouts::assign() {
+  SmallVector<Operation *> ops;
+  role.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (isa<tile::MapOp>(op))
+      return WalkResult::skip();
+    ops.push_back(op);
+    return WalkResult::advance();
+  });
+  for (Operation *op : ops)
+    assignOp(op);
+}
+
+namespace {
+struct AssignLayouts : fgla::impl::AssignLayoutsBase<AssignLayouts> {
+  void runOnOperation() override {
+    getOperation()->walk([&](warp::RoleOp role) { RoleLayouts(role).assign(); });
+  }
+};
+} // namespace

@@ -1,0 +1,381 @@
+//===- AssignRoles.cpp - Splits kernels among groups of warps -------------===//
+
+#include "dialect/warp/Warp.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "passes/roles/LoopBody.h"
+#include "passes/roles/Passes.h"
+#include "passes/tiled/Passes.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace fgla {
+#define GEN_PASS_DEF_ASSIGNROLES
+#include "passes/roles/Passes.h.inc"
+} // namespace fgla
+
+using namespace mlir;
+using namespace fgla;
+
+namespace {
+/// Rewrites the body of one `scf.forall`.
+class PipelineBuilder {
+public:
+  PipelineBuilder(scf::ForallOp forall, LoopBody &body)
+      : forall(forall), body(body), loop(body.loop), loc(forall.getLoc()), builder(forall.getContext()) {
+    for (size_t role = 0; role < body.roles.size(); ++role)
+      needs.push_back(body.getNeeds(role));
+  }
+
+  LogicalResult build();
+
+private:
+  void sizeRoles();
+  void makeChannels();
+  void shareMemory();
+  void buildRole(int role);
+  void buildLoop(int role, Value instance, IRMapping &mapping);
+  void buildTurn(int role, Value turn, IRMapping &mapping);
+  /// Ops behind the loop that store what `role` carried; an `scf.if` around them comes along.
+  void cloneTail(int role, Block &block, IRMapping &mapping);
+  bool storesFor(int role, Operation *op);
+  /// Values from outside of the loop, computed where the builder stands.
+  Value materialize(Value value, IRMapping &mapping);
+  void cloneLoop(scf::ForOp outer, IRMapping &mapping);
+  llvm::SmallVector<unsigned> getCarried(int role);
+
+  scf::ForallOp forall;
+  LoopBody &body;
+  scf::ForOp loop;
+  Location loc;
+  OpBuilder builder;
+  std::vector<LoopBody::Needs> needs;
+  llvm::MapVector<Value, warp::ChannelOp> channels;
+  llvm::DenseSet<Value> usedOfLoops; ///< results of earlier loops that the role being built starts from
+  warp::PipelineOp pipeline;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Roles and channels
+//===----------------------------------------------------------------------===//
+
+/// Warps by what a role works on: two channels a lane where it runs down columns, 16 values a warp where it multiplies.
+void PipelineBuilder::sizeRoles() {
+  constexpr int64_t kElementwiseWarps = 8, kMatrixWarps = 8;
+  int64_t keys = 1, values = 16;
+  for (Operation &op : *loop.getBody()) {
+    if (auto scan = dyn_cast<tile::ScanOp>(op))
+      keys = std::max(keys, tile::shapeOf(scan.getResult())[1]);
+    if (auto scores = dyn_cast<tile::DecayedScoresOp>(op))
+      keys = std::max(keys, tile::shapeOf(scores.getQuery())[1]);
+  }
+  for (Value arg : loop.getRegionIterArgs())
+    if (tile::shapeOf(arg)[0] > 1)
+      values = std::max(values, tile::shapeOf(arg)[1]);
+  for (RoleSpec &role : body.roles) {
+    if (role.kind == RoleKind::Elementwise) {
+      role.warps = std::clamp<int64_t>(llvm::PowerOf2Ceil(keys) / 64, 1, kElementwiseWarps);
+      role.instances = kElementwiseWarps / role.warps;
+    } else if (role.kind == RoleKind::Matrix) {
+      role.warps = std::min<int64_t>(llvm::PowerOf2Ceil(values) / 16, kMatrixWarps);
+    } else if (role.kind == RoleKind::Load) {
+      role.warps = 2;
+    }
+  }
+}
+
+void PipelineBuilder::makeChannels() {
+  for (LoopBody::Needs &need : needs)
+    for (Value value : need.fromOthers)
+      channels.try_emplace(value);
+  for (auto &[value, channel] : channels) {
+    auto type = cast<RankedTensorType>(value.getType());
+    channel = warp::ChannelOp::create(builder, loc, warp::ChannelType::get(builder.getContext(), type), Value());
+  }
+}
+
+/// What the elementwise role puts goes where it last read a loaded tile of this type, if nobody else reads that.
+void PipelineBuilder::shareMemory() {
+  int elementwise = llvm::find_if(body.roles, [](const RoleSpec &role) { return role.kind == RoleKind::Elementwise; }) -
+                    body.roles.begin();
+  if (elementwise == static_cast<int>(body.roles.size()))
+    return;
+  SmallVector<Value> free;
+  for (Value value : needs[elementwise].fromOthers) {
+    bool onlyHere = llvm::none_of(llvm::enumerate(needs), [&](const auto &need) {
+      return static_cast<int>(need.index()) != elementwise && need.value().fromOthers.contains(value);
+    });
+    // Scores re-read queries and keys where a decay is strong; what only decays are made of is dead by then.
+    if (onlyHere && isa_and_nonnull<tile::LoadOp>(value.getDefiningOp()))
+      free.push_back(value);
+  }
+  for (auto &[value, channel] : channels) {
+    if (body.getOwner(value) != elementwise)
+      continue;
+    auto *place = llvm::find_if(free, [&](Value other) { return other.getType() == value.getType(); });
+    if (place == free.end())
+      continue;
+    channel.getReusesMutable().assign(channels[*place].getResult());
+    channel->moveAfter(channels[*place]);
+    free.erase(place);
+  }
+}
+
+LogicalResult PipelineBuilder::build() {
+  sizeRoles();
+  builder.setInsertionPoint(loop);
+  pipeline = warp::PipelineOp::create(builder, loc, /*stages=*/1);
+  builder.setInsertionPointToStart(&pipeline.getBody().emplaceBlock());
+  makeChannels();
+  shareMemory();
+  // In the order that tiles travel.
+  for (RoleKind kind : {RoleKind::Load, RoleKind::Rows, RoleKind::Elementwise, RoleKind::Matrix})
+    for (size_t role = 0; role < body.roles.size(); ++role)
+      if (body.roles[role].kind == kind)
+        buildRole(role);
+  // All that is left of the old body is in the roles now.
+  SmallVector<Operation *> old;
+  for (Operation &op : forall.getBody()->without_terminator())
+    if (&op != pipeline)
+      old.push_back(&op);
+  for (Operation *op : llvm::reverse(old)) {
+    op->dropAllUses();
+    op->erase();
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The body of a role
+//===----------------------------------------------------------------------===//
+
+/// The carried values that a role makes.
+SmallVector<unsigned> PipelineBuilder::getCarried(int role) {
+  SmallVector<unsigned> carried;
+  for (auto [index, arg] : llvm::enumerate(loop.getRegionIterArgs()))
+    if (body.getOwner(arg) == role)
+      carried.push_back(index);
+  return carried;
+}
+
+void PipelineBuilder::buildRole(int index) {
+  RoleSpec &spec = body.roles[index];
+  OpBuilder::InsertionGuard guard(builder);
+  auto role = warp::RoleOp::create(builder, loc, spec.name, spec.warps, spec.instances);
+  Block &block = role.getBody().emplaceBlock();
+  Value instance = block.addArgument(builder.getIndexType(), loc);
+  builder.setInsertionPointToStart(&block);
+  IRMapping mapping;
+  usedOfLoops.clear();
+  for (unsigned carried : getCarried(index))
+    usedOfLoops.insert(loop.getInitArgs()[carried]);
+  buildLoop(index, instance, mapping);
+  cloneTail(index, *forall.getBody(), mapping);
+}
+
+void PipelineBuilder::buildLoop(int role, Value instance, IRMapping &mapping) {
+  SmallVector<unsigned> carried = getCarried(role);
+  SmallVector<Value> initial;
+  for (unsigned index : carried)
+    initial.push_back(materialize(loop.getInitArgs()[index], mapping));
+  for (Operation *op : needs[role].ops)
+    for (Value operand : op->getOperands())
+      if (operand.getParentBlock() != loop.getBody())
+        materialize(operand, mapping);
+  Value begin = materialize(loop.getLowerBound(), mapping), end = materialize(loop.getUpperBound(), mapping);
+  Value step = materialize(loop.getStep(), mapping);
+  Value length = arith::SubIOp::create(builder, loc, end, begin);
+  Value turns = arith::CeilDivSIOp::create(builder, loc, length, step);
+  Value instances = arith::ConstantIndexOp::create(builder, loc, body.roles[role].instances);
+  auto turnLoop = scf::ForOp::create(builder, loc, instance, turns, instances, initial);
+  for (auto [index, newIndex] : llvm::zip_equal(carried, llvm::seq<unsigned>(0, carried.size()))) {
+    mapping.map(loop.getRegionIterArg(index), turnLoop.getRegionIterArg(newIndex));
+    mapping.map(loop.getResult(index), turnLoop.getResult(newIndex));
+  }
+  OpBuilder::InsertionGuard guard(builder);
+  if (carried.empty())
+    turnLoop.getBody()->getTerminator()->erase();
+  builder.setInsertionPointToStart(turnLoop.getBody());
+  Value turn = turnLoop.getInductionVar();
+  Value offset = arith::MulIOp::create(builder, loc, turn, step);
+  mapping.map(loop.getInductionVar(), arith::AddIOp::create(builder, loc, begin, offset).getResult());
+  buildTurn(role, turn, mapping);
+  SmallVector<Value> results;
+  for (unsigned index : carried)
+    results.push_back(mapping.lookup(loop.getBody()->getTerminator()->getOperand(index)));
+  scf::YieldOp::create(builder, loc, results);
+}
+
+/// Products first, then the release, then what follows from the products alone: the next turn can begin.
+void PipelineBuilder::buildTurn(int role, Value turn, IRMapping &mapping) {
+  const LoopBody::Needs &need = needs[role];
+  auto put = [&](Value value) {
+    if (auto found = channels.find(value); found != channels.end() && body.getOwner(value) == role)
+      warp::PutOp::create(builder, loc, mapping.lookup(value), found->second, turn);
+  };
+  for (Value value : need.fromOthers)
+    mapping.map(value, warp::GetOp::create(builder, loc, value.getType(), channels[value], turn).getResult());
+  for (Value arg : loop.getRegionIterArgs())
+    put(arg);
+  auto cloneOp = [&](Operation *op) {
+    builder.clone(*op, mapping);
+    for (Value result : op->getResults())
+      put(result);
+  };
+  llvm::SetVector<Operation *> products;
+  for (Operation *op : need.ops)
+    if (isa<tile::DotOp>(op))
+      products.insert(op);
+  for (size_t i = 0; i < products.size(); ++i)
+    for (Value operand : products[i]->getOperands())
+      if (Operation *def = operand.getDefiningOp(); def && need.ops.contains(def))
+        products.insert(def);
+  bool later = false; // something got is read behind the products
+  for (Operation *op : need.ops)
+    if (!products.contains(op))
+      later |= llvm::any_of(op->getOperands(), [&](Value v) { return need.fromOthers.contains(v); });
+  for (Operation *op : need.ops)
+    if (products.contains(op))
+      cloneOp(op);
+  bool gets = !need.fromOthers.empty();
+  if (gets && !later)
+    warp::ReleaseOp::create(builder, loc, turn);
+  for (Operation *op : need.ops)
+    if (!products.contains(op))
+      cloneOp(op);
+  if (gets && later)
+    warp::ReleaseOp::create(builder, loc, turn);
+}
+
+//===----------------------------------------------------------------------===//
+// What stands around the loop
+//===----------------------------------------------------------------------===//
+
+Value PipelineBuilder::materialize(Value value, IRMapping &mapping) {
+  Operation *op = value.getDefiningOp();
+  if (mapping.contains(value))
+    return mapping.lookup(value);
+  if (!op || op->getBlock() != forall.getBody())
+    return value;
+  if (auto outer = dyn_cast<scf::ForOp>(op)) {
+    cloneLoop(outer, mapping);
+    return mapping.lookup(value);
+  }
+  op->walk([&](Operation *nested) {
+    for (Value operand : nested->getOperands())
+      if (operand.getParentBlock() == forall.getBody())
+        materialize(operand, mapping);
+  });
+  builder.clone(*op, mapping);
+  return mapping.lookup(value);
+}
+
+/// A loop in front of the loop over tokens (the merging of segments), with only what the role uses of it.
+void PipelineBuilder::cloneLoop(scf::ForOp outer, IRMapping &mapping) {
+  auto yields = outer.getBody()->getTerminator()->getOperands();
+  llvm::SetVector<unsigned> carried;
+  for (OpResult result : outer.getResults())
+    if (usedOfLoops.contains(result))
+      carried.insert(result.getResultNumber());
+  llvm::DenseSet<Operation *> included;
+  for (size_t i = 0; i < carried.size(); ++i) {
+    SmallVector<Value> work{yields[carried[i]]};
+    while (!work.empty()) {
+      Value value = work.pop_back_val();
+      if (value.getParentBlock() != outer.getBody())
+        continue;
+      if (auto arg = dyn_cast<BlockArgument>(value)) {
+        if (arg != outer.getInductionVar())
+          carried.insert(arg.getArgNumber() - 1);
+      } else if (included.insert(value.getDefiningOp()).second) {
+        llvm::append_range(work, value.getDefiningOp()->getOperands());
+      }
+    }
+  }
+  SmallVector<Value> initial;
+  for (unsigned index : carried)
+    initial.push_back(materialize(outer.getInitArgs()[index], mapping));
+  Value lower = materialize(outer.getLowerBound(), mapping), upper = materialize(outer.getUpperBound(), mapping);
+  Value step = materialize(outer.getStep(), mapping);
+  for (Operation *op : included)
+    for (Value operand : op->getOperands())
+      if (operand.getParentBlock() == forall.getBody())
+        materialize(operand, mapping);
+  auto copy = scf::ForOp::create(builder, loc, lower, upper, step, initial);
+  mapping.map(outer.getInductionVar(), copy.getInductionVar());
+  for (auto [newIndex, index] : llvm::enumerate(carried)) {
+    mapping.map(outer.getRegionIterArg(index), copy.getRegionIterArg(newIndex));
+    mapping.map(outer.getResult(index), copy.getResult(newIndex));
+  }
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(copy.getBody());
+  for (Operation &op : outer.getBody()->without_terminator())
+    if (included.contains(&op))
+      builder.clone(op, mapping);
+  SmallVector<Value> results;
+  for (unsigned index : carried)
+    results.push_back(mapping.lookup(yields[index]));
+  if (!results.empty())
+    scf::YieldOp::create(builder, loc, results);
+}
+
+bool PipelineBuilder::storesFor(int role, Operation *op) {
+  if (auto branch = dyn_cast<scf::IfOp>(op))
+    return llvm::any_of(branch.getThenRegion().getOps(), [&](Operation &nested) { return storesFor(role, &nested); });
+  auto store = dyn_cast<tile::StoreOp>(op);
+  if (!store)
+    return false;
+  SmallVector<Value> work{store.getValue()};
+  while (!work.empty()) {
+    Value value = work.pop_back_val();
+    if (value.getDefiningOp() == loop)
+      return body.getOwner(loop.getRegionIterArg(cast<OpResult>(value).getResultNumber())) == role;
+    if (Operation *def = value.getDefiningOp())
+      llvm::append_range(work, def->getOperands());
+  }
+  return role == 0;
+}
+
+void PipelineBuilder::cloneTail(int role, Block &block, IRMapping &mapping) {
+  for (Operation &op : block.without_terminator()) {
+    bool behind =
+        op.getBlock() != forall.getBody() || (op.getBlock() == loop->getBlock() && loop->isBeforeInBlock(&op));
+    if (!behind || !storesFor(role, &op))
+      continue;
+    if (auto branch = dyn_cast<scf::IfOp>(op)) {
+      Value condition = materialize(branch.getCondition(), mapping);
+      branch.walk([&](Operation *nested) {
+        if (nested != branch && storesFor(role, nested))
+          for (Value operand : nested->getOperands())
+            if (operand.getParentBlock() == forall.getBody())
+              materialize(operand, mapping);
+      });
+      auto copy = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToStart(&copy.getThenRegion().front());
+      cloneTail(role, branch.getThenRegion().front(), mapping);
+      continue;
+    }
+    for (Value operand : op.getOperands())
+      materialize(operand, mapping);
+    builder.clone(op, mapping);
+  }
+}
+
+namespace {
+struct AssignRoles : fgla::impl::AssignRolesBase<AssignRoles> {
+  void runOnOperation() override {
+    SmallVector<scf::ForallOp> foralls;
+    getOperation()->walk([&](func::FuncOp kernel) {
+      if (kernel->hasAttr(kKernelAttrName))
+        llvm::append_range(foralls, kernel.getOps<scf::ForallOp>());
+    });
+    for (scf::ForallOp forall : foralls) {
+      FailureOr<LoopBody> body = LoopBody::analyze(forall);
+      if (failed(body) || failed(PipelineBuilder(forall, *body).build()))
+        return signalPassFailure();
+    }
+  }
+};
+} // namespace

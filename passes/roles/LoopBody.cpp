@@ -1,0 +1,153 @@
+//===- LoopBody.cpp - Who computes what in the loop over tiles ------------===//
+
+#include "passes/roles/LoopBody.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace fgla;
+
+static bool isTile(Value value) { return isa<RankedTensorType>(value.getType()); }
+
+/// One number, or one number for each row.
+static bool isPerRow(Operation *op) {
+  return llvm::all_of(op->getResults(), [](Value v) { return isTile(v) && tile::shapeOf(v)[1] == 1; });
+}
+
+/// Whether computing `op` again costs less than a trip through shared memory.
+static bool isCheap(Operation *op) {
+  if (llvm::none_of(op->getOperands(), isTile) && !isa<tile::LoadOp>(op))
+    return true; // index arithmetic, masks, constants
+  if (isa<tile::TransposeOp>(op))
+    return true; // a change of names
+  auto map = dyn_cast<tile::MapOp>(op);
+  constexpr size_t kFew = 3;
+  if (!map || llvm::range_size(map.getBody().front().without_terminator()) > kFew)
+    return false;
+  if (map.getBody()
+          .front()
+          .walk([](Operation *nested) {
+            return isa<math::MathDialect>(nested->getDialect()) || isa<arith::DivFOp>(nested) ? WalkResult::interrupt()
+                                                                                              : WalkResult::advance();
+          })
+          .wasInterrupted())
+    return false;
+  return llvm::all_of(map.getInputs(),
+                      [](Value input) { return isa_and_nonnull<tile::LoadOp, tile::ValidOp>(input.getDefiningOp()); });
+}
+
+FailureOr<LoopBody> LoopBody::analyze(scf::ForallOp forall) {
+  LoopBody result;
+  for (auto loop : forall.getBody()->getOps<scf::ForOp>()) {
+    bool readsTokens =
+        llvm::any_of(loop.getBody()->getOps<tile::LoadOp>(), [](tile::LoadOp load) { return load.getRows(); });
+    if (!readsTokens)
+      continue;
+    if (result.loop)
+      return loop.emitError() << "has two loops over tokens in one body, which no GPU kernel has yet";
+    result.loop = loop;
+  }
+  if (!result.loop)
+    return forall.emitError() << "has no loop over tokens in its body, which every GPU kernel has";
+  for (Operation &op : *result.loop.getBody())
+    if (op.getNumRegions() && !isa<tile::MapOp>(op))
+      return op.emitError() << "in the loop over tokens has no role on a GPU yet";
+  result.assignMatrix();
+  result.assignRest();
+  return result;
+}
+
+int LoopBody::addRole(RoleKind kind, std::string name) {
+  roles.emplace_back();
+  roles.back().kind = kind;
+  roles.back().name = std::move(name);
+  return roles.size() - 1;
+}
+
+/// What depends on the carried tiles. One carried number is the rows' own (the running maximum).
+void LoopBody::assignMatrix() {
+  llvm::DenseSet<Value> dependent;
+  for (Value arg : loop.getRegionIterArgs())
+    if (tile::shapeOf(arg)[0] * tile::shapeOf(arg)[1] > 1)
+      dependent.insert(arg);
+  if (dependent.empty())
+    return;
+  int role = addRole(RoleKind::Matrix, "matrix");
+  for (Operation &op : loop.getBody()->without_terminator()) {
+    if (llvm::none_of(op.getOperands(), [&](Value v) { return dependent.contains(v); }))
+      continue;
+    owners[&op] = role;
+    roles[role].ops.insert(&op);
+    dependent.insert(op.result_begin(), op.result_end());
+  }
+}
+
+void LoopBody::assignRest() {
+  int load = -1, elementwise = -1;
+  auto assign = [&](Operation &op, int role) {
+    owners[&op] = role;
+    roles[role].ops.insert(&op);
+  };
+  for (Operation &op : loop.getBody()->without_terminator()) {
+    if (owners.contains(&op) || isCheap(&op))
+      continue;
+    if (isa<tile::LoadOp>(op)) {
+      if (load < 0)
+        load = addRole(RoleKind::Load, "load");
+      assign(op, load);
+    } else if (isPerRow(&op)) {
+      // With what it depends on, if that is of rows too.
+      int role = -1;
+      for (Value operand : op.getOperands())
+        if (Operation *def = operand.getDefiningOp(); def && owners.contains(def))
+          if (int owner = owners.lookup(def); roles[owner].kind == RoleKind::Rows)
+            role = owner;
+      if (role < 0)
+        role = addRole(RoleKind::Rows, "rows." + std::to_string(llvm::count_if(roles, [](const RoleSpec &spec) {
+                                         return spec.kind == RoleKind::Rows;
+                                       })));
+      assign(op, role);
+    } else {
+      if (elementwise < 0)
+        elementwise = addRole(RoleKind::Elementwise, "elementwise");
+      assign(op, elementwise);
+    }
+  }
+}
+
+int LoopBody::getOwner(Value value) const {
+  if (Operation *op = value.getDefiningOp()) {
+    auto found = owners.find(op);
+    return found == owners.end() ? -1 : found->second;
+  }
+  // A carried value is its maker's.
+  auto arg = cast<BlockArgument>(value);
+  if (arg.getOwner() != loop.getBody() || arg == loop.getInductionVar())
+    return -1;
+  Value yielded = loop.getBody()->getTerminator()->getOperand(arg.getArgNumber() - 1);
+  return yielded == value ? -1 : getOwner(yielded);
+}
+
+LoopBody::Needs LoopBody::getNeeds(int role) const {
+  Needs needs;
+  llvm::DenseSet<Operation *> included;
+  llvm::SmallVector<Operation *> work(roles[role].ops.begin(), roles[role].ops.end());
+  while (!work.empty()) {
+    Operation *op = work.pop_back_val();
+    if (!included.insert(op).second)
+      continue;
+    for (Value operand : op->getOperands()) {
+      bool inBody = operand.getParentBlock() == loop.getBody();
+      int owner = inBody ? getOwner(operand) : -1;
+      if (owner >= 0 && owner != role)
+        needs.fromOthers.insert(operand);
+      else if (Operation *def = operand.getDefiningOp(); inBody && def)
+        work.push_back(def);
+    }
+  }
+  for (Operation &op : loop.getBody()->without_terminator())
+    if (included.contains(&op))
+      needs.ops.insert(&op);
+  return needs;
+}

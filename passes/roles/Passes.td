@@ -1,0 +1,33 @@
+// Passes from tile programs to roles and channels.
+#ifndef FGLA_ROLES_PASSES
+#define FGLA_ROLES_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def NarrowOperands : Pass<"fgla-narrow-operands", "::mlir::ModuleOp"> {
+  let summary = "Rounds what matrix instructions multiply to the storage type";
+  let description = [{
+    In kernels whose arrays are bf16 or f16, operands of `fgla_tile.dot` become tiles of that type; sums stay f32. A tile that was only widened
+    after its load is used as it was loaded.
+  }];
+  let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect"];
+}
+
+def AssignRoles : Pass<"fgla-assign-roles", "::mlir::ModuleOp"> {
+  let summary = "Splits the loop over tiles among groups of warps";
+  let description = [{
+    The body of each `scf.forall` in a kernel becomes an `fgla_warp.pipeline`. An op of the loop over tiles gets its role by what it is:
+
+    - `load`: reads a tile of tokens;
+    - `rows`: makes one number of each row (`[C, 1]`), one role for each group of them that do not depend on each other;
+    - `elementwise`: makes tiles of tokens from tiles of tokens;
+    - `matrix`: depends on what the loop carries: products with the state, and all that follows them.
+
+    What is cheap (a widened or masked load, index arithmetic) is computed in each role that needs it. Any other value that is used in
+    another role goes through a channel. A tile that the elementwise role puts takes the memory of a loaded tile which it read last, if
+    the types are alike.
+  }];
+  let dependentDialects = ["::fgla::warp::WarpDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+#endif
