@@ -6,6 +6,10 @@
 #include "passes/cpu/Passes.h"
 #include "passes/graph/ConvertONNX.h"
 #include "passes/graph/Passes.h"
+#include "passes/host/Passes.h"
+#include "passes/kernel/Passes.h"
+#include "passes/layout/Passes.h"
+#include "passes/roles/Passes.h"
 #include "passes/schedule/Passes.h"
 #include "passes/tiled/Passes.h"
 
@@ -39,6 +43,10 @@ StringRef fgla::stringifyPhase(Phase phase) {
     return "schedule";
   case Phase::Tiled:
     return "tiled";
+  case Phase::Roles:
+    return "roles";
+  case Phase::Layout:
+    return "layout";
   case Phase::Reference:
     return "reference";
   case Phase::Kernel:
@@ -50,8 +58,8 @@ StringRef fgla::stringifyPhase(Phase phase) {
 }
 
 std::optional<Phase> fgla::symbolizePhase(StringRef name) {
-  for (Phase phase :
-       {Phase::Import, Phase::Graph, Phase::Schedule, Phase::Tiled, Phase::Reference, Phase::Kernel, Phase::Binary})
+  for (Phase phase : {Phase::Import, Phase::Graph, Phase::Schedule, Phase::Tiled, Phase::Roles, Phase::Layout,
+                      Phase::Reference, Phase::Kernel, Phase::Binary})
     if (stringifyPhase(phase) == name)
       return phase;
   return std::nullopt;
@@ -67,11 +75,15 @@ std::optional<Lowering> fgla::symbolizeLowering(StringRef name) {
   return std::nullopt;
 }
 
-llvm::ArrayRef<Phase> fgla::getPhases(Lowering lowering) {
+llvm::ArrayRef<Phase> fgla::getPhases(Lowering lowering, bool gpu) {
   static constexpr Phase tiled[] = {Phase::Import, Phase::Graph,  Phase::Schedule,
                                     Phase::Tiled,  Phase::Kernel, Phase::Binary};
+  static constexpr Phase onGPU[] = {Phase::Import, Phase::Graph,  Phase::Schedule, Phase::Tiled,
+                                    Phase::Roles,  Phase::Layout, Phase::Kernel,   Phase::Binary};
   static constexpr Phase reference[] = {Phase::Import, Phase::Graph, Phase::Reference, Phase::Kernel, Phase::Binary};
-  return lowering == Lowering::Tiled ? llvm::ArrayRef<Phase>(tiled) : llvm::ArrayRef<Phase>(reference);
+  if (lowering == Lowering::Reference)
+    return reference;
+  return gpu ? llvm::ArrayRef<Phase>(onGPU) : llvm::ArrayRef<Phase>(tiled);
 }
 
 //===----------------------------------------------------------------------===//
@@ -107,11 +119,26 @@ static void buildSchedule(OpPassManager &manager, const PhaseOptions &options) {
 
 /// Out: kernels on tiles and their launches; what got no kernel is plain linalg
 /// and scf.
-static void buildTiled(OpPassManager &manager, const PhaseOptions &) {
+static void buildTiled(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(fgla::createFormKernels());
-  manager.addPass(fgla::createExpandDecays());
+  if (!options.gpu) // there, matrix instructions take the block whole
+    manager.addPass(fgla::createExpandDecays());
   manager.addPass(fgla::createLowerToReference());
   addCleanUp(manager);
+}
+
+/// Out: kernels as roles and channels.
+static void buildRoles(OpPassManager &manager, const PhaseOptions &) {
+  manager.addPass(fgla::createNarrowOperands());
+  addCleanUp(manager);
+  manager.addPass(fgla::createAssignRoles());
+  addCleanUp(manager);
+}
+
+/// Out: a layout for every tile, a place for every channel.
+static void buildLayout(OpPassManager &manager, const PhaseOptions &) {
+  manager.addPass(fgla::createAssignLayouts());
+  manager.addPass(fgla::createSizeStages());
 }
 
 /// Out: plain linalg, scf and arith on tensors, one token after the other.
@@ -140,9 +167,11 @@ static void addBufferization(OpPassManager &manager) {
 }
 
 /// Loops and vectors to the LLVM dialect.
-static void addToLLVM(OpPassManager &manager) {
-  manager.addPass(createForallToParallelLoopPass());
-  manager.addPass(createConvertSCFToOpenMPPass());
+static void addToLLVM(OpPassManager &manager, bool parallel) {
+  if (parallel) {
+    manager.addPass(createForallToParallelLoopPass());
+    manager.addPass(createConvertSCFToOpenMPPass());
+  }
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(fgla::cpu::createLowerExpandShapes());
@@ -161,24 +190,53 @@ static void addToLLVM(OpPassManager &manager) {
   manager.addPass(createFinalizeMemRefToLLVMConversionPass());
   manager.addPass(createConvertFuncToLLVMPass());
   manager.addPass(createConvertControlFlowToLLVMPass());
-  manager.addPass(createConvertOpenMPToLLVMPass());
+  if (parallel)
+    manager.addPass(createConvertOpenMPToLLVMPass());
   manager.addPass(createReconcileUnrealizedCastsPass());
   addCleanUp(manager);
 }
 
+/// For a GPU: the kernels. Their control flow becomes LLVM's with the host's.
+static void buildDevice(OpPassManager &manager) {
+  manager.addPass(fgla::kernel::createLowerPipelines());
+  auto &kernels = manager.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(fgla::kernel::createLowerKernelMath());
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(createConvertNVVMToLLVMPass());
+  kernels.addPass(createConvertMathToLLVMPass());
+  kernels.addPass(createConvertIndexToLLVMPass());
+  kernels.addPass(createArithToLLVMConversionPass());
+}
+
+/// For a GPU: what runs beside the kernels, which are LLVM dialect already.
+static void buildHost(OpPassManager &manager) {
+  manager.addPass(fgla::host::createCheckHost());
+  addBufferization(manager);
+  manager.addPass(fgla::cpu::createLowerLaunches());
+  manager.addPass(fgla::host::createLowerDispatch());
+  addToLLVM(manager, /*parallel=*/false);
+  manager.addPass(fgla::binary::createEmitEntryPoints());
+}
+
 /// In: linalg, scf and arith on tensors, and kernels. Out: the LLVM dialect,
 /// with the entry points of an artifact.
-static void buildKernel(OpPassManager &manager, const PhaseOptions &) {
+static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
+  if (options.gpu)
+    buildDevice(manager);
   // For functions that did not come through the graph phase.
   manager.addPass(fgla::binary::createMakeShapeFunctions());
   manager.addPass(fgla::binary::createRecordManifest());
+  if (options.gpu)
+    return buildHost(manager);
   manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
   manager.addPass(fgla::cpu::createLowerTiles());
   addBufferization(manager);
   manager.addPass(fgla::cpu::createLowerLaunches());
   manager.addPass(fgla::cpu::createVectorizeLinalg());
   manager.addPass(fgla::cpu::createApproximateMath());
-  addToLLVM(manager);
+  addToLLVM(manager, /*parallel=*/true);
   manager.addPass(fgla::binary::createEmitEntryPoints());
 }
 
@@ -195,6 +253,12 @@ void fgla::buildPhase(OpPassManager &manager, Phase phase, const PhaseOptions &o
     break;
   case Phase::Tiled:
     buildTiled(manager, options);
+    break;
+  case Phase::Roles:
+    buildRoles(manager, options);
+    break;
+  case Phase::Layout:
+    buildLayout(manager, options);
     break;
   case Phase::Reference:
     buildReference(manager, options);
@@ -219,13 +283,15 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<int64_t> tile{*this, "tile",
                        llvm::cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
                        llvm::cl::init(0)};
+  Option<bool> gpu{*this, "gpu", llvm::cl::desc("the target is a GPU"), llvm::cl::init(false)};
   Option<bool> widenToF64{*this, "widen-to-f64", llvm::cl::desc("make every float f64"), llvm::cl::init(false)};
 };
 } // namespace
 
 void fgla::registerPhasePipelines() {
   registerCheckPhasePass();
-  for (Phase phase : {Phase::Graph, Phase::Schedule, Phase::Tiled, Phase::Reference, Phase::Kernel}) {
+  for (Phase phase :
+       {Phase::Graph, Phase::Schedule, Phase::Tiled, Phase::Roles, Phase::Layout, Phase::Reference, Phase::Kernel}) {
     std::string name = ("fgla-phase-" + stringifyPhase(phase)).str();
     std::string summary = ("the passes of the phase '" + stringifyPhase(phase) + "'").str();
     PassPipelineRegistration<PipelineOptions>(
@@ -235,6 +301,7 @@ void fgla::registerPhasePipelines() {
           options.tile = given.tile;
           options.segments = given.segments;
           options.widenToF64 = given.widenToF64;
+          options.gpu = given.gpu;
           buildPhase(manager, phase, options);
         });
   }
