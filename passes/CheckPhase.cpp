@@ -19,15 +19,20 @@ static ArrayRef<StringRef> allowedDialects(Phase phase) {
                                         "scf",     "affine", "index", "memref", "fgla"};
   static constexpr StringRef tiled[] = {"builtin", "func",   "arith", "math",   "tensor",   "linalg",
                                         "scf",     "affine", "index", "memref", "fgla_tile"};
+  static constexpr StringRef roles[] = {"builtin", "func",   "arith", "math",   "tensor",    "linalg",
+                                        "scf",     "affine", "index", "memref", "fgla_tile", "fgla_warp"};
   static constexpr StringRef reference[] = {"builtin", "func", "arith",  "math",  "tensor",
                                             "linalg",  "scf",  "affine", "index", "memref"};
-  static constexpr StringRef kernel[] = {"builtin", "llvm", "omp"};
+  static constexpr StringRef kernel[] = {"builtin", "llvm", "omp", "gpu", "nvvm"};
   switch (phase) {
   case Phase::Graph:
   case Phase::Schedule:
     return graph;
   case Phase::Tiled:
     return tiled;
+  case Phase::Roles:
+  case Phase::Layout:
+    return roles;
   case Phase::Reference:
     return reference;
   case Phase::Kernel:
@@ -90,6 +95,8 @@ public:
                       llvm::cl::values(clEnumValN(Phase::Graph, "graph", "fgla ops on tensors"),
                                        clEnumValN(Phase::Schedule, "schedule", "the same, with schedules"),
                                        clEnumValN(Phase::Tiled, "tiled", "kernels on tiles"),
+                                       clEnumValN(Phase::Roles, "roles", "kernels as roles and channels"),
+                                       clEnumValN(Phase::Layout, "layout", "the same, with layouts"),
                                        clEnumValN(Phase::Reference, "reference", "linalg and scf on tensors"),
                                        clEnumValN(Phase::Kernel, "kernel", "the LLVM dialect"))};
 };

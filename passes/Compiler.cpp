@@ -233,9 +233,11 @@ static Status dump(ModuleOp module, const CompileOptions &options, unsigned posi
   return fgla::runtime::writeFileAtomically(name, {&chunk, 1});
 }
 
-Status fgla::runPhases(ModuleOp module, const CompileOptions &options) {
+Status fgla::runPhases(ModuleOp module, const CompileOptions &given) {
   MLIRContext &context = *module.getContext();
-  ArrayRef<Phase> phases = getPhases(options.phases.lowering);
+  CompileOptions options = given;
+  options.phases.gpu = findGPUTarget(options.target) != nullptr;
+  ArrayRef<Phase> phases = getPhases(options.phases.lowering, options.phases.gpu);
   for (Phase phase : {options.from, options.to})
     if (!llvm::is_contained(phases, phase))
       return Status(FGLA_INVALID_ARGUMENT, ("the lowering '" + stringifyLowering(options.phases.lowering) +
@@ -304,28 +306,53 @@ static Status dumpLLVM(ModuleOp module, const CompileOptions &options) {
   Result<std::string> text = fgla::binary::emitLLVMText(module, targetOf(module), /*optimized=*/true);
   if (!text.ok())
     return text.status();
-  size_t position = fgla::getPhases(options.phases.lowering).size();
+  size_t position = fgla::getPhases(options.phases.lowering, fgla::findGPUTarget(options.target) != nullptr).size();
   std::string_view chunk = *text;
   return fgla::runtime::writeFileAtomically((options.dumpDir + "/" + Twine(position) + ".binary.ll").str(),
                                             {&chunk, 1});
 }
 
-Result<std::string> fgla::compileToObject(const Source &source, const CompileOptions &options, std::string *manifest) {
+/// Compiles the kernels of a module for a GPU and puts them into constants of the host's part.
+static Status compileKernels(ModuleOp module, const CompileOptions &options, fgla::Compiled &result) {
+  if (!fgla::findGPUTarget(options.target))
+    return {};
+  Result<std::vector<fgla::binary::DeviceCode>> codes = fgla::binary::compileDeviceCode(module);
+  if (!codes.ok())
+    return codes.status();
+  result.device = std::move(*codes);
+  result.report = fgla::binary::makeReport(module, result.device);
+  fgla::binary::embedDeviceCode(module, result.device);
+  if (options.dumpDir.empty())
+    return {};
+  size_t position = fgla::getPhases(options.phases.lowering, /*gpu=*/true).size();
+  for (const fgla::binary::DeviceCode &code : result.device) {
+    std::string_view chunk = code.ptx;
+    std::string name = (options.dumpDir + "/" + Twine(position) + ".binary." + code.module + ".ptx").str();
+    if (Status status = fgla::runtime::writeFileAtomically(name, {&chunk, 1}); !status.ok())
+      return status;
+  }
+  return {};
+}
+
+Result<fgla::Compiled> fgla::compile(const Source &source, const CompileOptions &options) {
   std::unique_ptr<MLIRContext> context = makeContext();
   Result<OwningOpRef<ModuleOp>> module = importSource(source, *context);
   if (!module.ok())
     return module.status();
   if (Status status = runPhases(**module, options); !status.ok())
     return status;
-  if (manifest)
-    *manifest = findManifest(**module);
+  Compiled result;
+  result.manifest = findManifest(**module);
+  Diagnostics diagnostics(*context);
+  if (Status status = compileKernels(**module, options, result); !status.ok())
+    return diagnostics.hasError() ? diagnostics.status("") : status;
   if (Status status = dumpLLVM(**module, options); !status.ok())
     return status;
-  Diagnostics diagnostics(*context);
   Result<std::string> object = binary::emitObject(**module, targetOf(**module));
-  if (!object.ok() && diagnostics.hasError())
-    return diagnostics.status("");
-  return object;
+  if (!object.ok())
+    return diagnostics.hasError() ? diagnostics.status("") : object.status();
+  result.object = std::move(*object);
+  return result;
 }
 
 Result<std::string> fgla::compileToLLVMText(const Source &source, const CompileOptions &options) {
@@ -336,6 +363,9 @@ Result<std::string> fgla::compileToLLVMText(const Source &source, const CompileO
   if (Status status = runPhases(**module, options); !status.ok())
     return status;
   Diagnostics diagnostics(*context);
+  Compiled kernels;
+  if (Status status = compileKernels(**module, options, kernels); !status.ok())
+    return diagnostics.hasError() ? diagnostics.status("") : status;
   Result<std::string> text = binary::emitLLVMText(**module, targetOf(**module), /*optimized=*/true);
   return !text.ok() && diagnostics.hasError() ? diagnostics.status("") : text;
 }
@@ -347,8 +377,8 @@ Result<std::unique_ptr<fgla::runtime::Module>> fgla::compileAndLoad(const Source
   if (!key.ok())
     return key.status();
   auto build = [&](const std::string &path) -> Status {
-    Result<std::string> object = compileToObject(source, options);
-    return object.ok() ? binary::linkSharedObject(*object, path) : object.status();
+    Result<Compiled> compiled = compile(source, options);
+    return compiled.ok() ? binary::linkSharedObject(compiled->object, path) : compiled.status();
   };
   Result<std::string> path = cache.getOrBuild(*key, ".so", build);
   if (!path.ok())

@@ -8,6 +8,7 @@
 #define FGLA_PASSES_COMPILER_H
 
 #include "passes/Phases.h"
+#include "passes/binary/Report.h"
 #include "runtime/Module.h"
 #include "runtime/Status.h"
 
@@ -52,10 +53,15 @@ runtime::Result<mlir::OwningOpRef<mlir::ModuleOp>> importSource(const Source &so
 /// passes).
 runtime::Status runPhases(mlir::ModuleOp module, const CompileOptions &options);
 
-/// All phases: the bytes of an object file. `manifest`, if given, receives the
-/// artifact's manifest.
-runtime::Result<std::string> compileToObject(const Source &source, const CompileOptions &options,
-                                             std::string *manifest = nullptr);
+/// What all phases give.
+struct Compiled {
+  std::string object; ///< the bytes of an object file
+  std::string manifest;
+  /// For a GPU: the code of the kernels, which is in the object too, and a JSON array with what became of them.
+  std::vector<binary::DeviceCode> device;
+  llvm::json::Array report;
+};
+runtime::Result<Compiled> compile(const Source &source, const CompileOptions &options);
 
 /// The text after phase `options.to`.
 runtime::Result<std::string> compileToText(const Source &source, const CompileOptions &options);

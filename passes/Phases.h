@@ -17,8 +17,8 @@
 namespace fgla {
 
 /// In the order a module goes through them. `Reference` stands where `Schedule`
-/// and `Tiled` stand in the other lowering.
-enum class Phase { Import, Graph, Schedule, Tiled, Reference, Kernel, Binary };
+/// and `Tiled` stand in the other lowering; `Roles` and `Layout` are for GPUs.
+enum class Phase { Import, Graph, Schedule, Tiled, Roles, Layout, Reference, Kernel, Binary };
 
 /// How `fgla` ops become loops: chunkwise kernels, or the plain sequential
 /// recurrence.
@@ -29,8 +29,8 @@ std::optional<Phase> symbolizePhase(llvm::StringRef name);
 llvm::StringRef stringifyLowering(Lowering lowering);
 std::optional<Lowering> symbolizeLowering(llvm::StringRef name);
 
-/// All phases of a lowering, in order.
-llvm::ArrayRef<Phase> getPhases(Lowering lowering);
+/// All phases of a lowering, in order, for a GPU or for the CPU.
+llvm::ArrayRef<Phase> getPhases(Lowering lowering, bool gpu = false);
 
 /// What the phases can be told.
 struct PhaseOptions {
@@ -39,6 +39,8 @@ struct PhaseOptions {
   int64_t tile = 0;
   /// Parts of a sequence that run in parallel (0: decided at launch, -1: the schedule's choice).
   int64_t segments = -1;
+  /// Whether the target is a GPU.
+  bool gpu = false;
   /// Makes every float f64: what results are compared with.
   bool widenToF64 = false;
 };

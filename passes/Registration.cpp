@@ -11,6 +11,10 @@
 #include "passes/cpu/Passes.h"
 #include "passes/graph/ConvertONNX.h"
 #include "passes/graph/Passes.h"
+#include "passes/host/Passes.h"
+#include "passes/kernel/Passes.h"
+#include "passes/layout/Passes.h"
+#include "passes/roles/Passes.h"
 #include "passes/schedule/Passes.h"
 #include "passes/tiled/Passes.h"
 
@@ -27,7 +31,9 @@
 #include "mlir/Dialect/ControlFlow/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
@@ -53,10 +59,10 @@ using namespace mlir;
 
 void fgla::registerAllDialects(DialectRegistry &registry) {
   registry.insert<FGLADialect, onnx::ONNXDialect, tile::TileDialect, warp::WarpDialect>();
-  registry
-      .insert<affine::AffineDialect, arith::ArithDialect, bufferization::BufferizationDialect, cf::ControlFlowDialect,
-              func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
-              omp::OpenMPDialect, scf::SCFDialect, tensor::TensorDialect, vector::VectorDialect>();
+  registry.insert<affine::AffineDialect, arith::ArithDialect, bufferization::BufferizationDialect,
+                  cf::ControlFlowDialect, func::FuncDialect, gpu::GPUDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
+                  math::MathDialect, memref::MemRefDialect, NVVM::NVVMDialect, omp::OpenMPDialect, scf::SCFDialect,
+                  tensor::TensorDialect, vector::VectorDialect>();
   arith::registerBufferizableOpInterfaceExternalModels(registry);
   bufferization::func_ext::registerBufferizableOpInterfaceExternalModels(registry);
   cf::registerBufferizableOpInterfaceExternalModels(registry);
@@ -81,7 +87,11 @@ void fgla::registerFGLAPasses() {
   registerFGLAGraphPasses();
   registerFGLASchedulePasses();
   registerFGLATiledPasses();
+  registerFGLARolesPasses();
+  registerFGLALayoutPasses();
+  kernel::registerFGLAKernelPasses();
   cpu::registerFGLACPUPasses();
+  host::registerFGLAHostPasses();
   binary::registerFGLABinaryPasses();
   registerPhasePipelines();
 }

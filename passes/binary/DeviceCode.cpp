@@ -1,6 +1,7 @@
 //===- DeviceCode.cpp - From a GPU module to PTX and machine code ---------===//
 
 #include "passes/binary/DeviceCode.h"
+#include "passes/binary/KernelList.h"
 #include "passes/binary/ObjectFile.h"
 #include "passes/binary/Symbols.h"
 #include "passes/schedule/Passes.h"

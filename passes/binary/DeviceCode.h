@@ -4,8 +4,13 @@
 
 #include "passes/Targets.h"
 #include "passes/binary/Assembler.h"
-#include "passes/binary/KernelList.h"
 #include "runtime/Status.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace mlir::gpu {
+class GPUModuleOp;
+}
 
 namespace fgla::binary {
 

@@ -1,6 +1,7 @@
 //===- Report.cpp - What became of a module's kernels ---------------------===//
 
 #include "passes/binary/Report.h"
+#include "passes/binary/KernelList.h"
 
 using namespace mlir;
 namespace json = llvm::json;

@@ -4,6 +4,9 @@
 #include "runtime/io/File.h"
 #include "tools/support/ToolSupport.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -16,16 +19,15 @@ using fgla::tools::fail;
 
 static cl::OptionCategory category("fgla-compile options");
 static cl::opt<std::string> inputPath(cl::Positional, cl::desc("FILE.mlir|FILE.onnx"), cl::cat(category));
-static cl::opt<std::string> outputPath("o",
-                                       cl::desc("what to write: an artifact (.so), an object file "
-                                                "(.o), or text (.mlir, .ll, or - for stdout)"),
-                                       cl::value_desc("FILE"), cl::cat(category));
+static cl::opt<std::string>
+    outputPath("o",
+               cl::desc("what to write: an artifact (.so), an object file (.o), text (.mlir, .ll, or - for "
+                        "stdout), or the kernels alone (.ptx, .cubin)"),
+               cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<std::string> headerPath("header",
                                        cl::desc("also write a C header that declares the artifact's functions"),
                                        cl::value_desc("FILE.h"), cl::cat(category));
-static cl::opt<std::string> target("target",
-                                   cl::desc("machine to compile for: cpu (GPU targets are named, but "
-                                            "not there yet)"),
+static cl::opt<std::string> target("target", cl::desc("machine to compile for: cpu, or a GPU (sm_80 ... sm_121a)"),
                                    cl::init("cpu"), cl::cat(category));
 static cl::opt<std::string> lowering("lowering", cl::desc("tiled: chunkwise kernels; reference: the plain recurrence"),
                                      cl::init("tiled"), cl::cat(category));
@@ -37,6 +39,8 @@ static cl::opt<std::string> compileTo("compile-to",
                                       cl::value_desc("PHASE"), cl::cat(category));
 static cl::opt<std::string> dumpDir("dump-phases", cl::desc("write the module after each phase to DIR"),
                                     cl::value_desc("DIR"), cl::cat(category));
+static cl::opt<std::string> reportFormat("report", cl::desc("print what became of the kernels to stdout"),
+                                         cl::value_desc("json|md"), cl::cat(category));
 static cl::opt<int64_t>
     segments("segments",
              cl::desc("parts of a sequence that run in parallel (0: decided at launch, -1: the schedule's choice)"),
@@ -90,39 +94,75 @@ static Status writeLLVM(const Source &source, const CompileOptions &options) {
   return text.ok() ? write(outputPath, *text) : text.status();
 }
 
-static Status writeBinary(const Source &source, const CompileOptions &options, bool link) {
-  std::string manifest;
-  Result<std::string> object = compileToObject(source, options, &manifest);
-  if (!object.ok())
-    return object.status();
+/// The code of the kernels, without what launches them.
+static Status writeKernels(ArrayRef<binary::DeviceCode> device, bool isText) {
+  if (device.empty())
+    return Status(FGLA_INVALID_ARGUMENT, "there are no kernels for a GPU to write to '" + outputPath + "'");
+  if (isText)
+    return write(outputPath, join(map_range(device, [](const binary::DeviceCode &code) { return code.ptx; }), "\n"));
+  if (device.size() > 1)
+    return Status(FGLA_INVALID_ARGUMENT,
+                  "a .cubin holds one GPU module, and there are " + std::to_string(device.size()));
+  if (device.front().cubin.empty())
+    return binary::assemble(device.front().ptx, "").status();
+  return write(outputPath, device.front().cubin);
+}
+
+static Status writeOutput(const Compiled &compiled, StringRef kind) {
+  if (kind == ".ptx" || kind == ".cubin")
+    return writeKernels(compiled.device, kind == ".ptx");
   std::string header;
   if (!headerPath.empty()) {
-    Result<std::string> text = binary::makeHeader(manifest, sys::path::stem(headerPath));
+    Result<std::string> text = binary::makeHeader(compiled.manifest, sys::path::stem(headerPath));
     if (!text.ok())
       return text.status();
     header = *text;
   }
-  Status status = link ? binary::linkSharedObject(*object, outputPath) : write(outputPath, *object);
+  Status status =
+      kind == ".so" ? binary::linkSharedObject(compiled.object, outputPath) : write(outputPath, compiled.object);
   return status.ok() && !headerPath.empty() ? write(headerPath, header) : status;
+}
+
+static Status writeBinary(const Source &source, const CompileOptions &options, StringRef kind) {
+  Result<Compiled> compiled = compile(source, options);
+  if (!compiled.ok())
+    return compiled.status();
+  if (!outputPath.empty())
+    if (Status status = writeOutput(*compiled, kind); !status.ok())
+      return status;
+  if (reportFormat == "json")
+    outs() << formatv("{0:2}\n", json::Value(std::move(compiled->report)));
+  else if (reportFormat == "md")
+    outs() << binary::formatReport(compiled->report);
+  return {};
 }
 
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   tools::parseCommandLine(argc, argv, category,
-                          "compiles a model for this machine\n\n"
+                          "compiles a model\n\n"
                           "  fgla-compile block.mlir -o block.so --header=block.h\n"
                           "  fgla-compile model.onnx --compile-to=graph\n"
-                          "  fgla-compile block.mlir -o block.so --dump-phases=phases\n");
+                          "  fgla-compile block.mlir -o block.so --dump-phases=phases\n"
+                          "  fgla-compile block.mlir -o block.so --target=sm_90a --report=md\n");
   if (inputPath.empty())
     return fail("no input file (see --help)");
+  if (!reportFormat.empty() && reportFormat != "json" && reportFormat != "md")
+    return fail("--report must be 'json' or 'md', got '" + reportFormat + "'");
+  static constexpr StringRef binaries[] = {".so", ".o", ".ptx", ".cubin"};
   StringRef kind = outputPath == "-" ? ".mlir" : sys::path::extension(outputPath);
   bool stopsEarly = !compileTo.empty() && compileTo != "binary";
   if (outputPath.empty() && (stopsEarly || compileTo.empty()) && !(compileTo.empty() && dumpDir.empty()))
     kind = ".mlir";
+  if (outputPath.empty() && !reportFormat.empty() && !stopsEarly)
+    kind = ".o";
   if (outputPath.empty() && kind.empty())
     return fail("no output file: give -o FILE.so, FILE.o, FILE.mlir or FILE.ll");
-  if (kind != ".so" && kind != ".o" && kind != ".mlir" && kind != ".ll")
-    return fail("output file '" + outputPath + "' must end in .so, .o, .mlir or .ll");
+  if (!is_contained(binaries, kind) && kind != ".mlir" && kind != ".ll")
+    return fail("output file '" + outputPath + "' must end in .so, .o, .mlir, .ll, .ptx or .cubin");
+  if (!reportFormat.empty() && !is_contained(binaries, kind))
+    return fail(
+        "--report tells of machine code: it goes with an output file that ends in .so, .o, .ptx or .cubin, or none");
   if (stopsEarly && kind != ".mlir")
     return fail("--compile-to=" + compileTo + " gives text: output file '" + outputPath + "' must end in .mlir");
   if (kind == ".mlir" && compileTo == "binary")
@@ -142,6 +182,6 @@ int main(int argc, char **argv) {
   else if (kind == ".ll")
     status = writeLLVM(*source, *options);
   else
-    status = writeBinary(*source, *options, kind == ".so");
+    status = writeBinary(*source, *options, kind);
   return status.ok() ? 0 : fail(status);
 }
