@@ -4,7 +4,7 @@ function(fgla_link_static_mlir name)
   # All of MLIR but its C interface, its test support and what needs packages that are not always there; the linker takes what is used.
   file(GLOB archives "${LLVM_LIBRARY_DIR}/libMLIR*.a")
   list(FILTER archives EXCLUDE REGEX "libMLIR(CAPI|Test|.*Test)|SPIRV|ROCDL|Python|EmitC|Tosa|Jit|ExecutionEngine|LLVMLinkExtension")
-  llvm_map_components_to_libnames(llvm native nvptx asmparser bitwriter codegen core frontendopenmp ipo irreader linker mc option
+  llvm_map_components_to_libnames(llvm native nvptxcodegen nvptxdesc nvptxinfo asmparser bitwriter codegen core frontendopenmp ipo irreader linker mc option
     passes support target targetparser transformutils)
   target_link_options(${name} PRIVATE LINKER:--gc-sections)
   target_link_libraries(${name} PRIVATE "-Wl,--start-group" ${archives} "-Wl,--end-group" ${llvm} ${CMAKE_DL_LIBS})

@@ -4,6 +4,7 @@
 #include "dialect/onnx/ExternalData.h"
 #include "dialect/onnx/ONNX.h"
 #include "passes/Targets.h"
+#include "passes/binary/Assembler.h"
 #include "runtime/Cache.h"
 #include "runtime/Sha256.h"
 
@@ -68,5 +69,7 @@ Result<std::string> fgla::makeCacheKey(const Source &source, const CompileOption
                       Twine(phases.segments) + ";" + Twine(phases.widenToF64) + ";" + stringifyPhase(options.from) +
                       ";" + Twine(static_cast<int>(source.kind)))
                          .str();
+  if (findGPUTarget(options.target))
+    text += ";" + binary::findAssembler();
   return runtime::Cache::key({getCompilerId(), getHostDescription(), text, source.bytes, *files});
 }

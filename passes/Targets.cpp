@@ -22,6 +22,7 @@ static constexpr unsigned KiB = 1024;
 static constexpr GPUTarget gpus[] = {
     {"sm_80", 71, "A100 80GB SXM", 108, 2039, 163 * KiB, 164 * KiB, 2048},
     {"sm_86", 71, "A40", 84, 696, 99 * KiB, 100 * KiB, 1536},
+    {"sm_87", 74, "Jetson AGX Orin 64GB", 16, 205, 163 * KiB, 164 * KiB, 1536},
     {"sm_89", 78, "L40S", 142, 864, 99 * KiB, 100 * KiB, 1536},
     {"sm_90a", 80, "H100 SXM", 132, 3350, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true},
     {"sm_100a", 86, "B200", 148, 8000, 227 * KiB, 228 * KiB, 2048, 65536, true, true},
