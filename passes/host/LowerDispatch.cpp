@@ -168,11 +168,23 @@ static LogicalResult addServices(ModuleOp module) {
   return success();
 }
 
+/// Memory is the device's: the host can't reach into it. Functions that give shapes have none of it.
+static LogicalResult checkAccesses(ModuleOp module) {
+  WalkResult result = module.walk([](Operation *op) {
+    auto function = op->getParentOfType<func::FuncOp>();
+    if (!isa<memref::LoadOp, memref::StoreOp>(op) || !function || function->hasAttr(fgla::binary::shapeFunctionAttr))
+      return WalkResult::advance();
+    op->emitOpError("is outside of a kernel, where the memory of a GPU cannot be read or written");
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
 namespace {
 struct LowerDispatch : fgla::host::impl::LowerDispatchBase<LowerDispatch> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    if (failed(addServices(module)))
+    if (failed(checkAccesses(module)) || failed(addServices(module)))
       return signalPassFailure();
     LLVMTypeConverter converter(&getContext());
     SmallVector<LLVM::LLVMFuncOp> kernels = fgla::binary::getKernels(module);

@@ -22,7 +22,7 @@ INCLUDE = re.compile(r'^\s*(?:#\s*)?include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
 SUFFIXES = (".h", ".cpp", ".c", ".td", ".inc")
 
 # The folders of passes/, in the order in which they run.
-PASSES = ["graph", "schedule", "tiled", "cpu", "binary"]
+PASSES = ["graph", "schedule", "tiled", "roles", "layout", "kernel", "cpu", "binary", "host"]
 
 # (files, includes that they must not have, why)
 RULES = [
