@@ -47,6 +47,7 @@ private:
   void initializeBarriers(Value thread);
   LogicalResult emitGroup(const WarpGroup &group, Value warp, Value lane);
   void dispatch(LLVM::LLVMFuncOp function);
+  int64_t getRegistersAtStart() const { return context.target.registersPerMultiprocessor / getNumThreads() / 8 * 8; }
   int64_t getNumThreads() const { return (groups.back().firstWarp + groups.back().numWarps) * kWarpSize; }
 
   scf::ForallOp forall;
@@ -98,18 +99,18 @@ void KernelBuilder::groupRoles() {
     barriers[role] = nextBarrier;
     nextBarrier += role.getWarps() > 1 ? role.getInstances() : 0;
   }
-  // What a thread may have: the file is shared out among the groups. The role with accumulators comes last.
+  // What a thread may have: the registers that all have at the start are shared out anew among the groups; the role
+  // with accumulators comes last.
   if (!context.target.hasRegisterMoves || groups.size() < 2)
     return;
-  constexpr int64_t kSmall = 56, kMost = 232;
-  int64_t left = context.target.registersPerMultiprocessor / (kWarpSize * kWarpsOfGroup), units = 0;
+  constexpr int64_t kSmall = 32, kMost = 232;
+  int64_t atStart = getRegistersAtStart(), left = 0;
   for (WarpGroup &group : groups)
-    units += group.numWarps / kWarpsOfGroup;
-  int64_t even = left / units / 8 * 8;
+    left += atStart * group.numWarps / kWarpsOfGroup;
   for (WarpGroup &group : groups) {
     int64_t size = group.numWarps / kWarpsOfGroup;
     bool isLast = &group == &groups.back();
-    group.registers = isLast ? std::min(left / size / 8 * 8, kMost) : group.roles.size() > 1 ? kSmall : even;
+    group.registers = isLast ? std::min(left / size / 8 * 8, kMost) : group.roles.size() > 1 ? kSmall : atStart;
     left -= group.registers * size;
   }
 }

@@ -224,10 +224,13 @@ void ScoresEmitter::writeLevel(int64_t half) {
 
 ScoresEmitter::Registers ScoresEmitter::emitExact() {
   Registers scores(result.getNumRegisters(), code.f32(0));
+  RoleEmitter::Memo decays;
+  for (auto &[key, value] : role.memo)
+    if (key.first == op.getDecay())
+      decays.insert({key, value});
   for (int64_t half = rows / 2;; half /= 2) {
-    auto saved = role.memo;
+    role.memo = decays; // queries and keys are read and computed again, rather than kept
     writeLevel(half);
-    role.memo = saved; // computed again in the next level, rather than kept
     role.sync();
     Registers values = multiply();
     for (auto [number, score] : llvm::enumerate(scores))

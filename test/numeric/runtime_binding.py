@@ -5,15 +5,19 @@ PyTorch is imported only where a caller gives its tensors.
 
 import ctypes
 
-import ml_dtypes
 import numpy as np
+
+try:
+    from ml_dtypes import bfloat16
+except ImportError:  # not needed for torch tensors
+    bfloat16 = "V2"
 
 # fgla_dtype in fgla.h.
 DTYPES = {
     0: np.dtype(np.float64),
     1: np.dtype(np.float32),
     2: np.dtype(np.float16),
-    3: np.dtype(ml_dtypes.bfloat16),
+    3: np.dtype(bfloat16),
     4: np.dtype(np.int64),
     5: np.dtype(np.int32),
     6: np.dtype(np.int16),
