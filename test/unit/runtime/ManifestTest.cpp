@@ -122,6 +122,43 @@ TEST(Manifest, Errors) {
 }
 
 // Cut at every byte: an error each time, and no crash.
+TEST(Manifest, Kernels) {
+  auto parse = [](const std::string &kernels) {
+    return Manifest::parse(R"({"abi": 1, "target": "sm_90a", "functions": [], "kernels": )" + kernels + "}");
+  };
+  Result<Manifest> manifest =
+      parse(R"([{"name": "k", "image": "i", "block": [640, 2, 1], "shared": 1024, "dependent": true},
+                {"name": "l", "image": "i", "block": [32, 1, 1], "later": 1}])");
+  ASSERT_TRUE(manifest.ok()) << manifest.message();
+  EXPECT_FALSE(manifest->isForCPU());
+  ASSERT_EQ(manifest->kernels.size(), 2u);
+  EXPECT_EQ(manifest->kernels[0].block, (std::array<uint32_t, 3>{640, 2, 1}));
+  EXPECT_EQ(manifest->kernels[0].sharedBytes, 1024u);
+  EXPECT_TRUE(manifest->kernels[0].isDependent);
+  EXPECT_EQ(manifest->kernels[1].name, "l");
+  EXPECT_EQ(manifest->kernels[1].sharedBytes, 0u);
+  EXPECT_FALSE(manifest->kernels[1].isDependent);
+
+  const std::pair<std::string, std::string> cases[] = {
+      {"{}", "top level must have an array as 'kernels'"},
+      {"[1]", "kernels[0] must be an object, got number"},
+      {"[{}]", "kernels[0] has no 'name'"},
+      {R"([{"name": "k"}])", "kernels[0] has no 'image'"},
+      {R"([{"name": "k", "image": "i"}])", "kernels[0] must have an array of 3 sizes as 'block'"},
+      {R"([{"name": "k", "image": "i", "block": [1, 1]}])", "kernels[0] must have an array of 3 sizes as 'block'"},
+      {R"([{"name": "k", "image": "i", "block": [1, -1, 1]}])",
+       "kernels[0].block must be an integer in [0, 2^31), got -1"},
+      {R"([{"name": "k", "image": "i", "block": [1, 1, 1], "shared": 2147483648}])",
+       "kernels[0].shared must be an integer in [0, 2^31), got 2147483648"},
+      {R"([{"name": "k", "image": "i", "block": [1, 1, 1], "dependent": 1}])",
+       "kernels[0] must have true or false as 'dependent'"},
+  };
+  for (const auto &[text, message] : cases) {
+    SCOPED_TRACE(text);
+    EXPECT_FAILS(parse(text), FGLA_INVALID_ARTIFACT, "manifest: " + message);
+  }
+}
+
 TEST(Manifest, EveryTruncation) {
   std::string whole = withShape(R"(["B", 3])");
   ASSERT_TRUE(Manifest::parse(whole).ok());
