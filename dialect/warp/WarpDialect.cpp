@@ -31,6 +31,12 @@ void WarpDialect::initialize() {
       >();
 }
 
+LogicalResult ChannelType::verify(function_ref<InFlightDiagnostic()> emitError, RankedTensorType tile) {
+  if (tile.getRank() == 2 && tile.hasStaticShape())
+    return success();
+  return emitError() << "a channel holds a static tile of two dims, got " << tile;
+}
+
 void LayoutAttr::print(AsmPrinter &printer) const { printer << '<' << getMap().toString() << '>'; }
 
 /// name = [[row, column], ...]

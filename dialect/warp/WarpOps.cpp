@@ -25,8 +25,8 @@ static llvm::SetVector<RoleOp> findRoles(ChannelOp channel, bool putting) {
 }
 
 LogicalResult PipelineOp::verifyRegions() {
-  if (getStages() < 1)
-    return emitOpError() << "must have at least one stage, got " << getStages() << " (pipeline_c1)";
+  if (auto stages = static_cast<int64_t>(getStages()); stages < 1)
+    return emitOpError() << "must have at least one stage, got " << stages << " (pipeline_c1)";
   llvm::DenseMap<Operation *, llvm::SmallVector<RoleOp>> readers;
   for (auto channel : getBody().getOps<ChannelOp>()) {
     auto putters = findRoles(channel, /*putting=*/true);
@@ -61,9 +61,10 @@ LogicalResult ChannelOp::verify() {
 }
 
 LogicalResult RoleOp::verify() {
-  if (getWarps() < 1 || getInstances() < 1)
-    return emitOpError() << "must have at least one warp and one instance, got " << getWarps() << " and "
-                         << getInstances() << " (role_c1)";
+  auto warps = static_cast<int64_t>(getWarps()), instances = static_cast<int64_t>(getInstances());
+  if (warps < 1 || instances < 1)
+    return emitOpError() << "must have at least one warp and one instance, got " << warps << " and " << instances
+                         << " (role_c1)";
   Block &block = getBody().front();
   if (block.getNumArguments() != 1 || !block.getArgument(0).getType().isIndex())
     return emitOpError() << "must have a body with one argument of type index (role_c2)";
@@ -88,9 +89,10 @@ LogicalResult GetOp::verify() { return verifyTile(*this, getResult().getType(), 
 
 LogicalResult RowOp::verify() {
   RankedTensorType input = getInput().getType(), result = getResult().getType();
+  auto row = static_cast<int64_t>(getRow());
   if (result.getDimSize(0) != 1 || result.getDimSize(1) != input.getDimSize(1) ||
-      result.getElementType() != input.getElementType() || static_cast<int64_t>(getRow()) >= input.getDimSize(0))
-    return emitOpError() << "must take row " << getRow() << " of a tile with more rows as [1, D], got " << input
+      result.getElementType() != input.getElementType() || row < 0 || row >= input.getDimSize(0))
+    return emitOpError() << "must take row " << row << " of a tile with more rows as [1, D], got " << input
                          << " and " << result << " (row_c1)";
   return success();
 }

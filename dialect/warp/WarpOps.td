@@ -7,7 +7,7 @@ include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/IR/SymbolInterfaces.td"
 
-def Warp_Tile : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self)">, "tile", "::mlir::RankedTensorType">;
+def Warp_Tile : RankedTensorOf<[AnyType], [HasAnyRankOfPred<[2]>, HasStaticShapePred], "static 2-D tile">;
 
 def Warp_PipelineOp : Warp_Op<"pipeline", [SingleBlock, NoTerminator]> {
   let summary = "roles that run at the same time";

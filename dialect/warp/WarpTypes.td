@@ -10,11 +10,13 @@ def Warp_ChannelType : TypeDef<Warp_Dialect, "Channel"> {
   let summary = "a queue of tiles between roles";
   let description = [{
     One tile for each turn of the loop over tiles: put once, by one role, and got once by each role that reads it.
+    The tile has two static dims.
 
     Example: `!fgla_warp.channel<tensor<16x128xbf16>>`
   }];
   let parameters = (ins "::mlir::RankedTensorType":$tile);
   let assemblyFormat = "`<` $tile `>`";
+  let genVerifyDecl = 1;
 }
 
 def Warp_LayoutAttr : AttrDef<Warp_Dialect, "Layout"> {

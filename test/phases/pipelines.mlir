@@ -2,6 +2,9 @@
 // RUN: fgla-opt %s --fgla-phase-graph --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=GRAPH
 // RUN: fgla-opt %s --fgla-phase-schedule=tile=16 --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=SCHEDULE
 // RUN: fgla-opt %s --fgla-phase-tiled --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=TILED
+// RUN: fgla-opt %s --fgla-phase-tiled=gpu --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=GPU-TILED
+// RUN: fgla-opt %s --fgla-phase-roles=gpu --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=ROLES
+// RUN: not fgla-opt %s --fgla-phase-layout=gpu --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=LAYOUT
 // RUN: fgla-opt %s --fgla-phase-reference=widen-to-f64 --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=REFERENCE
 // RUN: fgla-opt %s --fgla-phase-kernel --dump-pass-pipeline 2>&1 | FileCheck %s --check-prefix=KERNEL
 module attributes {fgla.target = #fgla.target<"cpu">} {
@@ -38,6 +41,32 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // TILED-NEXT:   cse
 // TILED-NEXT:   fgla-check-phase{phase=tiled}
 // TILED-NEXT: )
+
+// Matrix instructions take the diagonal block whole.
+// GPU-TILED: builtin.module(
+// GPU-TILED-NEXT:   fgla-form-kernels
+// GPU-TILED-NEXT:   fgla-lower-to-reference
+// GPU-TILED-NEXT:   canonicalize{{.*}}
+// GPU-TILED-NEXT:   cse
+// GPU-TILED-NEXT:   fgla-check-phase{phase=tiled}
+// GPU-TILED-NEXT: )
+
+// ROLES: builtin.module(
+// ROLES-NEXT:   fgla-narrow-operands
+// ROLES-NEXT:   canonicalize{{.*}}
+// ROLES-NEXT:   cse
+// ROLES-NEXT:   fgla-assign-roles
+// ROLES-NEXT:   canonicalize{{.*}}
+// ROLES-NEXT:   cse
+// ROLES-NEXT:   fgla-check-phase{phase=roles}
+// ROLES-NEXT: )
+
+// The module of this test is a CPU's, so the run fails behind the list.
+// LAYOUT: builtin.module(
+// LAYOUT-NEXT:   fgla-assign-layouts
+// LAYOUT-NEXT:   fgla-size-stages
+// LAYOUT-NEXT:   fgla-check-phase{phase=layout}
+// LAYOUT-NEXT: )
 
 // REFERENCE: builtin.module(
 // REFERENCE-NEXT:   fgla-widen-to-f64

@@ -49,7 +49,7 @@ func.func @load_c3(%z: memref<?x64xbf16>, %i: index) {
 // -----
 
 func.func @load_dynamic(%z: memref<?x64xf32>, %i: index) {
-  // expected-error @+1 {{result #0 must be static 2-D tile without encoding of floating-point values, but got 'tensor<?x64xf32>'}}
+  // expected-error @+1 {{result #0 must be static 2-D tile of floating-point values, but got 'tensor<?x64xf32>'}}
   %x = fgla_tile.load %z[%i, %i] dims [0, 1] : memref<?x64xf32> -> tensor<?x64xf32>
   return
 }

@@ -56,7 +56,7 @@ func.func @map_c3_results(%z: tensor<32x64xf32>) {
 // -----
 
 func.func @map_dynamic(%z: tensor<?x64xf32>) {
-  // expected-error @+1 {{result #0 must be variadic of static 2-D tile without encoding of floating-point values, but got 'tensor<?x64xf32>'}}
+  // expected-error @+1 {{result #0 must be variadic of static 2-D tile of floating-point values, but got 'tensor<?x64xf32>'}}
   %k = "fgla_tile.map"() ({
     %c = arith.constant 1.0 : f32
     fgla_tile.yield %c : f32
