@@ -1,6 +1,7 @@
 //===- LinearLayout.cpp - Which thread holds which element ----------------===//
 
 #include "dialect/warp/LinearLayout.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
@@ -53,10 +54,11 @@ LinearLayout LinearLayout::transposed() const {
 bool LinearLayout::isSameUpToRegisters(const LinearLayout &other) const {
   if (lanes != other.lanes || warps != other.warps || registers.size() != other.registers.size())
     return false;
-  for (Element basis : registers)
-    if (other.findRegister(basis) < 0)
-      return false;
-  return true;
+  // Both ways: a layout that repeats an element in its registers holds less.
+  auto holds = [](const LinearLayout &layout, const Bases &elements) {
+    return llvm::all_of(elements, [&](Element element) { return layout.findRegister(element) >= 0; });
+  };
+  return holds(other, registers) && holds(*this, other.registers);
 }
 
 bool LinearLayout::covers(int64_t rows, int64_t columns) const {

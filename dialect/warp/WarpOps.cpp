@@ -92,8 +92,8 @@ LogicalResult RowOp::verify() {
   auto row = static_cast<int64_t>(getRow());
   if (result.getDimSize(0) != 1 || result.getDimSize(1) != input.getDimSize(1) ||
       result.getElementType() != input.getElementType() || row < 0 || row >= input.getDimSize(0))
-    return emitOpError() << "must take row " << row << " of a tile with more rows as [1, D], got " << input
-                         << " and " << result << " (row_c1)";
+    return emitOpError() << "must take row " << row << " of a tile with more rows as [1, D], got " << input << " and "
+                         << result << " (row_c1)";
   return success();
 }
 
