@@ -1,0 +1,58 @@
+// RUN: fgla-opt %s --fgla-assign-roles --split-input-file --verify-diagnostics
+
+func.func private @none(%n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
+  // expected-error @+1 {{has no loop over tokens in its body, which every GPU kernel has}}
+  scf.forall (%b) in (%n) {
+  }
+  return
+}
+
+// -----
+
+// A loop that does not read rows of tokens is not the loop over tokens.
+func.func private @other(%z: memref<?x32xf32>, %n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // expected-error @+1 {{has no loop over tokens in its body, which every GPU kernel has}}
+  scf.forall (%b) in (%n) {
+    scf.for %i = %c0 to %n step %c1 {
+      %x = fgla_tile.load %z[%i, %c0] dims [-1, 1] : memref<?x32xf32> -> tensor<1x32xf32>
+      fgla_tile.store %x, %z[%i, %c0] dims [-1, 1] : tensor<1x32xf32>, memref<?x32xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+func.func private @two(%z: memref<?x32xf32>, %n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  scf.forall (%b) in (%n) {
+    scf.for %i = %c0 to %n step %c16 {
+      %x = fgla_tile.load %z[%i, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+    }
+    // expected-error @+1 {{has two loops over tokens in one body, which no GPU kernel has yet}}
+    scf.for %i = %c0 to %n step %c16 {
+      %x = fgla_tile.load %z[%i, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+func.func private @region(%z: memref<?x32xf32>, %n: index, %p: i1) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  scf.forall (%b) in (%n) {
+    scf.for %i = %c0 to %n step %c16 {
+      %x = fgla_tile.load %z[%i, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+      // expected-error @+1 {{in the loop over tokens has no role on a GPU yet}}
+      scf.if %p {
+        fgla_tile.store %x, %z[%i, %c0] rows(%c16) dims [0, 1] : tensor<16x32xf32>, memref<?x32xf32>
+      }
+    }
+  }
+  return
+}
