@@ -1,0 +1,78 @@
+// RUN: fgla-opt %s --fgla-size-stages --split-input-file | FileCheck %s
+
+// A turn takes 16 rows of 128 bf16 with 16 bytes between rows, 4352 bytes: more than 16 turns would fit and are not used.
+module attributes {fgla.target = #fgla.target<"sm_90a">} {
+  // CHECK-LABEL: func.func private @most
+  // CHECK: fgla_warp.pipeline stages(16)
+  func.func private @most(%x: tensor<16x128xbf16>) {
+    fgla_warp.pipeline stages(1) {
+      %a = fgla_warp.channel : <tensor<16x128xbf16>>
+      fgla_warp.role "load" warps(1) instances(1) {
+      ^bb0(%i: index):
+        fgla_warp.put %x, %a[%i] : tensor<16x128xbf16>, <tensor<16x128xbf16>>
+      }
+    }
+    return
+  }
+}
+
+// -----
+
+// 128 rows of 128 f32 with 16 bytes between rows: 67584 bytes a turn. sm_90a has 227 KiB less 1 KiB: three turns.
+module attributes {fgla.target = #fgla.target<"sm_90a">} {
+  // CHECK-LABEL: func.func private @three
+  // CHECK: fgla_warp.pipeline stages(3)
+  func.func private @three(%x: tensor<128x128xf32>) {
+    fgla_warp.pipeline stages(1) {
+      %a = fgla_warp.channel : <tensor<128x128xf32>>
+      fgla_warp.role "load" warps(1) instances(1) {
+      ^bb0(%i: index):
+        fgla_warp.put %x, %a[%i] : tensor<128x128xf32>, <tensor<128x128xf32>>
+      }
+    }
+    return
+  }
+}
+
+// -----
+
+// Memory that is used again counts once.
+module attributes {fgla.target = #fgla.target<"sm_90a">} {
+  // CHECK-LABEL: func.func private @reused
+  // CHECK: fgla_warp.pipeline stages(3)
+  func.func private @reused(%x: tensor<128x128xf32>) {
+    fgla_warp.pipeline stages(1) {
+      %a = fgla_warp.channel : <tensor<128x128xf32>>
+      %b = fgla_warp.channel reuses(%a : !fgla_warp.channel<tensor<128x128xf32>>) : <tensor<128x128xf32>>
+      fgla_warp.role "load" warps(1) instances(1) {
+      ^bb0(%i: index):
+        fgla_warp.put %x, %a[%i] : tensor<128x128xf32>, <tensor<128x128xf32>>
+        fgla_warp.put %x, %b[%i] : tensor<128x128xf32>, <tensor<128x128xf32>>
+      }
+    }
+    return
+  }
+}
+
+// -----
+
+// sm_86 has 99 KiB less 1 KiB. Four instances convert a tile each through memory of their own, 9 KiB: what is left for
+// turns of 9 KiB is 98 KiB - 36 KiB.
+module attributes {fgla.target = #fgla.target<"sm_86">} {
+  // CHECK-LABEL: func.func private @scratch
+  // CHECK: fgla_warp.pipeline stages(6)
+  func.func private @scratch(%x: tensor<64x32xf32>) {
+    fgla_warp.pipeline stages(1) {
+      %a = fgla_warp.channel : <tensor<64x32xf32>>
+      fgla_warp.role "load" warps(1) instances(1) {
+      ^bb0(%i: index):
+        fgla_warp.put %x, %a[%i] : tensor<64x32xf32>, <tensor<64x32xf32>>
+      }
+      fgla_warp.role "elementwise" warps(1) instances(4) {
+      ^bb0(%i: index):
+        %y = fgla_warp.convert %x : tensor<64x32xf32> -> tensor<64x32xf32>
+      }
+    }
+    return
+  }
+}
