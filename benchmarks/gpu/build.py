@@ -47,7 +47,7 @@ def compile_one(arguments, program, target):
     command += ["--compile-to=graph", "-o", "-"] if arguments.graph else ["-o", artifact, "--report=json"]
     begin = time.monotonic()
     done = run([str(word) for word in command])
-    entry = dict(program.describe(), key=key, name=name, target=target, seconds=round(time.monotonic() - begin, 2))
+    entry = dict(program.describe(), id=key, program=program.name, name=name, target=target, seconds=round(time.monotonic() - begin, 2))
     entry["artifact"] = artifact.name if artifact.exists() else None
     entry["error"] = None
     if done.returncode != 0 or not (arguments.graph or artifact.exists()):
@@ -96,16 +96,16 @@ def main():
 
     good = [entry for entry in entries if entry["error"] is None]
     for entry in good:
-        print(f"ok      {entry['key']:32} {entry['seconds']:6.1f} s  {short_report(entry)}")
+        print(f"ok      {entry['id']:32} {entry['seconds']:6.1f} s  {short_report(entry)}")
     for entry in entries:
         if entry["error"] is not None:
-            print(f"FAILED  {entry['key']:32} {entry['seconds']:6.1f} s  {entry['error']}")
+            print(f"FAILED  {entry['id']:32} {entry['seconds']:6.1f} s  {entry['error']}")
     print(f"{len(good)} of {len(entries)} programs compile")
     if arguments.graph:
         sys.exit(0 if len(good) == len(entries) else 1)
     manifest = arguments.out / "manifest.json"
-    known = {entry["key"]: entry for entry in json.loads(manifest.read_text())} if manifest.exists() and (parts or arguments.tag) else {}
-    known.update((entry["key"], entry) for entry in entries)
+    known = {entry["id"]: entry for entry in json.loads(manifest.read_text())} if manifest.exists() and (parts or arguments.tag) else {}
+    known.update((entry["id"], entry) for entry in entries)
     manifest.write_text(json.dumps(list(known.values()), indent=1) + "\n")
     for library in sorted((arguments.compiler.resolve().parent.parent / "lib").glob("libfgla_runtime.so.[0-9]")):
         shutil.copyfile(library.resolve(), arguments.out / library.name)
