@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Compiles the programs of programs.py for GPUs, for a machine that has a GPU but no compiler.
 
-usage: build.py [--compiler FILE] [--out DIR] [--only TEXT,TEXT] [--jobs N] [--graph] [--options="--tile=32 ..."] [--tag NAME] [--no-older]
+usage: build.py [--compiler FILE] [--out DIR] [--only EXPR,EXPR] [--jobs N] [--graph] [--options="--tile=32 ..."] [--tag NAME] [--no-older]
 
 Writes DIR/NAME.TARGET.so, the runtime beside them, and DIR/manifest.json: of each program what it takes and gives, its report, or the message of
 the compiler where it does not compile, which is printed and no error. --graph only checks that the programs are well-formed.
---only compiles a part and keeps the rest of the manifest. --tag adds an artifact of the same program with other --options, as NAME@TAG.
+--only compiles those whose NAME.TARGET an expression is found in, and keeps the rest of the manifest. --tag adds an artifact of the same program with other --options, as NAME@TAG.
 """
 
 import argparse
 import concurrent.futures
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def main():
     work = [(program, arguments.target) for program in programs.PROGRAMS.values()]
     if not (arguments.no_older or arguments.graph or arguments.tag):
         work += [(programs.PROGRAMS[name], target) for target in programs.OLDER_TARGETS for name in programs.OLDER]
-    work = [(program, target) for program, target in work if not parts or any(part in f"{program.name}.{target}" for part in parts)]
+    work = [(program, target) for program, target in work if not parts or any(re.search(part, f"{program.name}.{target}") for part in parts)]
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         entries = list(pool.map(lambda item: compile_one(arguments, *item), work))
 
