@@ -30,4 +30,16 @@ def AssignRoles : Pass<"fgla-assign-roles", "::mlir::ModuleOp"> {
   let dependentDialects = ["::fgla::warp::WarpDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
+def ViewRoles : Pass<"fgla-view-roles", "::mlir::ModuleOp"> {
+  let summary = "Draws roles and channels";
+  let description = [{
+    Writes a Graphviz graph: each pipeline a cluster, each role a box with its warps and its ops on tiles, each channel an arrow from the
+    role that puts to each that gets. A channel in the memory of another is dashed. `fgla-opt … -o /dev/null 2>&1 | dot -Tsvg`
+    makes a picture of it.
+  }];
+  let options = [
+    Option<"file", "file", "std::string", "\"\"", "where the graph goes (empty: to stderr)">
+  ];
+}
+
 #endif
