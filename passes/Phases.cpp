@@ -121,8 +121,10 @@ static void buildSchedule(OpPassManager &manager, const PhaseOptions &options) {
 /// and scf.
 static void buildTiled(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(fgla::createFormKernels());
-  if (!options.gpu) // there, matrix instructions take the block whole
+  if (!options.gpu) { // a GPU takes diagonal blocks and rows as a whole
     manager.addPass(fgla::createExpandDecays());
+    manager.addPass(fgla::createExpandRowNorms());
+  }
   manager.addPass(fgla::createLowerToReference());
   addCleanUp(manager);
 }

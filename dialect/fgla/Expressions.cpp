@@ -91,6 +91,18 @@ Decay fgla::buildGate(OpBuilder &builder, Location loc, GateKind kind, ValueRang
   return {factor, complement};
 }
 
+Value fgla::buildGateFactor(OpBuilder &builder, Location loc, GateKind kind, ValueRange inputs) {
+  Formula f(builder, loc, inputs[0].getType());
+  Value one = f.constant(1);
+  auto inverseExp = [&](Value z) { return f.exp(f.neg(f.max(z, f.constant(-43)))); };
+  Value x = inverseExp(inputs[0]), onePlusX = f.add(one, x);
+  if (kind == GateKind::Sigmoid)
+    return f.div(one, onePlusX);
+  Value onePlusY = f.add(one, inverseExp(inputs[1]));
+  Value denominator = f.mul(onePlusY, f.mul(onePlusX, onePlusX));
+  return f.mul(f.add(onePlusY, f.mul(f.constant(2), x)), f.div(one, denominator));
+}
+
 Value fgla::buildLogGate(OpBuilder &builder, Location loc, GateKind kind, ValueRange inputs) {
   Formula f(builder, loc, inputs[0].getType());
   Value logG = f.logSigmoid(inputs[0]);

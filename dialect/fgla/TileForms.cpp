@@ -90,9 +90,14 @@ SmallVector<Value> FeatureMapOp::buildTileForm(OpBuilder &builder, ValueRange ti
 
 SmallVector<Value> GateOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
   Type element = elementOf(tiles[0]);
+  // 16-bit storage has no use for an accurate 1 - f.
+  Type storage = cast<RankedTensorType>(getInputs()[0].getType()).getElementType();
+  bool factorAlone = getKind() && storage.getIntOrFloatBitWidth() == 16;
   tile::MapOp map = buildMap(builder, getLoc(), tiles, shapeOf(tiles[0]), {element, element},
                              [&](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
-                               Decay decay = buildGateExpression(b, l, *this, v);
+                               Decay decay = factorAlone
+                                                 ? buildDecayFromFactor(b, l, buildGateFactor(b, l, *getKind(), v))
+                                                 : buildGateExpression(b, l, *this, v);
                                return {decay.factor, decay.complement};
                              });
   return map.getResults();
@@ -124,25 +129,53 @@ static Value subtractMean(OpBuilder &builder, Location loc, Value x) {
   });
 }
 
+/// x / sqrt(mean x^2 + eps) without the division: the rows' inverse. n is the row's length; the larger of n / sqrt(D)
+/// and sqrt(eps) is taken out, so that no square overflows, and none vanishes beside the other.
+static Value buildInverseRMS(OpBuilder &builder, Location loc, Value x, double eps) {
+  auto type = RankedTensorType::get({shapeOf(x)[0], 1}, elementOf(x));
+  Value length = tile::RowNormOp::create(builder, loc, type, x);
+  double dim = shapeOf(x)[1];
+  return buildMap(builder, loc, {length}, shapeOf(length), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Type scalar = v[0].getType();
+    auto constant = [&](double value) { return buildConstant(b, l, scalar, value); };
+    Value one = constant(1), rootEps = constant(std::sqrt(eps));
+    Value rms = arith::MulFOp::create(b, l, v[0], constant(1 / std::sqrt(dim)));
+    Value size = arith::MaximumFOp::create(b, l, rms, rootEps);
+    Value inverseSize = arith::DivFOp::create(b, l, one, size);
+    Value first = arith::MulFOp::create(b, l, rms, inverseSize),
+          second = arith::MulFOp::create(b, l, rootEps, inverseSize);
+    Value sum = arith::AddFOp::create(b, l, arith::MulFOp::create(b, l, first, first),
+                                      arith::MulFOp::create(b, l, second, second));
+    return arith::MulFOp::create(b, l, inverseSize, arith::DivFOp::create(b, l, one, math::SqrtOp::create(b, l, sum)));
+  });
+}
+
+/// The inverse standard deviation of rows without a mean, which were scaled by `scale`.
+static Value buildInverseDeviation(OpBuilder &builder, Location loc, Value x, Value scale, double eps) {
+  int64_t dim = shapeOf(x)[1];
+  Value square = tile::buildProduct(builder, loc, x, x);
+  Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, square);
+  return buildMap(builder, loc, {sum, scale}, shapeOf(sum), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Type type = v[0].getType();
+    Value mean = arith::MulFOp::create(b, l, v[0], buildConstant(b, l, type, 1.0 / dim));
+    Value rootEps = arith::MulFOp::create(b, l, v[1], buildConstant(b, l, type, std::sqrt(eps)));
+    Value inside = arith::AddFOp::create(b, l, mean, arith::MulFOp::create(b, l, rootEps, rootEps));
+    Value root = math::SqrtOp::create(b, l, inside);
+    return arith::DivFOp::create(b, l, buildConstant(b, l, type, 1), root);
+  });
+}
+
 SmallVector<Value> NormOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
   Location loc = getLoc();
   double eps = getEps().convertToDouble();
-  Value x = tiles[0], scale = buildRowScale(builder, loc, x, eps);
-  int64_t dim = shapeOf(x)[1];
-  x = tile::buildProduct(builder, loc, x, scale);
-  if (getKind() == NormKind::Layer)
-    x = subtractMean(builder, loc, x);
-  Value square = tile::buildProduct(builder, loc, x, x);
-  Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, square);
-  Value inverse =
-      buildMap(builder, loc, {sum, scale}, shapeOf(sum), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
-        Type type = v[0].getType();
-        Value mean = arith::MulFOp::create(b, l, v[0], buildConstant(b, l, type, 1.0 / dim));
-        Value rootEps = arith::MulFOp::create(b, l, v[1], buildConstant(b, l, type, std::sqrt(eps)));
-        Value inside = arith::AddFOp::create(b, l, mean, arith::MulFOp::create(b, l, rootEps, rootEps));
-        Value root = math::SqrtOp::create(b, l, inside);
-        return arith::DivFOp::create(b, l, buildConstant(b, l, type, 1), root);
-      });
+  Value x = tiles[0], inverse;
+  if (getKind() == NormKind::Layer) {
+    Value scale = buildRowScale(builder, loc, x, eps);
+    x = subtractMean(builder, loc, tile::buildProduct(builder, loc, x, scale));
+    inverse = buildInverseDeviation(builder, loc, x, scale, eps);
+  } else {
+    inverse = buildInverseRMS(builder, loc, x, eps);
+  }
   SmallVector<Value> inputs{x, inverse};
   llvm::append_range(inputs, tiles.drop_front());
   return {buildMap(builder, loc, inputs, shapeOf(x), [&](OpBuilder &b, Location l, ValueRange v) -> Value {

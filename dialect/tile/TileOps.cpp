@@ -254,6 +254,13 @@ LogicalResult ReduceOp::verify() {
   return success();
 }
 
+LogicalResult RowNormOp::verify() {
+  auto expected = RankedTensorType::get({shapeOf(getInput())[0], 1}, getInput().getType().getElementType());
+  if (!hasType(getResult(), expected))
+    return emitOpError() << "result must be " << expected << ", got " << getResult().getType() << " (row_norm_c1)";
+  return success();
+}
+
 LogicalResult ScanOp::verify() {
   if (!getInit())
     return success();

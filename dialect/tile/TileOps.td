@@ -137,6 +137,22 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_RowNormOp : Tile_Op<"row_norm", [Pure]> {
+  let summary = "the length of each row";
+  let description = [{
+    The root of the sum of the squares of a row, for any values whose length is a float: no square that overflows makes it infinite.
+
+    Example: `%n = fgla_tile.row_norm %x : tensor<32x64xf32> -> tensor<32x1xf32>`
+
+    Constraints:
+    - (row_norm_c1) the result has `input`'s type with one column.
+  }];
+  let arguments = (ins Tile_Tile:$input);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_ScanOp : Tile_Op<"scan", [Pure, AllTypesMatch<["input", "result"]>]> {
   let summary = "running combination down the rows of a tile";
   let description = [{

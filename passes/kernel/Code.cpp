@@ -70,6 +70,22 @@ Value Code::pack(Value low, Value high, Type element) {
   return LLVM::BitcastOp::create(builder, loc, builder.getI32Type(), narrow);
 }
 
+Value Code::multiplyPacked(Value a, Value b, Type element) {
+  auto pair = VectorType::get(2, element);
+  Value product = LLVM::FMulOp::create(builder, loc, LLVM::BitcastOp::create(builder, loc, pair, a),
+                                       LLVM::BitcastOp::create(builder, loc, pair, b));
+  return LLVM::BitcastOp::create(builder, loc, builder.getI32Type(), product);
+}
+
+Value Code::vector(ArrayRef<Value> values) {
+  if (values.size() == 1)
+    return values[0];
+  Value result = LLVM::PoisonOp::create(builder, loc, VectorType::get(values.size(), values[0].getType()));
+  for (auto [i, value] : llvm::enumerate(values))
+    result = LLVM::InsertElementOp::create(builder, loc, result, value, i32(i));
+  return result;
+}
+
 Value Code::round(Value value, Type element) { return unpack(pack(value, value, element), /*high=*/false, element); }
 
 //===----------------------------------------------------------------------===//

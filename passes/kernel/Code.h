@@ -37,6 +37,10 @@ public:
   mlir::Value unpack(mlir::Value word, bool high, mlir::Type element);
   /// Two f32, rounded to `element`, in one 32-bit word.
   mlir::Value pack(mlir::Value low, mlir::Value high, mlir::Type element);
+  /// The products of the two halves of words that hold two of `element`.
+  mlir::Value multiplyPacked(mlir::Value a, mlir::Value b, mlir::Type element);
+  /// One value, or a vector of several.
+  mlir::Value vector(llvm::ArrayRef<mlir::Value> values);
   /// `value` rounded to `element` and widened again.
   mlir::Value round(mlir::Value value, mlir::Type element);
 

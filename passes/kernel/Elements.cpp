@@ -148,42 +148,45 @@ Value RoleEmitter::readShared(const SharedTile &tile, const LinearLayout &layout
   return result;
 }
 
-void RoleEmitter::writeShared(const SharedTile &tile, const LinearLayout &layout, int64_t first,
-                              function_ref<Value(int64_t)> element) {
+Value RoleEmitter::packGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first,
+                             function_ref<Value(int64_t)> element) {
   int64_t length = getVectorLength(tile.memory, layout);
-  int64_t bytes = length * tile.memory.elementBytes;
   SmallVector<Value> values;
   for (int64_t i = 0; i < length; ++i)
     values.push_back(element(first + i));
   Location loc = code.loc;
-  Value stored;
-  if (tile.memory.elementBytes == 2 && length == 1) {
-    stored = LLVM::FPTruncOp::create(builder, loc, tile.element, values[0]);
-  } else {
-    SmallVector<Value> words(values);
-    if (tile.memory.elementBytes == 2) {
-      words.clear();
-      for (int64_t i = 0; i < length; i += 2)
-        words.push_back(code.pack(values[i], values[i + 1], tile.element));
-    }
-    stored = words[0];
-    if (words.size() > 1) {
-      stored = LLVM::PoisonOp::create(builder, loc, VectorType::get(words.size(), words[0].getType()));
-      for (auto [i, word] : llvm::enumerate(words))
-        stored = LLVM::InsertElementOp::create(builder, loc, stored, word, code.i32(i));
-    }
+  if (tile.memory.elementBytes == 2 && length == 1)
+    return LLVM::FPTruncOp::create(builder, loc, tile.element, values[0]);
+  SmallVector<Value> words(values);
+  if (tile.memory.elementBytes == 2) {
+    words.clear();
+    for (int64_t i = 0; i < length; i += 2)
+      words.push_back(code.pack(values[i], values[i + 1], tile.element));
   }
-  Value address = code.add(tile.address, getThreadOffset(tile.memory, layout));
-  Value pointer = code.sharedPointer(address, tile.offset + getByteOffset(tile.memory, layout.ofRegister(first)));
-  LLVM::StoreOp::create(builder, loc, stored, pointer, bytes);
+  return code.vector(words);
 }
 
+void RoleEmitter::storeGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first, Value packed) {
+  int64_t bytes = getVectorLength(tile.memory, layout) * tile.memory.elementBytes;
+  Value address = code.add(tile.address, getThreadOffset(tile.memory, layout));
+  Value pointer = code.sharedPointer(address, tile.offset + getByteOffset(tile.memory, layout.ofRegister(first)));
+  LLVM::StoreOp::create(builder, code.loc, packed, pointer, bytes);
+}
+
+/// Stores follow in groups, so that the loads of several rows are under way together: nothing moves over a store.
 void RoleEmitter::writeTile(const SharedTile &tile, const LinearLayout &layout, Value value) {
   int64_t length = getVectorLength(tile.memory, layout), groups = layout.getNumRegisters() / length;
   bool backward = runsBackward(value);
+  SmallVector<std::pair<int64_t, Value>> pending;
   for (int64_t i = 0; i < groups; ++i) {
     int64_t first = (backward ? groups - 1 - i : i) * length;
-    writeShared(tile, layout, first, [&](int64_t number) { return pull(value, layout, number); });
+    pending.push_back(
+        {first, packGroup(tile, layout, first, [&](int64_t number) { return pull(value, layout, number); })});
+    if (pending.size() < kRowsTogether && i + 1 < groups)
+      continue;
+    for (auto [group, packed] : pending)
+      storeGroup(tile, layout, group, packed);
+    pending.clear();
   }
 }
 
@@ -219,7 +222,9 @@ Value RoleEmitter::pull(Value tile, const LinearLayout &layout, int64_t number) 
     pullMap(map, layout, number);
     return memo.lookup({tile, number});
   }
-  if (auto valid = dyn_cast<tile::ValidOp>(op)) {
+  if (auto valid = dyn_cast<tile::ValidOp>(op); valid && fullRows == valid.getRows()) {
+    result = arith::ConstantIntOp::create(builder, code.loc, 1, 1);
+  } else if (valid) {
     Value row = code.add(getThreadElement(layout).first, layout.ofRegister(number).row);
     result = code.less(row, scalarI32(valid.getRows()));
   } else if (auto transpose = dyn_cast<tile::TransposeOp>(op)) {

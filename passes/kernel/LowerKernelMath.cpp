@@ -8,6 +8,7 @@
 #include "passes/kernel/Code.h"
 #include "passes/kernel/Passes.h"
 #include "llvm/Support/MathExtras.h"
+#include <cmath>
 
 namespace fgla::kernel {
 #define GEN_PASS_DEF_LOWERKERNELMATH
@@ -24,7 +25,20 @@ public:
   explicit Functions(Operation *op) : builder(op), code(builder, op->getLoc()), f32(builder.getF32Type()) {}
 
   Value exp2(Value x) { return code.intrinsic("llvm.nvvm.ex2.approx.ftz.f", f32, x); }
-  Value exp(Value x) { return exp2(code.mulF(x, code.f32(llvm::numbers::log2e))); }
+  /// e^x c, where c is 1 or a positive constant. Of e^(a - b), often one b serves a whole row: b log2 e is one value,
+  /// and what is left for each element is a multiply-add.
+  Value exp(Value x, double c = 1) {
+    constexpr double kLog2E = llvm::numbers::log2e;
+    auto difference = x.getDefiningOp<arith::SubFOp>();
+    if (!difference && c == 1)
+      return exp2(code.mulF(x, code.f32(kLog2E)));
+    Value a = difference ? difference.getLhs() : x;
+    Value rest = code.f32(std::log2(c));
+    if (difference)
+      rest = c == 1 ? code.mulF(difference.getRhs(), code.f32(-kLog2E))
+                    : Value(math::FmaOp::create(builder, code.loc, difference.getRhs(), code.f32(-kLog2E), rest));
+    return exp2(math::FmaOp::create(builder, code.loc, a, code.f32(kLog2E), rest));
+  }
   Value log2(Value x) { return code.intrinsic("llvm.nvvm.lg2.approx.ftz.f", f32, x); }
   Value log(Value x) { return code.mulF(log2(x), code.f32(llvm::numbers::ln2)); }
   Value reciprocal(Value x) { return NVVM::RcpApproxFtzF32Op::create(builder, code.loc, f32, x); }
@@ -47,6 +61,13 @@ static Value lower(Operation *op) {
     return {};
   Functions f(op);
   Value x = op->getOperand(0);
+  if (auto product = dyn_cast<arith::MulFOp>(op)) {
+    FloatAttr factor;
+    auto exp = x.getDefiningOp<math::ExpOp>();
+    if (exp && exp->hasOneUse() && matchPattern(product.getRhs(), m_Constant(&factor)) && factor.getValueAsDouble() > 0)
+      return f.exp(exp.getOperand(), factor.getValueAsDouble());
+    return {};
+  }
   if (isa<math::ExpOp>(op))
     return f.exp(x);
   if (isa<math::Exp2Op>(op))
@@ -69,7 +90,8 @@ struct LowerKernelMath : fgla::kernel::impl::LowerKernelMathBase<LowerKernelMath
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) { ops.push_back(op); });
-    for (Operation *op : ops)
+    // From users to what they use: a product with an exponential takes it along.
+    for (Operation *op : llvm::reverse(ops))
       if (Value replacement = lower(op)) {
         op->getResult(0).replaceAllUsesWith(replacement);
         op->erase();

@@ -222,11 +222,12 @@ void KernelBuilder::decodeGrid() {
 // Code
 //===----------------------------------------------------------------------===//
 
-/// How often a barrier is arrived at in a turn. Copies arrive by thread, other roles by warp.
-static int64_t countArrivals(warp::RoleOp role) {
+/// How often a barrier is arrived at in a turn: once by what starts bulk copies, else by each thread that copies, in
+/// other roles by each warp.
+static int64_t countArrivals(warp::RoleOp role, bool hasBulkCopies) {
   bool copies = false;
   role.walk([&](warp::PutOp put) { copies |= isa_and_nonnull<tile::LoadOp>(put.getValue().getDefiningOp()); });
-  return role.getWarps() * (copies ? kWarpSize : 1);
+  return copies && hasBulkCopies && getenv("X_BULK") ? 1 : role.getWarps() * (copies ? kWarpSize : 1);
 }
 
 void KernelBuilder::initializeBarriers(Value thread) {
@@ -238,7 +239,7 @@ void KernelBuilder::initializeBarriers(Value thread) {
     int64_t releases = 0;
     SmallVector<int64_t> counts;
     for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
-      counts.push_back(countArrivals(role));
+      counts.push_back(countArrivals(role, context.target.hasBulkCopies));
       if (role.walk([](warp::ReleaseOp) { return WalkResult::interrupt(); }).wasInterrupted())
         releases += role.getWarps();
     }
@@ -271,8 +272,11 @@ LogicalResult KernelBuilder::emitGroup(const WarpGroup &group, Value warp, Value
       RoleThreads threads;
       threads.lane = lane;
       threads.warps = warps;
-      threads.instance = code.shiftRight(inRole, llvm::Log2_64(warps));
-      threads.warp = code.mask(inRole, warps - 1);
+      // The warps of an instance run the same code at the same time: on one of the four schedulers, which take the
+      // warps in turn, they fetch it once.
+      int64_t instances = role.getInstances();
+      threads.instance = code.mask(inRole, instances - 1);
+      threads.warp = code.shiftRight(inRole, llvm::Log2_64(instances));
       threads.barrier = code.add(threads.instance, barriers[role]);
       result = RoleEmitter(builder, context, role, threads, scalars).emit();
     });

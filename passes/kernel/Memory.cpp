@@ -72,7 +72,16 @@ void RoleEmitter::emitPut(warp::PutOp put) {
   announce();
 }
 
-void RoleEmitter::emitRelease() { arrive(kernel.plan.numBarriers - 1); }
+void RoleEmitter::emitRelease() {
+  // What this role wrote into the turn's memory comes before the next copy into it.
+  bool hasPut = role.walk([](warp::PutOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  if (kernel.target.hasBulkCopies && hasPut) {
+    auto *context = builder.getContext();
+    NVVM::FenceProxyOp::create(builder, code.loc, NVVM::ProxyKindAttr::get(context, NVVM::ProxyKind::async_shared),
+                               NVVM::SharedSpaceAttr::get(context, NVVM::SharedSpace::shared_cta));
+  }
+  arrive(kernel.plan.numBarriers - 1);
+}
 
 //===----------------------------------------------------------------------===//
 // Arrays
@@ -97,13 +106,86 @@ static std::pair<Value, Value> getTileStrides(const GlobalArray &array, ArrayRef
   return {get(dims[0]), get(dims[1])};
 }
 
+static constexpr int64_t kCopyBytes = 16; // of a thread
+
+/// Where a tile has no rows of tokens to be zero behind, it is full.
+static Value getRows(Code &code, tile::LoadOp load, function_ref<Value(Value)> scalar) {
+  return load.getRows() ? scalar(load.getRows()) : code.i32(tile::shapeOf(load.getResult())[0]);
+}
+
+/// Before the first copy of a turn: says how many bytes will come, and writes the zeros behind the last token.
+void RoleEmitter::beginBulkCopies(warp::PutOp first) {
+  Value rows;
+  int64_t bytesOfRow = 0;
+  SmallVector<SharedTile> tiles;
+  for (auto put : first->getBlock()->getOps<warp::PutOp>()) {
+    SharedTile place = getSlot(put.getChannel());
+    bytesOfRow += place.memory.columns * place.memory.elementBytes;
+    rows = getRows(code, put.getValue().getDefiningOp<tile::LoadOp>(), [&](Value v) { return scalarI32(v); });
+    tiles.push_back(place);
+  }
+  Value full = code.i32(tiles[0].memory.rows);
+  code.ifThen(code.less(rows, full), [&] {
+    Value zero = code.vector({code.i32(0), code.i32(0), code.i32(0), code.i32(0)});
+    for (const SharedTile &place : tiles) {
+      int64_t chunks = place.memory.columns * place.memory.elementBytes / kCopyBytes;
+      for (int64_t chunk = 0; chunk < chunks * place.memory.rows; chunk += 32) {
+        Value number = code.add(threads.lane, chunk), row = code.shiftRight(number, llvm::Log2_64(chunks));
+        Value isBehind = arith::CmpIOp::create(builder, code.loc, arith::CmpIPredicate::sge, row, rows);
+        code.ifThen(isBehind, [&] {
+          Value offset =
+              code.add(code.mul(row, place.memory.getRowStride()), code.mul(code.mask(number, chunks - 1), kCopyBytes));
+          LLVM::StoreOp::create(builder, code.loc, zero,
+                                code.sharedPointer(code.add(place.address, offset), place.offset), kCopyBytes);
+        });
+      }
+    }
+    code.syncWarp();
+  });
+  code.ifThen(code.equal(threads.lane, code.i32(0)), [&] {
+    NVVM::MBarrierArriveExpectTxOp::create(builder, code.loc, Type(), getBarrier(kernel.roles.lookup(role)),
+                                           code.mul(rows, bytesOfRow), NVVM::MemScopeKind::CTA, /*relaxed=*/false,
+                                           Value());
+  });
+  code.syncWarp();
+}
+
+/// A row in each lane.
+void RoleEmitter::emitBulkCopy(tile::LoadOp load, warp::PutOp put) {
+  const GlobalArray &array = kernel.arrays.find(load.getSource())->second;
+  SharedTile place = getSlot(put.getChannel());
+  Value rowStride = getTileStrides(array, load.getDims()).first;
+  Value base = getAddress(array, load.getIndices());
+  Value rows = getRows(code, load, [&](Value v) { return scalarI32(v); });
+  Value barrier = getBarrier(kernel.roles.lookup(role));
+  auto cluster = LLVM::LLVMPointerType::get(builder.getContext(), 7);
+  for (int64_t first = 0; first < place.memory.rows; first += 32) {
+    Value row = code.add(threads.lane, first);
+    code.ifThen(code.less(row, rows), [&] {
+      Value offset = arith::MulIOp::create(builder, code.loc, code.toI64(row), rowStride);
+      Value source = LLVM::GEPOp::create(builder, code.loc, base.getType(), array.element, base, LLVM::GEPArg(offset));
+      Value to = code.sharedPointer(code.add(place.address, code.mul(row, place.memory.getRowStride())), place.offset);
+      Value toCluster = LLVM::AddrSpaceCastOp::create(builder, code.loc, cluster, to);
+      NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(builder, code.loc, toCluster, source, barrier,
+                                                       code.i32(place.memory.columns * place.memory.elementBytes),
+                                                       Value(), Value());
+    });
+  }
+}
+
 /// Copies a tile of tokens into its slot, 16 bytes a thread; zeros behind the end.
 void RoleEmitter::emitLoadToChannel(tile::LoadOp load, warp::PutOp put) {
-  constexpr int64_t kBytes = 16;
+  constexpr int64_t kBytes = kCopyBytes;
   int64_t free = kernel.plan.numBarriers - 1;
-  if (awaited.insert(free).second) {
+  bool isFirst = awaited.insert(free).second;
+  if (isFirst) {
     Value before = arith::XOrIOp::create(builder, code.loc, phase, code.i32(1));
     wait(code, getBarrier(free), before, kernel.target.hasBulkCopies);
+  }
+  if (kernel.target.hasBulkCopies && getenv("X_BULK")) {
+    if (isFirst)
+      beginBulkCopies(put);
+    return emitBulkCopy(load, put);
   }
   const GlobalArray &array = kernel.arrays.find(load.getSource())->second;
   SharedTile slotTile = getSlot(put.getChannel());
@@ -180,7 +262,7 @@ void RoleEmitter::emitStore(tile::StoreOp store) {
       break;
     length *= 2;
   }
-  Value rows = store.getRows() ? scalarI32(store.getRows()) : Value();
+  Value rows = store.getRows() && store.getRows() != fullRows ? scalarI32(store.getRows()) : Value();
   std::map<int32_t, SmallVector<int64_t>> byRow;
   for (int64_t first = 0; first < layout.getNumRegisters(); first += length)
     byRow[layout.ofRegister(first).row].push_back(first);
@@ -201,12 +283,7 @@ void RoleEmitter::emitStore(tile::StoreOp store) {
                                : Value(LLVM::FPTruncOp::create(builder, code.loc, array.element, value));
           words.push_back(value);
         }
-        Value stored = words[0];
-        if (words.size() > 1) {
-          stored = LLVM::PoisonOp::create(builder, code.loc, VectorType::get(words.size(), words[0].getType()));
-          for (auto [i, word] : llvm::enumerate(words))
-            stored = LLVM::InsertElementOp::create(builder, code.loc, stored, word, code.i32(i));
-        }
+        Value stored = code.vector(words);
         int64_t elementBytes = narrow ? 2 : 4;
         Value pointer = code.globalPointer(first, layout.ofRegister(group).column * elementBytes);
         LLVM::StoreOp::create(builder, code.loc, stored, pointer, length * elementBytes);

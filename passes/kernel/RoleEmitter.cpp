@@ -30,18 +30,20 @@ Value RoleEmitter::scalar(Value value) {
   return copy->getResult(0);
 }
 
+/// Scores come before puts: they make what some puts need (the product of all decays), and write others along.
 LogicalResult RoleEmitter::emitBlock(Block &block) {
-  for (Operation &op : block.without_terminator())
-    if (failed(emitOp(&op)))
+  SmallVector<Operation *> order, puts;
+  auto scores = block.getOps<tile::DecayedScoresOp>();
+  for (Operation &op : block.without_terminator()) {
+    bool isBefore = !scores.empty() && op.isBeforeInBlock((*scores.begin()).getOperation());
+    (isBefore && isa<warp::PutOp>(op) ? puts : order).push_back(&op);
+    if (!scores.empty() && &op == (*scores.begin()).getOperation())
+      llvm::append_range(order, puts);
+  }
+  for (Operation *op : order)
+    if (failed(emitOp(op)))
       return failure();
   return success();
-}
-
-bool RoleEmitter::hasOtherSync(Operation *op) {
-  for (Operation &other : *op->getBlock())
-    if (auto reduce = dyn_cast<tile::ReduceOp>(other); reduce && &other != op && reduce.getDim() == 1)
-      return true;
-  return false;
 }
 
 LogicalResult RoleEmitter::emitOp(Operation *op) {
@@ -69,6 +71,8 @@ LogicalResult RoleEmitter::emitOp(Operation *op) {
     return emitScores(scores), success();
   if (auto reduce = dyn_cast<tile::ReduceOp>(op))
     return emitReduce(reduce);
+  if (auto norm = dyn_cast<tile::RowNormOp>(op))
+    return emitRowNorm(norm);
   if (auto scan = dyn_cast<tile::ScanOp>(op))
     return tile::shapeOf(scan.getResult())[1] == 1 ? emitRowScan(scan) : success();
   if (auto row = dyn_cast<warp::RowOp>(op))
@@ -78,6 +82,9 @@ LogicalResult RoleEmitter::emitOp(Operation *op) {
   if (isa<tile::MapOp, tile::ValidOp, tile::TransposeOp>(op))
     return success(); // pulled
   if (op->getNumRegions() == 0 && llvm::none_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>)) {
+    if (op->getNumResults() == 1 && isPure(op) && emittedScalars.contains(op))
+      return success();
+    emittedScalars.insert(op);
     for (Value operand : op->getOperands())
       (void)scalar(operand);
     builder.clone(*op, scalars);
@@ -139,18 +146,9 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
       phase = copy.getRegionIterArgs().back();
       Value base = LLVM::PtrToIntOp::create(builder, code.loc, builder.getI32Type(), kernel.shared);
       turnAddress = code.add(base, code.mul(slot, kernel.plan.turnBytes));
-      awaited.clear();
-      puts = llvm::range_size(loop.getBody()->getOps<warp::PutOp>());
     }
-    if (failed(emitBlock(*loop.getBody())))
+    if (failed(emitTurn(loop, results)))
       return failure();
-    for (auto [value, arg] :
-         llvm::zip_equal(loop.getBody()->getTerminator()->getOperands(), loop.getRegionIterArgs())) {
-      if (isa<RankedTensorType>(arg.getType()))
-        llvm::append_range(results, pullAll(value, getLayout(arg)));
-      else
-        results.push_back(scalar(value));
-    }
     if (isOverTurns) {
       Value next = code.add(slot, role.getInstances());
       Value wraps = arith::CmpIOp::create(builder, code.loc, arith::CmpIPredicate::sge, next, code.i32(kernel.stages));
@@ -164,6 +162,67 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
   memo = savedMemo;
   shared = savedShared;
   bind(loop.getResults(), copy.getResults());
+  return success();
+}
+
+/// The body of a loop once, and the registers it yields.
+LogicalResult RoleEmitter::emitBody(scf::ForOp loop, SmallVectorImpl<Value> &results) {
+  awaited.clear();
+  done.clear();
+  puts = llvm::range_size(loop.getBody()->getOps<warp::PutOp>());
+  if (failed(emitBlock(*loop.getBody())))
+    return failure();
+  for (auto [value, arg] : llvm::zip_equal(loop.getBody()->getTerminator()->getOperands(), loop.getRegionIterArgs())) {
+    if (isa<RankedTensorType>(arg.getType()))
+      llvm::append_range(results, pullAll(value, getLayout(arg)));
+    else
+      results.push_back(scalar(value));
+  }
+  return success();
+}
+
+/// All tiles but the last are full, and need no masks: where a body has masks, it is written twice.
+LogicalResult RoleEmitter::emitTurn(scf::ForOp loop, SmallVectorImpl<Value> &results) {
+  auto masks = loop.getBody()->getOps<tile::ValidOp>();
+  if (masks.empty())
+    return emitBody(loop, results);
+  tile::ValidOp mask = *masks.begin();
+  for (Operation &op : loop.getBody()->without_terminator())
+    if (op.getNumRegions() == 0 && llvm::all_of(op.getOperandTypes(), llvm::IsaPred<IndexType>) &&
+        llvm::all_of(op.getResultTypes(), llvm::IsaPred<IndexType>) && isPure(&op) && failed(emitOp(&op)))
+      return failure();
+  Value full = code.i32(tile::shapeOf(mask.getResult())[0]);
+  Value isFull = code.equal(scalarI32(mask.getRows()), full);
+  SmallVector<Type> types;
+  for (Value arg : loop.getRegionIterArgs())
+    if (isa<RankedTensorType>(arg.getType()))
+      types.append(getLayout(arg).getNumRegisters(), builder.getF32Type());
+    else
+      types.push_back(arg.getType());
+  auto branch = scf::IfOp::create(builder, code.loc, types, isFull, /*withElseRegion=*/true);
+  for (bool isThen : {true, false}) {
+    OpBuilder::InsertionGuard guard(builder);
+    Block &block = (isThen ? branch.getThenRegion() : branch.getElseRegion()).front();
+    // Without results, the builder has made the terminators.
+    if (types.empty())
+      builder.setInsertionPoint(block.getTerminator());
+    else
+      builder.setInsertionPointToStart(&block);
+    fullRows = isThen ? mask.getRows() : Value();
+    auto savedMemo = memo;
+    auto savedShared = shared;
+    auto savedRegisters = registers;
+    SmallVector<Value> yielded;
+    if (failed(emitBody(loop, yielded)))
+      return failure();
+    if (!types.empty())
+      scf::YieldOp::create(builder, code.loc, yielded);
+    memo = savedMemo;
+    shared = savedShared;
+    registers = savedRegisters;
+    fullRows = {};
+  }
+  llvm::append_range(results, branch.getResults());
   return success();
 }
 

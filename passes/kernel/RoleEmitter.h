@@ -74,6 +74,8 @@ private:
   mlir::LogicalResult emitBlock(mlir::Block &block);
   mlir::LogicalResult emitOp(mlir::Operation *op);
   mlir::LogicalResult emitFor(mlir::scf::ForOp loop);
+  mlir::LogicalResult emitTurn(mlir::scf::ForOp loop, llvm::SmallVectorImpl<mlir::Value> &results);
+  mlir::LogicalResult emitBody(mlir::scf::ForOp loop, llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult emitIf(mlir::scf::IfOp branch);
   mlir::Value scalar(mlir::Value value);
   mlir::Value scalarI32(mlir::Value value) { return code.toI32(scalar(value)); }
@@ -86,9 +88,11 @@ private:
   mlir::Value pullScan(tile::ScanOp scan, const LinearLayout &layout, int64_t number);
   mlir::Value readShared(const SharedTile &tile, const LinearLayout &layout, int64_t number,
                          llvm::function_ref<void(int64_t, mlir::Value)> remember);
-  /// Writes the elements of the group of neighbouring registers that starts at `first`.
-  void writeShared(const SharedTile &tile, const LinearLayout &layout, int64_t first,
-                   llvm::function_ref<mlir::Value(int64_t)> element);
+  /// The elements of a group of neighbouring registers, from `first` on, as they are stored.
+  mlir::Value packGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first,
+                        llvm::function_ref<mlir::Value(int64_t)> element);
+  void storeGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first, mlir::Value packed);
+  static constexpr size_t kRowsTogether = 8;
   void writeTile(const SharedTile &tile, const LinearLayout &layout, mlir::Value value);
   /// Registers that are neighbours in memory, up to 16 bytes.
   int64_t getVectorLength(const TileMemory &memory, const LinearLayout &layout);
@@ -102,6 +106,8 @@ private:
 
   //===--- Channels and arrays: Memory.cpp ---===//
   void emitLoadToChannel(tile::LoadOp load, warp::PutOp put);
+  void beginBulkCopies(warp::PutOp first);
+  void emitBulkCopy(tile::LoadOp load, warp::PutOp put);
   void emitLoad(tile::LoadOp load);
   void emitStore(tile::StoreOp store);
   void emitPut(warp::PutOp put);
@@ -118,11 +124,17 @@ private:
 
   //===--- Rows: Rows.cpp ---===//
   mlir::LogicalResult emitReduce(tile::ReduceOp reduce);
+  mlir::LogicalResult emitRowNorm(tile::RowNormOp norm);
+  mlir::FailureOr<Registers> combineColumns(mlir::Operation *op, int64_t exchange, tile::ReduceKind kind,
+                                            const LinearLayout &layout,
+                                            llvm::function_ref<mlir::Value(int64_t)> element);
+  void exchangeRows(mlir::Operation *op, int64_t number, tile::ReduceKind kind, const LinearLayout &result,
+                    Registers &values);
+  mlir::Value findWidened(mlir::Value tile);
+  mlir::Value reducePacked(mlir::Value tile, const LinearLayout &layout);
   mlir::LogicalResult emitRowScan(tile::ScanOp scan);
   mlir::LogicalResult emitRow(warp::RowOp row);
   mlir::LogicalResult emitConvert(warp::ConvertOp convert);
-  /// Whether another op of the same block makes the role's warps wait for each other.
-  static bool hasOtherSync(mlir::Operation *op);
   mlir::Value combineLanes(tile::ReduceKind kind, mlir::Value value, int64_t lane);
 
   //===--- Products: Products.cpp, Scores.cpp ---===//
@@ -162,7 +174,9 @@ private:
   // The turn that is being emitted; i32.
   mlir::Value slot, phase, turnAddress;
   llvm::DenseSet<int64_t> awaited;
-  int64_t puts = 0; ///< still to come in this turn
+  int64_t puts = 0;     ///< still to come in this turn
+  mlir::Value fullRows; ///< the number of tokens that is known to fill the tile
+  llvm::DenseSet<mlir::Operation *> emittedScalars;
 };
 } // namespace fgla::kernel
 

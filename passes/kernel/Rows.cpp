@@ -1,5 +1,6 @@
 //===- Rows.cpp - Combining rows and columns across threads ---------------===//
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/kernel/RoleEmitter.h"
 
 using namespace mlir;
@@ -11,18 +12,86 @@ Value RoleEmitter::combineLanes(tile::ReduceKind kind, Value value, int64_t lane
   return tile::buildCombine(builder, code.loc, kind, value, code.shuffleXor(value, lane));
 }
 
-/// In registers, then among lanes, then among warps through shared memory.
-LogicalResult RoleEmitter::emitReduce(tile::ReduceOp reduce) {
-  LinearLayout layout = getLayout(reduce.getInput()), result = getLayout(reduce.getResult());
-  tile::ReduceKind kind = reduce.getKind();
-  bool alongColumns = reduce.getDim() == 1;
-  auto isReduced = [&](Element basis) { return alongColumns ? basis.column != 0 : basis.row != 0; };
+/// The tile of 16-bit floats in shared memory that `tile` is, widened and with all its rows valid; or null.
+Value RoleEmitter::findWidened(Value tile) {
+  auto map = tile.getDefiningOp<tile::MapOp>();
+  if (!map || map.getNumResults() != 1)
+    return {};
+  Block &body = map.getBody().front();
+  Value value = body.getTerminator()->getOperand(0);
+  auto inputOf = [&](Value scalar) -> Value {
+    auto argument = dyn_cast<BlockArgument>(scalar);
+    return argument && argument.getOwner() == &body ? map.getInputs()[argument.getArgNumber()] : Value();
+  };
+  if (auto select = value.getDefiningOp<arith::SelectOp>()) {
+    Value mask = inputOf(select.getCondition());
+    auto valid = mask ? mask.getDefiningOp<tile::ValidOp>() : tile::ValidOp();
+    if (!valid || valid.getRows() != fullRows)
+      return {};
+    value = select.getTrueValue();
+  }
+  auto extend = value.getDefiningOp<arith::ExtFOp>();
+  Value source = extend ? inputOf(extend.getIn()) : Value();
+  return source && shared.contains(source) && tile::shapeOf(source) == tile::shapeOf(tile) ? source : Value();
+}
+
+/// The maximum of a row of 16-bit floats, two at a time as they lie in memory: widening changes no order.
+Value RoleEmitter::reducePacked(Value tile, const LinearLayout &layout) {
+  const SharedTile &place = shared.find(tile)->second;
+  int64_t length = getVectorLength(place.memory, layout);
+  auto pair = VectorType::get(2, place.element);
+  Value address = code.add(place.address, getThreadOffset(place.memory, layout)), result;
+  for (int64_t first = 0; first < layout.getNumRegisters(); first += length) {
+    Type type = length == 2 ? Type(builder.getI32Type()) : VectorType::get(length / 2, builder.getI32Type());
+    Value pointer =
+        code.sharedPointer(address, place.offset + layout.ofRegister(first).column * place.memory.elementBytes);
+    Value loaded = LLVM::LoadOp::create(builder, code.loc, type, pointer, length * place.memory.elementBytes);
+    for (int64_t i = 0; i < length / 2; ++i) {
+      Value word = length == 2 ? loaded : Value(LLVM::ExtractElementOp::create(builder, code.loc, loaded, code.i32(i)));
+      Value both = LLVM::BitcastOp::create(builder, code.loc, pair, word);
+      result = result ? Value(LLVM::MaximumOp::create(builder, code.loc, result, both)) : both;
+    }
+  }
+  Value word = LLVM::BitcastOp::create(builder, code.loc, builder.getI32Type(), result);
+  return arith::MaximumFOp::create(builder, code.loc, code.unpack(word, /*high=*/false, place.element),
+                                   code.unpack(word, /*high=*/true, place.element));
+}
+
+/// Combines what each warp has of each row, through the turn's memory: [C, warps].
+void RoleEmitter::exchangeRows(Operation *op, int64_t number, tile::ReduceKind kind, const LinearLayout &result,
+                               Registers &values) {
+  int64_t rows = tile::shapeOf(op->getOperand(0))[0], stride = threads.warps * sizeof(float);
+  int64_t start = kernel.plan.turnScratch.lookup(op) + number * rows * stride;
+  Value own = code.add(turnAddress, code.mul(getThreadElement(result).first, stride));
+  Value mine = code.add(own, code.mul(threads.warp, sizeof(float)));
+  auto offsetOf = [&](int64_t reg) { return start + result.ofRegister(reg).row * stride; };
+  for (auto [reg, value] : llvm::enumerate(values))
+    LLVM::StoreOp::create(builder, code.loc, value, code.sharedPointer(mine, offsetOf(reg)), sizeof(float));
+  sync();
+  int64_t length = std::min<int64_t>(threads.warps, 4);
+  Type loaded = length == 1 ? Type(builder.getF32Type()) : VectorType::get(length, builder.getF32Type());
+  for (auto [reg, value] : llvm::enumerate(values)) {
+    value = Value();
+    for (int64_t first = 0; first < threads.warps; first += length) {
+      Value pointer = code.sharedPointer(own, offsetOf(reg) + first * sizeof(float));
+      Value part = LLVM::LoadOp::create(builder, code.loc, loaded, pointer, length * sizeof(float));
+      for (int64_t i = 0; i < length; ++i) {
+        Value one = length == 1 ? part : Value(LLVM::ExtractElementOp::create(builder, code.loc, part, code.i32(i)));
+        value = value ? tile::buildCombine(builder, code.loc, kind, value, one) : one;
+      }
+    }
+  }
+}
+
+/// Combines the columns of each row: in registers, then among lanes, then among warps.
+FailureOr<RoleEmitter::Registers> RoleEmitter::combineColumns(Operation *op, int64_t exchange, tile::ReduceKind kind,
+                                                              const LinearLayout &layout,
+                                                              function_ref<Value(int64_t)> element) {
+  LinearLayout result = layout.dropColumns();
+  auto isReduced = [](Element basis) { return basis.column != 0; };
   Registers sums(result.getNumRegisters());
   for (int64_t number = 0; number < layout.getNumRegisters(); ++number) {
-    Element element = layout.ofRegister(number);
-    (alongColumns ? element.column : element.row) = 0;
-    Value value = pull(reduce.getInput(), layout, number);
-    Value &sum = sums[result.findRegister(element)];
+    Value &sum = sums[result.findRegister({layout.ofRegister(number).row, 0})], value = element(number);
     sum = sum ? tile::buildCombine(builder, code.loc, kind, sum, value) : value;
   }
   for (Value &sum : sums)
@@ -30,40 +99,91 @@ LogicalResult RoleEmitter::emitReduce(tile::ReduceOp reduce) {
       if (isReduced(basis))
         sum = combineLanes(kind, sum, int64_t(1) << bit);
   if (llvm::any_of(layout.warps, isReduced)) {
-    if (!alongColumns || !llvm::all_of(layout.warps, isReduced))
-      return reduce.emitError() << "combines rows among warps, which has no GPU code yet";
-    // [C, warps]: a thread reads what all warps have for its rows.
-    int64_t rows = tile::shapeOf(reduce.getInput())[0];
-    auto type = RankedTensorType::get({rows * threads.warps, 1}, builder.getF32Type());
-    SharedTile scratch = getScratch(reduce, type, rows * threads.warps * 4);
-    Value row = getThreadElement(result).first;
-    Value own = code.add(scratch.address, code.mul(row, threads.warps * 4));
-    Value mine = code.add(own, code.mul(threads.warp, 4));
-    for (int64_t number = 0; number < result.getNumRegisters(); ++number) {
-      int64_t offset = scratch.offset + result.ofRegister(number).row * threads.warps * 4;
-      LLVM::StoreOp::create(builder, code.loc, sums[number], code.sharedPointer(mine, offset), 4);
-    }
-    sync();
-    for (int64_t number = 0; number < result.getNumRegisters(); ++number) {
-      int64_t offset = scratch.offset + result.ofRegister(number).row * threads.warps * 4;
-      Value sum;
-      int64_t length = std::min<int64_t>(threads.warps, 4);
-      for (int64_t first = 0; first < threads.warps; first += length) {
-        Type loaded = length == 1 ? Type(builder.getF32Type()) : VectorType::get(length, builder.getF32Type());
-        Value part =
-            LLVM::LoadOp::create(builder, code.loc, loaded, code.sharedPointer(own, offset + first * 4), length * 4);
-        for (int64_t i = 0; i < length; ++i) {
-          Value value =
-              length == 1 ? part : Value(LLVM::ExtractElementOp::create(builder, code.loc, part, code.i32(i)));
-          sum = sum ? tile::buildCombine(builder, code.loc, kind, sum, value) : value;
-        }
-      }
-      sums[number] = sum;
-    }
-    if (!hasOtherSync(reduce))
-      sync(); // the next turn writes here again
+    if (!llvm::all_of(layout.warps, isReduced))
+      return op->emitError() << "combines what some of the warps have, which has no GPU code yet";
+    exchangeRows(op, exchange, kind, result, sums);
   }
-  registers[reduce.getResult()] = sums;
+  return sums;
+}
+
+LogicalResult RoleEmitter::emitReduce(tile::ReduceOp reduce) {
+  LinearLayout layout = getLayout(reduce.getInput()), result = getLayout(reduce.getResult());
+  tile::ReduceKind kind = reduce.getKind();
+  Registers &sums = registers[reduce.getResult()];
+  if (reduce.getDim() == 1) {
+    Value widened = kind == tile::ReduceKind::Max ? findWidened(reduce.getInput()) : Value();
+    if (widened && result.registers.empty() && getVectorLength(shared.find(widened)->second.memory, layout) > 1) {
+      sums = {reducePacked(widened, layout)};
+      for (auto [bit, basis] : llvm::enumerate(layout.lanes))
+        if (basis.column != 0)
+          sums[0] = combineLanes(kind, sums[0], int64_t(1) << bit);
+      return success();
+    }
+    auto combined = combineColumns(reduce, 0, kind, layout,
+                                   [&](int64_t number) { return pull(reduce.getInput(), layout, number); });
+    if (failed(combined))
+      return failure();
+    registers[reduce.getResult()] = *combined;
+    return success();
+  }
+  sums.resize(result.getNumRegisters());
+  for (int64_t number = 0; number < layout.getNumRegisters(); ++number) {
+    Value value = pull(reduce.getInput(), layout, number);
+    Value &sum = registers[reduce.getResult()][result.findRegister({0, layout.ofRegister(number).column})];
+    sum = sum ? tile::buildCombine(builder, code.loc, kind, sum, value) : value;
+  }
+  for (Value &sum : registers[reduce.getResult()])
+    for (auto [bit, basis] : llvm::enumerate(layout.lanes))
+      if (basis.row != 0)
+        sum = combineLanes(kind, sum, int64_t(1) << bit);
+  if (llvm::any_of(layout.warps, [](Element basis) { return basis.row != 0; }))
+    return reduce.emitError() << "combines rows among warps, which has no GPU code yet";
+  return success();
+}
+
+/// The root of the sum of squares; where a sum has overflowed, again with rows that are divided by their largest
+/// element.
+LogicalResult RoleEmitter::emitRowNorm(tile::RowNormOp norm) {
+  LinearLayout layout = getLayout(norm.getInput());
+  Registers values = pullAll(norm.getInput(), layout);
+  auto sums = combineColumns(norm, 0, tile::ReduceKind::Add, layout,
+                             [&](int64_t number) { return code.mulF(values[number], values[number]); });
+  if (failed(sums))
+    return failure();
+  Value isTooLarge;
+  for (Value sum : *sums) {
+    Value tooLarge = arith::CmpFOp::create(builder, code.loc, arith::CmpFPredicate::UGT, sum, code.f32(0x1p120));
+    isTooLarge = isTooLarge ? Value(arith::OrIOp::create(builder, code.loc, isTooLarge, tooLarge)) : tooLarge;
+  }
+  // All warps have the same rows, so they agree.
+  Value any = NVVM::VoteSyncOp::create(builder, code.loc, builder.getI1Type(), code.i32(-1), isTooLarge,
+                                       NVVM::VoteSyncKind::any);
+  SmallVector<Type> types(sums->size(), builder.getF32Type());
+  auto branch = scf::IfOp::create(builder, code.loc, types, any, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&branch.getThenRegion().front());
+  auto largest = combineColumns(norm, 1, tile::ReduceKind::Max, layout, [&](int64_t number) -> Value {
+    return math::AbsFOp::create(builder, code.loc, values[number]);
+  });
+  LinearLayout result = layout.dropColumns();
+  Registers inverse;
+  for (Value value : *largest)
+    inverse.push_back(arith::DivFOp::create(builder, code.loc, code.f32(1),
+                                            arith::MaximumFOp::create(builder, code.loc, value, code.f32(0x1p-126))));
+  auto scaledSums = combineColumns(norm, 2, tile::ReduceKind::Add, layout, [&](int64_t number) -> Value {
+    Value scaled = code.mulF(values[number], inverse[result.findRegister({layout.ofRegister(number).row, 0})]);
+    return code.mulF(scaled, scaled);
+  });
+  SmallVector<Value> lengths;
+  for (auto [sum, scale] : llvm::zip_equal(*scaledSums, *largest))
+    lengths.push_back(code.mulF(math::SqrtOp::create(builder, code.loc, sum), scale));
+  scf::YieldOp::create(builder, code.loc, lengths);
+  builder.setInsertionPointToStart(&branch.getElseRegion().front());
+  lengths.clear();
+  for (Value sum : *sums)
+    lengths.push_back(math::SqrtOp::create(builder, code.loc, sum));
+  scf::YieldOp::create(builder, code.loc, lengths);
+  registers[norm.getResult()] = Registers(branch.getResults());
   return success();
 }
 

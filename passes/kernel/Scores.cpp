@@ -36,8 +36,26 @@ public:
 private:
   using Registers = RoleEmitter::Registers;
 
+  /// A put that is written row by row along with an operand.
+  struct Companion {
+    warp::PutOp put;
+    bool isScaled; ///< whether it is what the operand is, decayed to an end of the tile
+  };
+  /// Products of one column's decays from a row to the middle (exclusive of the row) and from the middle up to it.
+  struct Column {
+    int32_t column = 0;
+    SmallVector<Value> toMiddle, fromMiddle; ///< the last of `toMiddle` is one: null
+    Value front;                             ///< over all rows in front of the middle
+  };
+
+  bool isDecayed(Value value, Value tile, bool toEnd);
   void planCompanions();
-  Value writeMiddleOut();
+  Value multiplyDecays();
+  void sweep(ArrayRef<int32_t> order, Value tile, const llvm::DenseMap<int64_t, Value> &factors,
+             const RoleEmitter::SharedTile &operand, ArrayRef<Companion> companions,
+             const llvm::DenseMap<int32_t, Value> &toEnd);
+  void writeMiddleOut();
+  void writeCompanions();
   Registers emitExact();
   void writeLevel(int64_t half);
   Registers multiply();
@@ -64,81 +82,153 @@ private:
   RankedTensorType type;
   int64_t rows, keyDim, length;
   RoleEmitter::SharedTile query, key;
-  SmallVector<warp::PutOp> forward, backward; ///< puts that are written row by row along with the operands
+  SmallVector<Companion> forward, backward;
+  SmallVector<Column> columns;
 };
 } // namespace fgla::kernel
+
+/// Whether `value` is `tile` times the running product of the decays that ends at each row, or begins behind it.
+bool ScoresEmitter::isDecayed(Value value, Value tile, bool toEnd) {
+  auto map = value.getDefiningOp<tile::MapOp>();
+  if (!map || map.getInputs().size() != 2 || map.getNumResults() != 1 || map.getInputs()[0] != tile)
+    return false;
+  auto scan = map.getInputs()[1].getDefiningOp<tile::ScanOp>();
+  if (!scan || scan.getInput() != op.getDecay() || scan.getKind() != tile::ReduceKind::Mul || scan.getInit() ||
+      scan.getReverse() != toEnd || scan.getExclusive() != toEnd)
+    return false;
+  Block &body = map.getBody().front();
+  auto truncate = body.getTerminator()->getOperand(0).getDefiningOp<arith::TruncFOp>();
+  auto multiply = truncate ? truncate.getIn().getDefiningOp<arith::MulFOp>() : arith::MulFOp();
+  return multiply && multiply.getLhs() == body.getArgument(0) && multiply.getRhs() == body.getArgument(1);
+}
 
 /// Puts of tiles that are computed from the same elements: with each row's queries (keys) at hand, it is written too.
 void ScoresEmitter::planCompanions() {
   for (auto put : op->getBlock()->getOps<warp::PutOp>()) {
     Value value = put.getValue();
-    bool isLazy = isa_and_nonnull<tile::MapOp>(value.getDefiningOp());
     auto encoding = cast<RankedTensorType>(value.getType()).getEncoding();
-    if (isLazy && encoding && RoleEmitter::getLayout(value) == layout && tile::shapeOf(value) == type.getShape() &&
-        cast<RankedTensorType>(value.getType()).getElementType().getIntOrFloatBitWidth() == 16)
-      (RoleEmitter::runsBackward(value) ? backward : forward).push_back(put);
+    if (!isa_and_nonnull<tile::MapOp>(value.getDefiningOp()) || !encoding || RoleEmitter::getLayout(value) != layout ||
+        tile::shapeOf(value) != type.getShape() ||
+        cast<RankedTensorType>(value.getType()).getElementType().getIntOrFloatBitWidth() != 16)
+      continue;
+    if (RoleEmitter::runsBackward(value))
+      backward.push_back({put, isDecayed(value, op.getKey(), /*toEnd=*/true)});
+    else
+      forward.push_back({put, isDecayed(value, op.getQuery(), /*toEnd=*/false)});
   }
 }
 
-/// Writes q X and k / X, and the companions; returns whether some X of this thread is out of range.
-Value ScoresEmitter::writeMiddleOut() {
-  int32_t middle = rows / 2, last = rows - 1;
-  SmallVector<int32_t> columns; // of register 0's row
-  for (int64_t number = 0; number < layout.getNumRegisters(); ++number)
-    if (layout.ofRegister(number).row == 0)
-      columns.push_back(layout.ofRegister(number).column);
-  auto invert = [&](Value x) -> Value {
-    return NVVM::RcpApproxFtzF32Op::create(builder, code.loc, builder.getF32Type(), x);
-  };
-  llvm::DenseMap<int64_t, Value> onward, inverse; // by register: X behind the middle, 1 / X in front of it
+/// The products of each column over the rows up to the middle and behind it; returns whether one of this thread's is so
+/// small that its inverse is out of range.
+Value ScoresEmitter::multiplyDecays() {
+  int32_t middle = rows / 2;
   Value smallest;
   auto see = [&](Value x) {
     smallest = smallest ? Value(arith::MinimumFOp::create(builder, code.loc, smallest, x)) : x;
   };
-  for (int32_t column : columns) {
-    Value front;
-    for (int32_t row = 1; row < middle; ++row)
-      front = product(front, decay(row, column));
-    if (!front)
-      front = code.f32(1);
-    see(front);
-    Value x = invert(front);
-    for (int32_t row = 0; row < middle; ++row) {
-      x = row == 0 ? x : code.mulF(x, decay(row, column));
-      onward[at(row, column)] = x;
-    }
-    Value behind;
+  for (int64_t number = 0; number < layout.getNumRegisters(); ++number) {
+    int32_t column = layout.ofRegister(number).column;
+    if (layout.ofRegister(number).row != 0)
+      continue;
+    Column products;
+    products.column = column;
+    // From the middle outward, since each is an X that a row needs.
+    products.toMiddle.resize(middle);
+    for (int32_t row = middle - 2; row >= 0; --row)
+      products.toMiddle[row] = product(products.toMiddle[row + 1], decay(row + 1, column));
     for (int32_t row = middle; row < rows; ++row)
-      onward[at(row, column)] = behind = product(behind, decay(row, column));
-    see(behind);
-    x = invert(behind);
-    for (int32_t row = last; row >= middle; --row) {
-      inverse[at(row, column)] = x;
-      x = code.mulF(x, decay(row, column));
-    }
-    Value toMiddle = code.f32(1);
-    for (int32_t row = middle - 1; row >= 0; --row) {
-      inverse[at(row, column)] = toMiddle;
-      toMiddle = code.mulF(toMiddle, decay(row, column));
-    }
+      products.fromMiddle.push_back(product(row == middle ? Value() : products.fromMiddle.back(), decay(row, column)));
+    products.front = product(products.toMiddle[0], decay(0, column));
+    see(products.front);
+    see(products.fromMiddle.back());
+    Value total = code.mulF(products.front, products.fromMiddle.back());
+    for (Operation *user : op.getDecay().getUsers())
+      if (auto scan = dyn_cast<tile::ScanOp>(user); scan && scan.getKind() == tile::ReduceKind::Mul &&
+                                                    !scan.getInit() && !scan.getReverse() && !scan.getExclusive())
+        role.memo[{scan.getResult(), at(rows - 1, column)}] = total;
+    columns.push_back(std::move(products));
   }
-  auto sweep = [&](int32_t row, Value tile, const llvm::DenseMap<int64_t, Value> &factors,
-                   const RoleEmitter::SharedTile &operand, ArrayRef<warp::PutOp> companions) {
-    for (int64_t first : groupsOf(row)) {
-      role.writeShared(operand, layout, first, [&](int64_t number) {
-        return code.mulF(role.pull(tile, layout, number), factors.lookup(number));
-      });
-      for (warp::PutOp put : companions)
-        role.writeShared(role.getSlot(put.getChannel()), layout, first,
-                         [&](int64_t number) { return role.pull(put.getValue(), layout, number); });
-    }
-  };
-  for (int32_t row = 0; row < rows; ++row)
-    sweep(row, op.getQuery(), onward, query, forward);
-  for (int32_t row = last; row >= 0; --row)
-    sweep(row, op.getKey(), inverse, key, backward);
   constexpr double kSmallest = 0x1p-60;
   return arith::CmpFOp::create(builder, code.loc, arith::CmpFPredicate::ULT, smallest, code.f32(kSmallest));
+}
+
+/// Writes `tile` times a factor for each register, and the companions, a few rows at a time. What is decayed to an end
+/// of the tile differs from what is decayed to its middle by one factor for each column, `toEnd`.
+void ScoresEmitter::sweep(ArrayRef<int32_t> order, Value tile, const llvm::DenseMap<int64_t, Value> &factors,
+                          const RoleEmitter::SharedTile &operand, ArrayRef<Companion> companions,
+                          const llvm::DenseMap<int32_t, Value> &toEnd) {
+  constexpr size_t kTogether = RoleEmitter::kRowsTogether;
+  llvm::DenseMap<int64_t, Value> packedEnds;
+  for (size_t begin = 0; begin < order.size(); begin += kTogether) {
+    std::vector<std::tuple<RoleEmitter::SharedTile, int64_t, Value>> pending;
+    for (int32_t row : order.slice(begin, std::min(kTogether, order.size() - begin)))
+      for (int64_t first : groupsOf(row)) {
+        llvm::DenseMap<int64_t, Value> values;
+        Value packed = role.packGroup(operand, layout, first, [&](int64_t number) {
+          Value value = role.pull(tile, layout, number), factor = factors.lookup(number);
+          return values[number] = factor ? code.mulF(value, factor) : value;
+        });
+        pending.push_back({operand, first, packed});
+        for (auto [put, isScaled] : companions) {
+          RoleEmitter::SharedTile slot = role.getSlot(put.getChannel());
+          auto scaled = [&](int64_t number) {
+            return code.mulF(values.lookup(number), toEnd.lookup(layout.ofRegister(number).column));
+          };
+          auto pulled = [&](int64_t number) { return role.pull(put.getValue(), layout, number); };
+          if (isScaled && slot.element.isBF16() && length == 2) {
+            // Both columns at once, as they are packed.
+            Value &ends = packedEnds[layout.ofRegister(first).column];
+            if (!ends)
+              ends = code.pack(toEnd.lookup(layout.ofRegister(first).column),
+                               toEnd.lookup(layout.ofRegister(first + 1).column), slot.element);
+            pending.push_back({slot, first, code.multiplyPacked(packed, ends, slot.element)});
+          } else if (isScaled) {
+            pending.push_back({slot, first, role.packGroup(slot, layout, first, scaled)});
+          } else {
+            pending.push_back({slot, first, role.packGroup(slot, layout, first, pulled)});
+          }
+        }
+      }
+    for (auto &[place, first, packed] : pending)
+      role.storeGroup(place, layout, first, packed);
+  }
+}
+
+/// Writes q X and k / X, and the companions.
+void ScoresEmitter::writeMiddleOut() {
+  int32_t middle = rows / 2;
+  auto invert = [&](Value x) -> Value {
+    return NVVM::RcpApproxFtzF32Op::create(builder, code.loc, builder.getF32Type(), x);
+  };
+  llvm::DenseMap<int64_t, Value> onward, inverse;
+  llvm::DenseMap<int32_t, Value> fronts, behinds;
+  for (const Column &products : columns) {
+    int32_t column = products.column;
+    fronts[column] = products.front;
+    behinds[column] = products.fromMiddle.back();
+    Value x = products.toMiddle[0] ? invert(products.toMiddle[0]) : Value();
+    for (int32_t row = 0; row + 1 < middle; ++row) {
+      x = row == 0 ? x : code.mulF(x, decay(row, column));
+      onward[at(row, column)] = x;
+      inverse[at(row, column)] = products.toMiddle[row];
+    }
+    x = invert(products.fromMiddle.back());
+    for (int32_t row = rows - 1; row >= middle; --row) {
+      inverse[at(row, column)] = x;
+      onward[at(row, column)] = products.fromMiddle[row - middle];
+      x = code.mulF(x, decay(row, column));
+    }
+  }
+  SmallVector<int32_t> upward = llvm::to_vector(llvm::seq<int32_t>(0, rows));
+  SmallVector<int32_t> downward(llvm::reverse(upward));
+  sweep(upward, op.getQuery(), onward, query, forward, fronts);
+  sweep(downward, op.getKey(), inverse, key, backward, behinds);
+}
+
+/// The companions alone, by their own formulas.
+void ScoresEmitter::writeCompanions() {
+  for (Companion &companion : llvm::concat<Companion>(forward, backward))
+    role.writeTile(role.getSlot(companion.put.getChannel()), layout, companion.put.getValue());
 }
 
 /// This warp's part of query key^T.
@@ -195,31 +285,37 @@ void ScoresEmitter::writeLevel(int64_t half) {
     Value value = role.pull(tile, layout, number);
     return factor ? code.mulF(value, factor) : value;
   };
+  SmallVector<std::pair<int64_t, Value>> queries, keys;
   for (int32_t row = 0; row < rows; ++row) {
     if (half != 0 && !isUpper(row))
       continue;
     for (int64_t first : groupsOf(row))
-      role.writeShared(query, layout, first, [&](int64_t number) {
-        int32_t column = layout.ofRegister(number).column;
-        if (half != 0)
-          factors[column] = isMiddle(row) ? decay(row, column) : code.mulF(factors[column], decay(row, column));
-        return scaled(op.getQuery(), number);
-      });
+      queries.push_back({first, role.packGroup(query, layout, first, [&](int64_t number) {
+                           int32_t column = layout.ofRegister(number).column;
+                           if (half != 0)
+                             factors[column] =
+                                 isMiddle(row) ? decay(row, column) : code.mulF(factors[column], decay(row, column));
+                           return scaled(op.getQuery(), number);
+                         })});
   }
   factors.clear();
   for (int32_t row = rows - 1; row >= 0; --row) {
     if (isUpper(row))
       continue;
     for (int64_t first : groupsOf(row))
-      role.writeShared(key, layout, first, [&](int64_t number) {
-        int32_t column = layout.ofRegister(number).column;
-        if (half != 0) {
-          Value next = isLast(row) ? Value() : decay(row + 1, column);
-          factors[column] = isLast(row) ? Value() : product(factors[column], next);
-        }
-        return scaled(op.getKey(), number);
-      });
+      keys.push_back({first, role.packGroup(key, layout, first, [&](int64_t number) {
+                        int32_t column = layout.ofRegister(number).column;
+                        if (half != 0) {
+                          Value next = isLast(row) ? Value() : decay(row + 1, column);
+                          factors[column] = isLast(row) ? Value() : product(factors[column], next);
+                        }
+                        return scaled(op.getKey(), number);
+                      })});
   }
+  for (auto [first, packed] : queries)
+    role.storeGroup(query, layout, first, packed);
+  for (auto [first, packed] : keys)
+    role.storeGroup(key, layout, first, packed);
 }
 
 ScoresEmitter::Registers ScoresEmitter::emitExact() {
@@ -245,11 +341,12 @@ ScoresEmitter::Registers ScoresEmitter::emit() {
   planCompanions();
   // Decays first: what they are made of may be overwritten by the companions.
   role.pullAll(op.getDecay(), layout);
-  Value outOfRange = writeMiddleOut();
-  for (warp::PutOp put : llvm::concat<warp::PutOp>(forward, backward)) {
-    role.done[put] = true;
+  Value outOfRange = multiplyDecays();
+  for (const Companion &companion : llvm::concat<Companion>(forward, backward)) {
+    role.done[companion.put] = true;
     --role.puts; // others are still to come: at least the scores
   }
+  // All warps take one way. They also are done with the operands of the last turn.
   int64_t numThreads = role.threads.warps * 32;
   Value anyOutOfRange = numThreads == 32 ? NVVM::VoteSyncOp::create(builder, code.loc, builder.getI1Type(),
                                                                     code.i32(-1), outOfRange, NVVM::VoteSyncKind::any)
@@ -257,22 +354,23 @@ ScoresEmitter::Registers ScoresEmitter::emit() {
                                          : code.barrierOr(role.threads.barrier, numThreads, outOfRange);
   SmallVector<Type> types(result.getNumRegisters(), builder.getF32Type());
   auto branch = scf::IfOp::create(builder, code.loc, types, anyOutOfRange, /*withElseRegion=*/true);
-  {
-    OpBuilder::InsertionGuard guard(builder);
-    auto saved = role.memo;
-    builder.setInsertionPointToStart(&branch.getThenRegion().front());
-    scf::YieldOp::create(builder, code.loc, emitExact());
-    role.memo = saved;
-    builder.setInsertionPointToStart(&branch.getElseRegion().front());
-    Registers values = multiply();
-    auto [row, column] = role.getThreadElement(result);
-    for (auto [number, value] : llvm::enumerate(values)) {
-      Value i = code.add(row, result.ofRegister(number).row), j = code.add(column, result.ofRegister(number).column);
-      value = code.select(code.less(i, j), code.f32(0), value);
-    }
-    scf::YieldOp::create(builder, code.loc, values);
-    role.memo = saved;
+  OpBuilder::InsertionGuard guard(builder);
+  auto saved = role.memo;
+  builder.setInsertionPointToStart(&branch.getThenRegion().front());
+  writeCompanions();
+  scf::YieldOp::create(builder, code.loc, emitExact());
+  role.memo = saved;
+  builder.setInsertionPointToStart(&branch.getElseRegion().front());
+  writeMiddleOut();
+  role.sync();
+  Registers values = multiply();
+  auto [row, column] = role.getThreadElement(result);
+  for (auto [number, value] : llvm::enumerate(values)) {
+    Value i = code.add(row, result.ofRegister(number).row), j = code.add(column, result.ofRegister(number).column);
+    value = code.select(code.less(i, j), code.f32(0), value);
   }
+  scf::YieldOp::create(builder, code.loc, values);
+  role.memo = saved;
   return Registers(branch.getResults());
 }
 

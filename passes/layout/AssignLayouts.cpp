@@ -222,6 +222,11 @@ void RoleLayouts::assignOp(Operation *op) {
                                                  : LinearLayout::rows(shape[0], shape[1], warps);
     reduce.getInputMutable().assign(demand(reduce.getInput(), layout));
     setLayout(reduce.getResult(), reduce.getDim() == 0 ? layout.dropRows() : layout.dropColumns());
+  } else if (auto norm = dyn_cast<tile::RowNormOp>(op)) {
+    auto shape = tile::shapeOf(norm.getInput());
+    LinearLayout layout = findBound(norm.getInput()).value_or(LinearLayout::rows(shape[0], shape[1], warps));
+    norm.getInputMutable().assign(demand(norm.getInput(), layout));
+    setLayout(norm.getResult(), layout.dropColumns());
   } else if (auto scan = dyn_cast<tile::ScanOp>(op)) {
     (void)demand(scan.getResult(), prefer(scan.getResult()));
   } else if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {

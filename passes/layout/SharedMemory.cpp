@@ -12,11 +12,19 @@ static int64_t getScratch(Operation *op, int64_t warps) {
     auto shape = scores.getQuery().getType().getShape();
     return 2 * TileMemory(RankedTensorType::get(shape, BFloat16Type::get(op->getContext()))).getBytes();
   }
-  if (auto reduce = dyn_cast<tile::ReduceOp>(op); reduce && warps > 1 && reduce.getDim() == 1)
-    return reduce.getInput().getType().getDimSize(0) * warps * sizeof(float);
   if (auto convert = dyn_cast<warp::ConvertOp>(op))
     return TileMemory(convert.getInput().getType()).getBytes();
   return 0;
+}
+
+/// Bytes for what warps tell each other of the rows of a turn. The next turn has its own: so one barrier a turn is
+/// enough.
+static int64_t getTurnScratch(Operation *op, int64_t warps) {
+  auto reduce = dyn_cast<tile::ReduceOp>(op);
+  if (warps == 1 || !((reduce && reduce.getDim() == 1) || isa<tile::RowNormOp>(op)))
+    return 0;
+  int64_t exchanges = reduce ? 1 : 3; // the sum, or the largest element and the sum of what is scaled by it
+  return exchanges * tile::shapeOf(op->getOperand(0))[0] * warps * sizeof(float);
 }
 
 SharedMemoryPlan::SharedMemoryPlan(warp::PipelineOp pipeline) {
@@ -31,6 +39,10 @@ SharedMemoryPlan::SharedMemoryPlan(warp::PipelineOp pipeline) {
   for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
     ++numBarriers;
     role.walk([&](Operation *op) {
+      if (int64_t bytes = getTurnScratch(op, role.getWarps())) {
+        turnScratch[op] = turnBytes;
+        turnBytes += bytes;
+      }
       if (int64_t bytes = getScratch(op, role.getWarps())) {
         scratch[op] = scratchBytes;
         scratchBytes += bytes * role.getInstances();

@@ -25,6 +25,7 @@ struct TileMemory {
 struct SharedMemoryPlan {
   llvm::MapVector<mlir::Value, int64_t> channels; ///< offset in the turn's memory
   int64_t turnBytes = 0;
+  llvm::DenseMap<mlir::Operation *, int64_t> turnScratch; ///< of ops that use some of the turn's memory; offset in it
   llvm::DenseMap<mlir::Operation *, int64_t> scratch; ///< of ops that work through shared memory; from its start
   int64_t scratchBytes = 0;
   int64_t numBarriers = 0; ///< for each turn

@@ -62,7 +62,8 @@ private:
 
 /// Warps by what a role works on: two channels a lane where it runs down columns, 16 values a warp where it multiplies.
 void PipelineBuilder::sizeRoles() {
-  constexpr int64_t kElementwiseWarps = 8, kMatrixWarps = 8;
+  auto env = [](const char *n, int64_t d) { const char *v = getenv(n); return v ? atoll(v) : d; };
+  int64_t kElementwiseWarps = env("X_E", 8), kMatrixWarps = env("X_M", 4);
   int64_t keys = 1, values = 16;
   for (Operation &op : *loop.getBody()) {
     if (auto scan = dyn_cast<tile::ScanOp>(op))
@@ -80,7 +81,7 @@ void PipelineBuilder::sizeRoles() {
     } else if (role.kind == RoleKind::Matrix) {
       role.warps = std::min<int64_t>(llvm::PowerOf2Ceil(values) / 16, kMatrixWarps);
     } else if (role.kind == RoleKind::Load) {
-      role.warps = 2;
+      role.warps = env("X_L", 2);
     }
   }
 }

@@ -30,4 +30,12 @@ def ExpandDecays : Pass<"fgla-expand-decays", "::mlir::ModuleOp"> {
   let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def ExpandRowNorms : Pass<"fgla-expand-row-norms", "::mlir::ModuleOp"> {
+  let summary = "Lengths of rows as sums of squares that can't overflow";
+  let description = [{
+    `row_norm` becomes a reduction for the largest element of each row and one of the squares of what the row is, divided by it.
+  }];
+  let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
 #endif
