@@ -52,15 +52,22 @@ def compile_one(arguments, program, target):
     entry["artifact"] = artifact.name if artifact.exists() else None
     entry["error"] = None
     if done.returncode != 0 or not (arguments.graph or artifact.exists()):
-        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines() or ["no message"]
-        crashed = f"exit code {done.returncode}: " if done.returncode not in (0, 1) else ""
-        entry["error"] = crashed + lines[0].replace(str(source) + ":", "")[:400]
+        entry["error"] = message(done).replace(str(source) + ":", "")[:400]
     elif not arguments.graph:
         try:
             entry["report"] = json.loads(done.stdout) if done.stdout.strip() else None
         except ValueError:
             entry["report"] = done.stdout[:4000]
     return entry
+
+
+def message(done):
+    """What went wrong, in a line."""
+    lines = done.stderr.splitlines() or ["no message"]
+    if done.returncode in (0, 1):
+        return next((line for line in lines if line.startswith("error:")), lines[0])
+    frame = next((line.split(" ", 3)[-1] for line in lines if "fgla::" in line and "0x" in line), lines[0])
+    return f"crash, exit code {done.returncode}, in {frame.strip()}"
 
 
 def short_report(entry):

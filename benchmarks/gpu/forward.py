@@ -2,7 +2,7 @@
 """Times FGLA forward on a GPU, beside the hand-written prototype and what people use today, in one run on one device.
 
 usage: forward.py [--only shapes,decays,regions,decode,launch] [--shapes 1,2,...] [--skip fla,sdpa,prototype] [--artifacts DIR] [--prototype DIR]
-                  [--repeats N] [--json FILE]
+                  [--repeats N] [--deadline SECONDS] [--json FILE]
 
 Artifacts are those of build.py. Inputs rotate among several sets, each larger than the L2 cache where the shape allows it; times are medians of CUDA
 events; methods that are compared closely (an artifact, its variants NAME@TAG, the prototype) are called in turn. A method that hangs or fails costs
@@ -429,7 +429,8 @@ def serve():
 class Run:
     def __init__(self, arguments):
         self.arguments, self.results, self.device = arguments, {}, {}
-        self.worker = gpu_worker.Worker(__file__)
+        self.deadline = time.monotonic() + arguments.deadline
+        self.worker = gpu_worker.Worker(__file__, self.deadline)
         self.options = {"artifacts": str(arguments.artifacts), "prototype": str(arguments.prototype), "repeats": arguments.repeats, "prototype_library": None}
         self.skip = set(arguments.skip)
         if "prototype" not in self.skip:
@@ -451,6 +452,9 @@ class Run:
         done = []
         for _ in range(5):
             current = None
+            if time.monotonic() > self.deadline - 5:
+                found["failed"]["the rest" if done else "all"] = "not run: the time is up"
+                break
             try:
                 for message in self.worker.run(dict(job, options=self.options, skip=sorted(self.skip), done=done), 60):
                     if "device" in message:
@@ -582,6 +586,7 @@ def main():
     parser.add_argument("--artifacts", type=pathlib.Path, default=ROOT / ".gpu" / "artifacts")
     parser.add_argument("--prototype", type=pathlib.Path, default=ROOT / ".gpu" / "prototype")
     parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--deadline", type=float, default=540, help="seconds; what has not been timed by then is left out")
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
     arguments.skip = [part for part in arguments.skip.split(",") if part]

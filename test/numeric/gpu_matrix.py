@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs compiled programs on a GPU over lengths, batches and inputs chosen to break a kernel, against the recurrence in float64.
 
-usage: gpu_matrix.py [--artifacts DIR] [--quick] [--only EXPR,EXPR] [--case TEXT] [--kinds KIND,...] [--limit SECONDS] [--jobs N] [--list] [--json FILE] [--verbose]
+usage: gpu_matrix.py [--artifacts DIR] [--quick] [--only EXPR,EXPR] [--case TEXT] [--kinds KIND,...] [--limit SECONDS] [--deadline SECONDS] [--jobs N] [--list] [--json FILE]
+                     [--verbose] [--device cuda|cpu]
 
 The artifacts are those of benchmarks/gpu/build.py; needs PyTorch, and no compiler. Results lie between guards and hold NaN before each call, and each
 call is made twice: the second result has the same bits. --device cpu tests this script itself, on artifacts for the CPU. Prints what fails and ends with `N passed, N failed`. A kernel that hangs is ended after
@@ -274,7 +275,7 @@ def handle(job):
 
 class Matrix:
     def __init__(self, arguments):
-        self.arguments, self.lock = arguments, threading.Lock()
+        self.arguments, self.lock, self.deadline = arguments, threading.Lock(), time.monotonic() + arguments.deadline
         self.passed, self.failed, self.rows = 0, 0, []
 
     def fail(self, row, name, detail, count=1):
@@ -297,6 +298,9 @@ class Matrix:
         at, losses = 0, 0
         begin = time.monotonic()
         while at < len(cases):
+            if time.monotonic() > self.deadline:
+                self.fail(row, "the rest", f"{len(cases) - at} cases not run: the time is up", len(cases) - at)
+                break
             job = {"entry": entry, "artifacts": str(self.arguments.artifacts), "cases": cases[at:], "device": self.arguments.device}
             base, current = at, at
             try:
@@ -339,7 +343,7 @@ class Matrix:
         everyone = []
 
         def begin():
-            self.workers.worker = gpu_worker.Worker(__file__)
+            self.workers.worker = gpu_worker.Worker(__file__, self.deadline)
             everyone.append(self.workers.worker)
 
         with concurrent.futures.ThreadPoolExecutor(self.arguments.jobs, initializer=begin) as pool:
@@ -367,6 +371,7 @@ def main():
     parser.add_argument("--kinds", default="")
     parser.add_argument("--limit", type=float, default=20)
     parser.add_argument("--jobs", type=int, default=3)
+    parser.add_argument("--deadline", type=float, default=540, help="seconds; what has not been run by then counts as failed")
     parser.add_argument("--show", type=int, default=6, help="failures printed for each program")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--verbose", action="store_true")

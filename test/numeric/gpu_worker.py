@@ -10,6 +10,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 
 MARK = "@@fgla "
 START_SECONDS = 120  # imports, the device's context
@@ -27,9 +28,10 @@ def serve(handler):
 
 
 class Worker:
-    def __init__(self, script, arguments=(), prefix=()):
-        self.command = [*prefix, sys.executable, "-u", str(script), "--worker", *arguments]
-        self.process = None
+    def __init__(self, script, deadline=None):
+        """DEADLINE: of time.monotonic(); then whatever runs is lost."""
+        self.command = [sys.executable, "-u", str(script), "--worker"]
+        self.process, self.deadline = None, deadline
 
     def start(self):
         self.lines = queue.Queue()
@@ -58,11 +60,14 @@ class Worker:
             raise Lost("the process has ended") from None
         wait = limit
         while True:
+            patience = wait + (START_SECONDS if self.fresh else 0)
+            if self.deadline is not None:
+                patience = min(patience, max(0.0, self.deadline - time.monotonic()))
             try:
-                message = self.lines.get(timeout=wait + (START_SECONDS if self.fresh else 0))
+                message = self.lines.get(timeout=patience)
             except queue.Empty:
                 self.stop()
-                raise Lost(f"no answer in {wait} s (hung?)") from None
+                raise Lost(f"no answer in {patience:.0f} s (hung?)") from None
             self.fresh = False
             if message is None:
                 code = self.process.wait()
