@@ -11,9 +11,11 @@ the compiler where it does not compile, which is printed and no error. --graph o
 import argparse
 import concurrent.futures
 import json
+import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -21,20 +23,28 @@ import time
 import programs
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LIMIT_SECONDS = 300
+LIMIT_SECONDS = 150
 
 
 def run(command):
     """The compiler. It may be in the middle of being linked: then again."""
     for attempt in range(5):
         try:
-            return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(command, 1, "", f"took more than {LIMIT_SECONDS} s")
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            )
+            break
         except OSError:
             if attempt == 4:
                 raise
             time.sleep(10)
+    try:
+        stdout, stderr = process.communicate(timeout=LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # the assembler too
+        process.communicate()
+        return subprocess.CompletedProcess(command, 1, "", f"error: took more than {LIMIT_SECONDS} s")
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def compile_one(arguments, program, target):
