@@ -237,6 +237,9 @@ Status fgla::runPhases(ModuleOp module, const CompileOptions &given) {
   MLIRContext &context = *module.getContext();
   CompileOptions options = given;
   options.phases.gpu = findGPUTarget(options.target) != nullptr;
+  if (options.phases.gpu && options.phases.lowering == Lowering::Roles)
+    return Status(FGLA_INVALID_ARGUMENT, "the lowering 'roles' runs roles on the CPU, got the target '" +
+                                             options.target + "', which has them in any case");
   ArrayRef<Phase> phases = getPhases(options.phases.lowering, options.phases.gpu);
   for (Phase phase : {options.from, options.to})
     if (!llvm::is_contained(phases, phase))

@@ -65,13 +65,22 @@ std::optional<Phase> fgla::symbolizePhase(StringRef name) {
   return std::nullopt;
 }
 
-StringRef fgla::stringifyLowering(Lowering lowering) { return lowering == Lowering::Tiled ? "tiled" : "reference"; }
+StringRef fgla::stringifyLowering(Lowering lowering) {
+  switch (lowering) {
+  case Lowering::Tiled:
+    return "tiled";
+  case Lowering::Reference:
+    return "reference";
+  case Lowering::Roles:
+    return "roles";
+  }
+  return {};
+}
 
 std::optional<Lowering> fgla::symbolizeLowering(StringRef name) {
-  if (name == "tiled")
-    return Lowering::Tiled;
-  if (name == "reference")
-    return Lowering::Reference;
+  for (Lowering lowering : {Lowering::Tiled, Lowering::Reference, Lowering::Roles})
+    if (stringifyLowering(lowering) == name)
+      return lowering;
   return std::nullopt;
 }
 
@@ -81,8 +90,12 @@ llvm::ArrayRef<Phase> fgla::getPhases(Lowering lowering, bool gpu) {
   static constexpr Phase onGPU[] = {Phase::Import, Phase::Graph,  Phase::Schedule, Phase::Tiled,
                                     Phase::Roles,  Phase::Layout, Phase::Kernel,   Phase::Binary};
   static constexpr Phase reference[] = {Phase::Import, Phase::Graph, Phase::Reference, Phase::Kernel, Phase::Binary};
+  static constexpr Phase roles[] = {Phase::Import, Phase::Graph,  Phase::Schedule, Phase::Tiled,
+                                    Phase::Roles,  Phase::Kernel, Phase::Binary};
   if (lowering == Lowering::Reference)
     return reference;
+  if (lowering == Lowering::Roles)
+    return roles;
   return gpu ? llvm::ArrayRef<Phase>(onGPU) : llvm::ArrayRef<Phase>(tiled);
 }
 
@@ -117,14 +130,19 @@ static void buildSchedule(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(fgla::createAssignSchedule(schedule));
 }
 
+/// What a CPU does in parts.
+static void addExpansions(OpPassManager &manager) {
+  manager.addPass(fgla::createExpandDecays());
+  manager.addPass(fgla::createExpandRowNorms());
+}
+
 /// Out: kernels on tiles and their launches; what got no kernel is plain linalg
 /// and scf.
 static void buildTiled(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(fgla::createFormKernels());
-  if (!options.gpu) { // a GPU takes diagonal blocks and rows as a whole
-    manager.addPass(fgla::createExpandDecays());
-    manager.addPass(fgla::createExpandRowNorms());
-  }
+  // Roles take diagonal blocks and rows as a whole.
+  if (!options.gpu && options.lowering != Lowering::Roles)
+    addExpansions(manager);
   manager.addPass(fgla::createLowerToReference());
   addCleanUp(manager);
 }
@@ -171,6 +189,7 @@ static void addBufferization(OpPassManager &manager) {
 /// Loops and vectors to the LLVM dialect.
 static void addToLLVM(OpPassManager &manager, bool parallel) {
   if (parallel) {
+    manager.addPass(fgla::cpu::createThreadsToOpenMP());
     manager.addPass(createForallToParallelLoopPass());
     manager.addPass(createConvertSCFToOpenMPPass());
   }
@@ -222,6 +241,15 @@ static void buildHost(OpPassManager &manager) {
   manager.addPass(fgla::binary::createEmitEntryPoints());
 }
 
+/// For tests: roles as threads of the CPU. Three turns under way make rings that
+/// go around in short sequences.
+static void addThreads(OpPassManager &manager) {
+  fgla::cpu::RolesToThreadsOptions threads;
+  threads.stages = 3;
+  manager.addPass(fgla::cpu::createRolesToThreads(threads));
+  addExpansions(manager);
+}
+
 /// In: linalg, scf and arith on tensors, and kernels. Out: the LLVM dialect,
 /// with the entry points of an artifact.
 static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
@@ -232,6 +260,8 @@ static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(fgla::binary::createRecordManifest());
   if (options.gpu)
     return buildHost(manager);
+  if (options.lowering == Lowering::Roles)
+    addThreads(manager);
   manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
   manager.addPass(fgla::cpu::createLowerTiles());
   addBufferization(manager);

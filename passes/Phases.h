@@ -17,12 +17,14 @@
 namespace fgla {
 
 /// In the order a module goes through them. `Reference` stands where `Schedule`
-/// and `Tiled` stand in the other lowering; `Roles` and `Layout` are for GPUs.
+/// and `Tiled` stand in the other lowering; `Roles` and `Layout` are for GPUs
+/// (`Roles` also for the lowering of that name).
 enum class Phase { Import, Graph, Schedule, Tiled, Roles, Layout, Reference, Kernel, Binary };
 
-/// How `fgla` ops become loops: chunkwise kernels, or the plain sequential
-/// recurrence.
-enum class Lowering { Tiled, Reference };
+/// How `fgla` ops become loops: chunkwise kernels, the plain sequential
+/// recurrence, or, to test what a GPU would do, chunkwise kernels split into
+/// roles that are threads of the CPU.
+enum class Lowering { Tiled, Reference, Roles };
 
 llvm::StringRef stringifyPhase(Phase phase);
 std::optional<Phase> symbolizePhase(llvm::StringRef name);

@@ -75,4 +75,30 @@ def LowerLaunches : Pass<"fgla-lower-launches", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::func::FuncDialect"];
 }
 
+def RolesToThreads : Pass<"fgla-roles-to-threads", "::mlir::ModuleOp"> {
+  let summary = "roles become threads that wait for each other";
+  let description = [{
+    For tests of the split into roles: an `fgla_warp.pipeline` runs on the CPU, an instance of a role a thread, with one program of the grid
+    after the other. A channel becomes a ring of tiles in memory with counters; `get`, `put` and `release` wait and signal as on a GPU, and
+    channels that share memory there share it here. A role that waits too long, or finds a later turn than its own, ends the program with a
+    message that names it and the channel.
+
+    Before: the phase `roles`. After: kernels on tiles, with `scf.forall` marked `fgla.threads`.
+  }];
+  let options = [
+    Option<"stages", "stages", "int64_t", "0", "how many turns are under way (0: what each pipeline says)">,
+    Option<"timeout", "timeout", "int64_t", "20", "seconds that a role waits before the program ends">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::fgla::tile::TileDialect"];
+}
+
+def ThreadsToOpenMP : Pass<"fgla-threads-to-openmp", "::mlir::ModuleOp"> {
+  let summary = "loops whose iterations run at once become teams of threads";
+  let description = [{
+    Before: `scf.forall` marked `fgla.threads`, on memrefs. After: `omp.parallel` with as many threads as it has iterations.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::omp::OpenMPDialect"];
+}
+
 #endif

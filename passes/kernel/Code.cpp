@@ -62,6 +62,13 @@ Value Code::unpack(Value word, bool high, Type element) {
   return LLVM::FPExtOp::create(builder, loc, f32Type, one);
 }
 
+Value Code::unpackFrom(Value packed, int64_t index, int64_t count, Type element) {
+  if (count == 1)
+    return LLVM::FPExtOp::create(builder, loc, builder.getF32Type(), packed);
+  Value word = count == 2 ? packed : Value(LLVM::ExtractElementOp::create(builder, loc, packed, i32(index / 2)));
+  return unpack(word, index % 2, element);
+}
+
 Value Code::pack(Value low, Value high, Type element) {
   Value pair = LLVM::PoisonOp::create(builder, loc, VectorType::get(2, builder.getF32Type()));
   pair = LLVM::InsertElementOp::create(builder, loc, pair, low, i32(0));

@@ -35,6 +35,8 @@ public:
 
   /// The element of a 32-bit word that holds two of `element`, as f32.
   mlir::Value unpack(mlir::Value word, bool high, mlir::Type element);
+  /// Element `index` of `count` that are packed in a word or a vector of words, or of one that is not packed.
+  mlir::Value unpackFrom(mlir::Value packed, int64_t index, int64_t count, mlir::Type element);
   /// Two f32, rounded to `element`, in one 32-bit word.
   mlir::Value pack(mlir::Value low, mlir::Value high, mlir::Type element);
   /// The products of the two halves of words that hold two of `element`.

@@ -111,8 +111,9 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
     llvm::append_range(initial, values);
   }
   if (isOverTurns) {
-    initial.push_back(threads.instance);
-    initial.push_back(code.i32(0));
+    Value stages = code.i32(kernel.stages), round = arith::DivUIOp::create(builder, code.loc, threads.instance, stages);
+    initial.push_back(arith::RemUIOp::create(builder, code.loc, threads.instance, stages));
+    initial.push_back(code.mask(round, 1));
   }
   Value lower = scalar(loop.getLowerBound()), upper = scalar(loop.getUpperBound()), step = scalar(loop.getStep());
   auto copy = scf::ForOp::create(builder, code.loc, lower, upper, step, initial);
@@ -150,12 +151,15 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
     if (failed(emitTurn(loop, results)))
       return failure();
     if (isOverTurns) {
-      Value next = code.add(slot, role.getInstances());
+      int64_t instances = role.getInstances();
+      Value next = code.add(slot, instances % kernel.stages);
       Value wraps = arith::CmpIOp::create(builder, code.loc, arith::CmpIPredicate::sge, next, code.i32(kernel.stages));
       Value wrapped = arith::SubIOp::create(builder, code.loc, next, code.i32(kernel.stages));
       results.push_back(code.select(wraps, wrapped, next));
-      Value flipped = arith::XOrIOp::create(builder, code.loc, phase, code.i32(1));
-      results.push_back(code.select(wraps, flipped, phase));
+      int64_t wholeRounds = instances / kernel.stages;
+      Value wrapping = arith::XOrIOp::create(builder, code.loc, phase, code.i32((wholeRounds + 1) % 2));
+      Value staying = arith::XOrIOp::create(builder, code.loc, phase, code.i32(wholeRounds % 2));
+      results.push_back(code.select(wraps, wrapping, staying));
     }
     scf::YieldOp::create(builder, code.loc, results);
   }

@@ -7,7 +7,7 @@
 //
 // Where one is, all warps of the role take the other way: pairs whose tokens differ first in bit h of their numbers lie
 // in the two halves of a block of 2 h tokens; for each h the query is decayed from the block's middle on and the key up
-// to it. Both factors are at most one for any decay. Queries and keys are read again; decays are still in registers.
+// to it. Both factors are at most one for any decay. Queries and keys, rounded, and decays stay in registers.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,9 +25,8 @@ public:
       : role(role), op(op), code(role.code), builder(role.builder), layout(RoleEmitter::getLayout(op.getQuery())),
         result(RoleEmitter::getLayout(op.getResult())),
         type(RankedTensorType::get(op.getQuery().getType().getShape(), BFloat16Type::get(op.getContext()))),
-        rows(type.getDimSize(0)), keyDim(type.getDimSize(1)),
-        query(role.getScratch(op, type, 2 * TileMemory(type).getBytes())),
-        key(role.getScratch(op, type, 2 * TileMemory(type).getBytes(), TileMemory(type).getBytes())) {
+        rows(type.getDimSize(0)), keyDim(type.getDimSize(1)), query(getPlace(role, op, type, 0)),
+        key(getPlace(role, op, type, 1)) {
     length = role.getVectorLength(query.memory, layout);
   }
 
@@ -35,6 +34,9 @@ public:
 
 private:
   using Registers = RoleEmitter::Registers;
+
+  static RoleEmitter::SharedTile getPlace(RoleEmitter &role, tile::DecayedScoresOp op, RankedTensorType type,
+                                          int64_t number);
 
   /// A put that is written row by row along with an operand.
   struct Companion {
@@ -57,7 +59,9 @@ private:
   void writeMiddleOut();
   void writeCompanions();
   Registers emitExact();
-  void writeLevel(int64_t half);
+  using Packed = llvm::DenseMap<int64_t, Value>; ///< by the first register of a group
+  Packed packAll(Value tile, const RoleEmitter::SharedTile &place);
+  void writeLevel(int64_t half, const Packed &queries, const Packed &keys);
   Registers multiply();
   /// Keeps what is at pairs (i, j) with i > j that differ first in a bit of `half`; the diagonal for 0.
   Value isOfLevel(int64_t number, int64_t half);
@@ -86,6 +90,18 @@ private:
   SmallVector<Column> columns;
 };
 } // namespace fgla::kernel
+
+/// Where an operand of the matrix instruction lies: over what it is computed from, or in memory of its own.
+RoleEmitter::SharedTile ScoresEmitter::getPlace(RoleEmitter &role, tile::DecayedScoresOp op, RankedTensorType type,
+                                                int64_t number) {
+  auto [query, key] = findPlaces(op);
+  if (!query) {
+    int64_t bytes = TileMemory(type).getBytes();
+    return role.getScratch(op, type, 2 * bytes, number * bytes);
+  }
+  RoleEmitter::SharedTile place = role.getSlot((number == 0 ? query : key).getChannel());
+  return {place.address, place.offset, TileMemory(type), type.getElementType()};
+}
 
 /// Whether `value` is `tile` times the running product of the decays that ends at each row, or begins behind it.
 bool ScoresEmitter::isDecayed(Value value, Value tile, bool toEnd) {
@@ -275,58 +291,56 @@ Value ScoresEmitter::isOfLevel(int64_t number, int64_t half) {
 
 /// Queries of the upper halves of blocks of 2 `half` rows, decayed from the middle, keys of the lower halves, decayed
 /// to it. For 0: all, as they are.
-void ScoresEmitter::writeLevel(int64_t half) {
+void ScoresEmitter::writeLevel(int64_t half, const Packed &queries, const Packed &keys) {
   auto isUpper = [&](int32_t row) { return half != 0 && (row & half); };
-  auto isMiddle = [&](int32_t row) { return (row & (half - 1)) == 0; };
-  auto isLast = [&](int32_t row) { return (row & (half - 1)) == half - 1; };
   llvm::DenseMap<int32_t, Value> factors; // by column
-  auto scaled = [&](Value tile, int64_t number) {
-    Value factor = factors.lookup(layout.ofRegister(number).column);
-    Value value = role.pull(tile, layout, number);
-    return factor ? code.mulF(value, factor) : value;
+  auto write = [&](const RoleEmitter::SharedTile &place, const Packed &tile, int32_t row) {
+    for (int64_t first : groupsOf(row)) {
+      Value packed = role.packGroup(place, layout, first, [&](int64_t number) {
+        Value value = code.unpackFrom(tile.lookup(first), number - first, length, type.getElementType());
+        Value factor = factors.lookup(layout.ofRegister(number).column);
+        return factor ? code.mulF(value, factor) : value;
+      });
+      role.storeGroup(place, layout, first, packed);
+    }
   };
-  SmallVector<std::pair<int64_t, Value>> queries, keys;
   for (int32_t row = 0; row < rows; ++row) {
     if (half != 0 && !isUpper(row))
       continue;
-    for (int64_t first : groupsOf(row))
-      queries.push_back({first, role.packGroup(query, layout, first, [&](int64_t number) {
-                           int32_t column = layout.ofRegister(number).column;
-                           if (half != 0)
-                             factors[column] =
-                                 isMiddle(row) ? decay(row, column) : code.mulF(factors[column], decay(row, column));
-                           return scaled(op.getQuery(), number);
-                         })});
+    for (const Column &products : columns)
+      if (half != 0)
+        factors[products.column] = (row & (half - 1)) == 0
+                                       ? decay(row, products.column)
+                                       : code.mulF(factors[products.column], decay(row, products.column));
+    write(query, queries, row);
   }
   factors.clear();
   for (int32_t row = rows - 1; row >= 0; --row) {
     if (isUpper(row))
       continue;
-    for (int64_t first : groupsOf(row))
-      keys.push_back({first, role.packGroup(key, layout, first, [&](int64_t number) {
-                        int32_t column = layout.ofRegister(number).column;
-                        if (half != 0) {
-                          Value next = isLast(row) ? Value() : decay(row + 1, column);
-                          factors[column] = isLast(row) ? Value() : product(factors[column], next);
-                        }
-                        return scaled(op.getKey(), number);
-                      })});
+    for (const Column &products : columns)
+      if (half != 0)
+        factors[products.column] = (row & (half - 1)) == half - 1
+                                       ? Value()
+                                       : product(factors[products.column], decay(row + 1, products.column));
+    write(key, keys, row);
   }
-  for (auto [first, packed] : queries)
-    role.storeGroup(query, layout, first, packed);
-  for (auto [first, packed] : keys)
-    role.storeGroup(key, layout, first, packed);
+}
+
+/// All queries or keys, packed: the memory they come from is where they go.
+ScoresEmitter::Packed ScoresEmitter::packAll(Value tile, const RoleEmitter::SharedTile &place) {
+  Packed result;
+  for (int64_t first = 0; first < layout.getNumRegisters(); first += length)
+    result[first] =
+        role.packGroup(place, layout, first, [&](int64_t number) { return role.pull(tile, layout, number); });
+  return result;
 }
 
 ScoresEmitter::Registers ScoresEmitter::emitExact() {
+  Packed queries = packAll(op.getQuery(), query), keys = packAll(op.getKey(), key);
   Registers scores(result.getNumRegisters(), code.f32(0));
-  RoleEmitter::Memo decays;
-  for (auto &[key, value] : role.memo)
-    if (key.first == op.getDecay())
-      decays.insert({key, value});
   for (int64_t half = rows / 2;; half /= 2) {
-    role.memo = decays; // queries and keys are read and computed again, rather than kept
-    writeLevel(half);
+    writeLevel(half, queries, keys);
     role.sync();
     Registers values = multiply();
     for (auto [number, score] : llvm::enumerate(scores))

@@ -5,9 +5,63 @@
 using namespace mlir;
 using namespace fgla;
 
+/// The tiles of 16-bit floats and of `value`'s shape that it is computed from.
+static llvm::SetVector<Operation *> findSources(Value value) {
+  llvm::SetVector<Operation *> seen, sources;
+  SmallVector<Value> work{value};
+  while (!work.empty()) {
+    Operation *op = work.pop_back_val().getDefiningOp();
+    if (!op || !seen.insert(op))
+      continue;
+    if (auto get = dyn_cast<warp::GetOp>(op)) {
+      if (tile::shapeOf(get.getResult()) == tile::shapeOf(value))
+        sources.insert(op);
+    } else {
+      llvm::append_range(work, op->getOperands());
+    }
+  }
+  return sources;
+}
+
+/// Whether all roles that read the channel are `role`, or have read it before `role` has what they put.
+static bool isReadBefore(Value channel, warp::RoleOp role) {
+  for (Operation *user : channel.getUsers()) {
+    auto reader = user->getParentOfType<warp::RoleOp>();
+    if (!isa<warp::GetOp>(user) || reader == role)
+      continue;
+    bool isHeard = false;
+    reader.walk([&](warp::PutOp put) {
+      for (Operation *other : put.getChannel().getUsers())
+        isHeard |= isa<warp::GetOp>(other) && other->getParentOfType<warp::RoleOp>() == role;
+    });
+    if (!isHeard)
+      return false;
+  }
+  return true;
+}
+
+std::pair<warp::GetOp, warp::GetOp> fgla::findPlaces(tile::DecayedScoresOp scores) {
+  auto find = [&](Value value, std::initializer_list<Value> others) -> warp::GetOp {
+    llvm::SetVector<Operation *> sources = findSources(value);
+    if (sources.size() != 1)
+      return {};
+    auto get = cast<warp::GetOp>(sources.front());
+    bool isNarrow = get.getResult().getType().getElementType().getIntOrFloatBitWidth() == 16;
+    bool isShared = llvm::any_of(others, [&](Value other) { return findSources(other).contains(get); });
+    return isNarrow && !isShared && isReadBefore(get.getChannel(), get->getParentOfType<warp::RoleOp>())
+               ? get
+               : warp::GetOp();
+  };
+  warp::GetOp query = find(scores.getQuery(), {scores.getKey(), scores.getDecay()});
+  warp::GetOp key = find(scores.getKey(), {scores.getQuery(), scores.getDecay()});
+  return query && key ? std::pair(query, key) : std::pair<warp::GetOp, warp::GetOp>();
+}
+
 /// Bytes that one instance needs to work on `op`.
 static int64_t getScratch(Operation *op, int64_t warps) {
   if (auto scores = dyn_cast<tile::DecayedScoresOp>(op)) {
+    if (findPlaces(scores).first)
+      return 0;
     // Both operands of the matrix instruction, in the type that they are rounded to.
     auto shape = scores.getQuery().getType().getShape();
     return 2 * TileMemory(RankedTensorType::get(shape, BFloat16Type::get(op->getContext()))).getBytes();

@@ -21,12 +21,16 @@ struct TileMemory {
   int64_t getBytes() const { return (rows * getRowStride() + 15) / 16 * 16; }
 };
 
+/// The tiles from channels in whose memory scores can keep their two operands: what the query and the key are computed
+/// from, where no role reads it any more by then. Null if there is none.
+std::pair<warp::GetOp, warp::GetOp> findPlaces(tile::DecayedScoresOp scores);
+
 /// The memory of one turn, with a place for each channel, and what lies behind the turns. Offsets and sizes in bytes.
 struct SharedMemoryPlan {
   llvm::MapVector<mlir::Value, int64_t> channels; ///< offset in the turn's memory
   int64_t turnBytes = 0;
   llvm::DenseMap<mlir::Operation *, int64_t> turnScratch; ///< of ops that use some of the turn's memory; offset in it
-  llvm::DenseMap<mlir::Operation *, int64_t> scratch; ///< of ops that work through shared memory; from its start
+  llvm::DenseMap<mlir::Operation *, int64_t> scratch;     ///< of ops that work through shared memory; from its start
   int64_t scratchBytes = 0;
   int64_t numBarriers = 0; ///< for each turn
 

@@ -62,7 +62,10 @@ private:
 
 /// Warps by what a role works on: two channels a lane where it runs down columns, 16 values a warp where it multiplies.
 void PipelineBuilder::sizeRoles() {
-  auto env = [](const char *n, int64_t d) { const char *v = getenv(n); return v ? atoll(v) : d; };
+  auto env = [](const char *n, int64_t d) {
+    const char *v = getenv(n);
+    return v ? atoll(v) : d;
+  };
   int64_t kElementwiseWarps = env("X_E", 8), kMatrixWarps = env("X_M", 4);
   int64_t keys = 1, values = 16;
   for (Operation &op : *loop.getBody()) {
@@ -102,13 +105,23 @@ void PipelineBuilder::shareMemory() {
                     body.roles.begin();
   if (elementwise == static_cast<int>(body.roles.size()))
     return;
+  llvm::SetVector<Operation *> kept; // what queries and keys of scores are computed from
+  for (Operation *op : body.roles[elementwise].ops)
+    if (auto scores = dyn_cast<tile::DecayedScoresOp>(op))
+      for (Value operand : {scores.getQuery(), scores.getKey()})
+        if (Operation *def = operand.getDefiningOp())
+          kept.insert(def);
+  for (size_t i = 0; i < kept.size(); ++i)
+    for (Value operand : kept[i]->getOperands())
+      if (Operation *def = operand.getDefiningOp())
+        kept.insert(def);
   SmallVector<Value> free;
   for (Value value : needs[elementwise].fromOthers) {
     bool onlyHere = llvm::none_of(llvm::enumerate(needs), [&](const auto &need) {
       return static_cast<int>(need.index()) != elementwise && need.value().fromOthers.contains(value);
     });
-    // Scores re-read queries and keys where a decay is strong; what only decays are made of is dead by then.
-    if (onlyHere && isa_and_nonnull<tile::LoadOp>(value.getDefiningOp()))
+    // Scores read queries and keys again where a decay is strong; what only decays are made of is dead by then.
+    if (onlyHere && isa_and_nonnull<tile::LoadOp>(value.getDefiningOp()) && !kept.contains(value.getDefiningOp()))
       free.push_back(value);
   }
   for (auto &[value, channel] : channels) {
