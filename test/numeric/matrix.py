@@ -166,6 +166,35 @@ def segments(config):
     return run
 
 
+ROLE_CONFIGS = [
+    Config(state="inout", norm="rms+w"),
+    Config(state="inout", norm="rms+w", output_gate=True, gate="refined.key", key="logits:running", query="safe_exp", dtype="bf16"),
+    Config(state="inout", gate="log.head", key="elu1", query="elu1", value_dim=96, dtype="f16"),
+    Config(state="inout", gate="factor.value", key="logits:token", key_dim=16),
+    Config(state="out", gate="none", key_dim=96, value_dim=32, norm="layer+wb"),
+]
+
+
+def roles(config):
+    """Nor who computes what: the roles of a GPU, each a thread, wait for each other in the right places."""
+
+    def run(context, report):
+        program = Program(config)
+        for split in (["--tile=16", "--segments=1"], ["--tile=16", "--segments=3"], ["--tile=32", "--segments=1"]):
+            function = context.compile(program.text(), lowering="roles", options=split)
+            for batch, tokens, profile in (
+                (2, 1, "normal"), (1, 16, "normal"), (2, 33, "normal"), (1, 200, "normal"), (1, 77, "strong"), (1, 130, "jumps"), (1, 0, "normal"),
+            ):  # fmt: skip
+                inputs = make_inputs(program, batch, tokens, profile)
+                name = f"{' '.join(split)} T={tokens} {profile}"
+                results, again = function(inputs), function(inputs)
+                compare(report, name, config.dtype, results, expected(config, inputs))
+                same = all(results[n].tobytes() == again[n].tobytes() for n in results)
+                report.check(f"{name}, again", same, "other bits")
+
+    return run
+
+
 def split_in_two(config):
     """Two calls through the state are one call."""
 
@@ -230,6 +259,9 @@ def invariant_cases(lowering):
             yield Case(f"tile lengths: {config}", tile_lengths(config))
             yield Case(f"segments: {config}", segments(config))
             yield Case(f"two lowerings: {config}", two_lowerings(config))
+    if lowering == "tiled":
+        for config in ROLE_CONFIGS:
+            yield Case(f"roles: {config}", roles(config))
     for config in (Config(), Config(gate="log.head", value_dim=96), Config(gate="none", dtype="f16")):
         yield Case(f"running is sequence: {config}", running_is_sequence(config))
 
@@ -246,6 +278,7 @@ def quick_cases():
         yield Case(f"quick: {config}", against_reference(config, runs))
     delta = Config(heads=1, key_dim=16, value_dim=16, query="identity", key="identity", gate="log.key", rule="gated_delta", state="inout")
     yield Case(f"quick: {delta}", against_reference(delta, [(2, 33, "normal")]))
+    yield Case("quick: roles", roles(ROLE_CONFIGS[1]))
     yield Case("quick: split in two", split_in_two(Config(heads=1, state="inout")))
 
 

@@ -36,6 +36,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // TILED: builtin.module(
 // TILED-NEXT:   fgla-form-kernels
 // TILED-NEXT:   fgla-expand-decays{base=8}
+// TILED-NEXT:   fgla-expand-row-norms
 // TILED-NEXT:   fgla-lower-to-reference
 // TILED-NEXT:   canonicalize{{.*}}
 // TILED-NEXT:   cse
@@ -104,6 +105,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // KERNEL-NEXT:   fgla-lower-launches
 // KERNEL-NEXT:   fgla-vectorize-linalg
 // KERNEL-NEXT:   fgla-approximate-math
+// KERNEL-NEXT:   fgla-threads-to-openmp
 // KERNEL-NEXT:   scf-forall-to-parallel
 // KERNEL-NEXT:   convert-scf-to-openmp{{.*}}
 // KERNEL-NEXT:   canonicalize{{.*}}

@@ -28,7 +28,9 @@ static cl::opt<std::string> entry("entry", cl::desc("the function to time, where
 static cl::opt<std::string> shape("shape", cl::desc("sizes of the dynamic dims"), cl::value_desc("B=1,T=4096"),
                                   cl::cat(category));
 static cl::opt<std::string> target("target", cl::desc("machine to compile for"), cl::init("cpu"), cl::cat(category));
-static cl::opt<std::string> lowering("lowering", cl::desc("tiled: chunkwise kernels; reference: the plain recurrence"),
+static cl::opt<std::string> lowering("lowering",
+                                     cl::desc("tiled: chunkwise kernels; reference: the plain recurrence; roles: the "
+                                              "kernels of a GPU, a thread for each role"),
                                      cl::init("tiled"), cl::cat(category));
 static cl::opt<int64_t> tile("tile", cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
                              cl::init(0), cl::cat(category));

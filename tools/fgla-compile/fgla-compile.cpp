@@ -29,7 +29,9 @@ static cl::opt<std::string> headerPath("header",
                                        cl::value_desc("FILE.h"), cl::cat(category));
 static cl::opt<std::string> target("target", cl::desc("machine to compile for: cpu, or a GPU (sm_80 ... sm_121a)"),
                                    cl::init("cpu"), cl::cat(category));
-static cl::opt<std::string> lowering("lowering", cl::desc("tiled: chunkwise kernels; reference: the plain recurrence"),
+static cl::opt<std::string> lowering("lowering",
+                                     cl::desc("tiled: chunkwise kernels; reference: the plain recurrence; roles: the "
+                                              "kernels of a GPU, a thread for each role"),
                                      cl::init("tiled"), cl::cat(category));
 static cl::opt<std::string> compileFrom("compile-from", cl::desc("the phase that the input is in already"),
                                         cl::value_desc("PHASE"), cl::init("import"), cl::cat(category));

@@ -33,7 +33,9 @@ static cl::list<std::string> inputPairs("input", cl::desc("a tensor for one argu
 static cl::opt<std::string> outputFile("outputs", cl::desc("where to write the results, by name"),
                                        cl::value_desc("OUT.safetensors"), cl::cat(category));
 static cl::opt<std::string> target("target", cl::desc("machine to compile for"), cl::init("cpu"), cl::cat(category));
-static cl::opt<std::string> lowering("lowering", cl::desc("tiled: chunkwise kernels; reference: the plain recurrence"),
+static cl::opt<std::string> lowering("lowering",
+                                     cl::desc("tiled: chunkwise kernels; reference: the plain recurrence; roles: the "
+                                              "kernels of a GPU, a thread for each role"),
                                      cl::init("tiled"), cl::cat(category));
 static cl::opt<int64_t> tile("tile", cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
                              cl::init(0), cl::cat(category));

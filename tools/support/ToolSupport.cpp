@@ -33,7 +33,7 @@ void fgla::tools::parseCommandLine(int argc, char **argv, cl::OptionCategory &ca
 Result<fgla::Lowering> fgla::tools::parseLowering(StringRef text) {
   if (std::optional<Lowering> lowering = symbolizeLowering(text))
     return *lowering;
-  return Status(FGLA_INVALID_ARGUMENT, "unknown lowering '" + text.str() + "' (known: tiled, reference)");
+  return Status(FGLA_INVALID_ARGUMENT, "unknown lowering '" + text.str() + "' (known: tiled, reference, roles)");
 }
 
 Result<fgla::Phase> fgla::tools::parsePhase(StringRef text) {

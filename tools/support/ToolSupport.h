@@ -16,7 +16,7 @@ inline int fail(const runtime::Status &status) { return fail(status.message()); 
 /// mistake is one line on stderr and exit code 1.
 void parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category, llvm::StringRef overview);
 
-/// `--lowering=tiled|reference`, as text so that a mistake is reported like all
+/// `--lowering=tiled|reference|roles`, as text so that a mistake is reported like all
 /// others.
 runtime::Result<Lowering> parseLowering(llvm::StringRef text);
 runtime::Result<Phase> parsePhase(llvm::StringRef text);

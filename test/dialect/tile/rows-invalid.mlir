@@ -53,3 +53,11 @@ func.func @transpose_c1(%x: tensor<32x64xf32>) {
   %0 = fgla_tile.transpose %x : tensor<32x64xf32> -> tensor<32x64xf32>
   return
 }
+
+// -----
+
+func.func @row_norm_c1(%x: tensor<32x64xf32>) {
+  // expected-error @+1 {{result must be 'tensor<32x1xf32>', got 'tensor<1x64xf32>' (row_norm_c1)}}
+  %0 = fgla_tile.row_norm %x : tensor<32x64xf32> -> tensor<1x64xf32>
+  return
+}

@@ -18,6 +18,8 @@ func.func @rows(%x: tensor<32x64xf32>, %i: tensor<1x64xf32>, %n: index) {
   %5 = fgla_tile.scan max %x reverse : tensor<32x64xf32>
   // CHECK: fgla_tile.transpose %{{.*}} : tensor<32x64xf32> -> tensor<64x32xf32>
   %6 = fgla_tile.transpose %x : tensor<32x64xf32> -> tensor<64x32xf32>
+  // CHECK: fgla_tile.row_norm %{{.*}} : tensor<32x64xf32> -> tensor<32x1xf32>
+  %8 = fgla_tile.row_norm %x : tensor<32x64xf32> -> tensor<32x1xf32>
   // CHECK: fgla_tile.workers : index
   %7 = fgla_tile.workers : index
   return

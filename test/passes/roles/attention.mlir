@@ -20,20 +20,20 @@ func.func @key(%zq: tensor<?x?x2x32xbf16>, %zk: tensor<?x?x2x32xbf16>, %v: tenso
 // The decay is dead when what is made of the keys is put.
 // KEY: %[[TO_END:.*]] = fgla_warp.channel reuses(%[[DECAY:.*]] : !fgla_warp.channel<tensor<16x32xbf16>>) : <tensor<16x32xbf16>>
 // KEY-NOT: reuses
-// KEY: fgla_warp.role "load" warps(1) instances(1)
+// KEY: fgla_warp.role "load" warps({{[0-9]+}}) instances(1)
 // KEY-COUNT-4: fgla_warp.put
 // Two reductions that do not depend on each other: the running maximum of the keys, the maximum of the queries.
-// KEY: fgla_warp.role "rows.0" warps(1) instances(1)
+// KEY: fgla_warp.role "rows.0" warps({{[0-9]+}}) instances(1)
 // KEY: scf.for {{.*}} -> (tensor<1x1xf32>)
 // KEY: fgla_tile.reduce max
 // KEY: fgla_tile.store {{.*}} memref<?x2xf32>
-// KEY: fgla_warp.role "rows.1" warps(1) instances(1)
+// KEY: fgla_warp.role "rows.1" warps({{[0-9]+}}) instances(1)
 // KEY: fgla_tile.reduce max
 // KEY: fgla_warp.role "elementwise" warps(1) instances(8)
 // KEY: %[[F:.*]] = fgla_warp.get %[[DECAY]]
 // KEY: fgla_tile.decayed_scores
 // KEY: fgla_warp.put %{{.*}}, %[[TO_END]]
-// KEY: fgla_warp.role "matrix" warps(1) instances(1)
+// KEY: fgla_warp.role "matrix" warps({{[0-9]+}}) instances(1)
 // KEY: scf.for {{.*}} -> (tensor<32x16xf32>)
 // KEY: fgla_tile.dot
 // KEY: fgla_tile.dot {{.*}} acc(
@@ -46,7 +46,7 @@ func.func @key(%zq: tensor<?x?x2x32xbf16>, %zk: tensor<?x?x2x32xbf16>, %v: tenso
 // First what each segment adds to the state, without outputs; then outputs, from the merged states of earlier segments.
 // SEGMENTS-LABEL: func.func private @key_kernel
 // SEGMENTS: scf.forall (%[[B:.*]], %[[H:.*]], %[[S:.*]]) in
-// SEGMENTS: fgla_warp.role "load" warps(1) instances(1)
+// SEGMENTS: fgla_warp.role "load" warps({{[0-9]+}}) instances(1)
 // SEGMENTS-COUNT-3: fgla_warp.put
 // SEGMENTS-NOT: fgla_warp.put
 // SEGMENTS: fgla_warp.role "rows.0"

@@ -49,7 +49,7 @@ protected:
 } // namespace
 
 TEST(Phases, NamesComeBack) {
-  for (Lowering lowering : {Lowering::Tiled, Lowering::Reference}) {
+  for (Lowering lowering : {Lowering::Tiled, Lowering::Reference, Lowering::Roles}) {
     EXPECT_EQ(symbolizeLowering(stringifyLowering(lowering)), lowering);
     for (Phase phase : getPhases(lowering))
       EXPECT_EQ(symbolizePhase(stringifyPhase(phase)), phase);
