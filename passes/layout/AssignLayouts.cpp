@@ -266,6 +266,37 @@ namespace {
 struct AssignLayouts : fgla::impl::AssignLayoutsBase<AssignLayouts> {
   void runOnOperation() override {
     getOperation()->walk([&](warp::RoleOp role) { RoleLayouts(role).assign(); });
+    WalkResult result = getOperation()->walk([&](warp::RoleOp role) { return check(role); });
+    if (result.wasInterrupted())
+      signalPassFailure();
   }
+
+private:
+  /// That each tile is shared out as a whole: the layouts are made of bits, sizes need not be.
+  WalkResult check(warp::RoleOp role) {
+    auto isWhole = [&](Value value) {
+      auto type = dyn_cast<RankedTensorType>(value.getType());
+      auto layout = type ? dyn_cast_or_null<warp::LayoutAttr>(type.getEncoding()) : warp::LayoutAttr();
+      if (!layout || whole.contains(type))
+        return true;
+      if (!layout.getMap().covers(type.getDimSize(0), type.getDimSize(1))) {
+        emitError(value.getLoc()) << "has a tile of " << type.getDimSize(0) << "x" << type.getDimSize(1)
+                                  << " elements, which no layout shares out among " << role.getWarps()
+                                  << " warps; sizes in a GPU's kernels must be powers of two from 16 on";
+        return false;
+      }
+      whole.insert(type);
+      return true;
+    };
+    return role.walk([&](Operation *op) {
+      bool good = llvm::all_of(op->getResults(), isWhole);
+      for (Region &region : op->getRegions())
+        for (Block &block : region)
+          good = good && llvm::all_of(block.getArguments(), isWhole);
+      return good ? WalkResult::advance() : WalkResult::interrupt();
+    });
+  }
+
+  llvm::DenseSet<Type> whole; ///< types that were looked at
 };
 } // namespace

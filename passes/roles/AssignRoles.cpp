@@ -33,6 +33,8 @@ private:
   void sizeRoles();
   void makeChannels();
   void shareMemory();
+  /// Whether the elementwise role has read `place` for the last time when it puts `value`.
+  bool isReadBeforePut(Value place, Value value);
   void buildRole(int role);
   void buildLoop(int role, Value instance, IRMapping &mapping);
   void buildTurn(int role, Value turn, IRMapping &mapping);
@@ -99,6 +101,19 @@ void PipelineBuilder::makeChannels() {
   }
 }
 
+bool PipelineBuilder::isReadBeforePut(Value place, Value value) {
+  Operation *put = nullptr;
+  for (Operation *user : channels[value]->getUsers())
+    if (isa<warp::PutOp>(user))
+      put = user;
+  for (Operation *get : channels[place]->getUsers())
+    if (put && isa<warp::GetOp>(get))
+      for (Operation *reader : get->getUsers())
+        if (reader->getBlock() != put->getBlock() || !reader->isBeforeInBlock(put))
+          return false;
+  return put;
+}
+
 /// What the elementwise role puts goes where it last read a loaded tile of this type, if nobody else reads that.
 void PipelineBuilder::shareMemory() {
   int elementwise = llvm::find_if(body.roles, [](const RoleSpec &role) { return role.kind == RoleKind::Elementwise; }) -
@@ -127,7 +142,8 @@ void PipelineBuilder::shareMemory() {
   for (auto &[value, channel] : channels) {
     if (body.getOwner(value) != elementwise)
       continue;
-    auto *place = llvm::find_if(free, [&](Value other) { return other.getType() == value.getType(); });
+    auto *place = llvm::find_if(
+        free, [&](Value other) { return other.getType() == value.getType() && isReadBeforePut(other, value); });
     if (place == free.end())
       continue;
     channel.getReusesMutable().assign(channels[*place].getResult());
@@ -142,12 +158,12 @@ LogicalResult PipelineBuilder::build() {
   pipeline = warp::PipelineOp::create(builder, loc, /*stages=*/1);
   builder.setInsertionPointToStart(&pipeline.getBody().emplaceBlock());
   makeChannels();
-  shareMemory();
   // In the order that tiles travel.
   for (RoleKind kind : {RoleKind::Load, RoleKind::Rows, RoleKind::Elementwise, RoleKind::Matrix})
     for (size_t role = 0; role < body.roles.size(); ++role)
       if (body.roles[role].kind == kind)
         buildRole(role);
+  shareMemory();
   // All that is left of the old body is in the roles now.
   SmallVector<Operation *> old;
   for (Operation &op : forall.getBody()->without_terminator())

@@ -122,6 +122,48 @@ func.func private @late(%x: memref<?x32xf32>, %y: memref<?x32xf32>, %n: index) a
   return
 }
 
+// Memory is used again only where its tile has been read for the last time: the first tile is put before the second one is
+// read and has a place of its own, since the matrix role reads the first one too.
+// CHECK-LABEL: func.func private @order
+func.func private @order(%x: memref<?x32xf32>, %z: memref<?x32xf32>, %y: memref<?x32xf32>, %n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %zero = arith.constant 0.0 : f32
+  scf.forall (%b) in (1) {
+    %initial = fgla_tile.map() : () -> tensor<32x32xf32> {
+      fgla_tile.yield %zero : f32
+    }
+    // CHECK: %[[NEXT:.*]] = fgla_warp.channel reuses(%[[SECOND:.*]] : !fgla
+    // CHECK-NOT: reuses
+    // CHECK: fgla_warp.role "elementwise"
+    // CHECK: %[[A:.*]] = fgla_tile.map
+    // CHECK-NOT: %[[NEXT]]
+    // CHECK: fgla_warp.put %[[A]]
+    // CHECK: %[[B:.*]] = fgla_tile.map
+    // CHECK: fgla_warp.put %[[B]], %[[NEXT]]
+    // CHECK: fgla_warp.role "matrix"
+    %state = scf.for %t = %c0 to %n step %c16 iter_args(%carried = %initial) -> (tensor<32x32xf32>) {
+      %first = fgla_tile.load %x[%t, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+      %second = fgla_tile.load %z[%t, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+      %a = fgla_tile.map(%first) : (tensor<16x32xf32>) -> tensor<16x32xf32> {
+      ^bb0(%v: f32):
+        %e = math.exp %v : f32
+        fgla_tile.yield %e : f32
+      }
+      %c = fgla_tile.map(%second) : (tensor<16x32xf32>) -> tensor<16x32xf32> {
+      ^bb0(%v: f32):
+        %e = math.exp %v : f32
+        fgla_tile.yield %e : f32
+      }
+      %o = fgla_tile.dot %a, %carried : tensor<16x32xf32>, tensor<32x32xf32> -> tensor<16x32xf32>
+      %next = fgla_tile.dot %c transposed, %first acc(%carried : tensor<32x32xf32>) : tensor<16x32xf32>, tensor<16x32xf32> -> tensor<32x32xf32>
+      fgla_tile.store %o, %y[%t, %c0] rows(%c16) dims [0, 1] : tensor<16x32xf32>, memref<?x32xf32>
+      scf.yield %next : tensor<32x32xf32>
+    }
+  }
+  return
+}
+
 // What is no kernel stays.
 // CHECK-LABEL: func.func @host
 // CHECK: scf.forall
