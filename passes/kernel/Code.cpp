@@ -23,6 +23,7 @@ Value Code::shiftRight(Value a, int64_t bits) {
   return bits == 0 ? a : Value(arith::ShRUIOp::create(builder, loc, a, i32(bits)));
 }
 Value Code::mask(Value a, int64_t bits) { return arith::AndIOp::create(builder, loc, a, i32(bits)); }
+Value Code::exclusiveOr(Value a, Value b) { return arith::XOrIOp::create(builder, loc, a, b); }
 Value Code::less(Value a, Value b) { return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, a, b); }
 Value Code::equal(Value a, Value b) { return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, a, b); }
 Value Code::select(Value condition, Value a, Value b) { return arith::SelectOp::create(builder, loc, condition, a, b); }

@@ -26,6 +26,7 @@ public:
   mlir::Value mul(mlir::Value a, int64_t b);
   mlir::Value shiftRight(mlir::Value a, int64_t bits);
   mlir::Value mask(mlir::Value a, int64_t bits);
+  mlir::Value exclusiveOr(mlir::Value a, mlir::Value b);
   mlir::Value less(mlir::Value a, mlir::Value b);
   mlir::Value equal(mlir::Value a, mlir::Value b);
   mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b);

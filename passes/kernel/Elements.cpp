@@ -81,27 +81,47 @@ std::pair<Value, Value> RoleEmitter::getThreadElement(const LinearLayout &layout
   return {row, column};
 }
 
-Value RoleEmitter::getThreadOffset(const TileMemory &memory, const LinearLayout &layout) {
-  auto [row, column] = getThreadElement(layout);
-  Value &offset = threadOffsets[{{row.getAsOpaquePointer(), column.getAsOpaquePointer()},
-                                 {memory.getRowStride(), memory.elementBytes}}];
-  if (!offset) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(entry);
-    offset = code.add(code.mul(row, memory.getRowStride()), code.mul(column, memory.elementBytes));
-  }
-  return offset;
+/// The byte of an element whose row and column are known at run time; i32.
+static Value computeOffset(Code &code, const TileMemory &memory, Value row, Value column) {
+  if (!memory.isSwizzled)
+    return code.add(code.mul(row, memory.getRowStride()), code.mul(column, memory.elementBytes));
+  Value bytes = code.mul(column, memory.elementBytes);
+  Value inLine = code.mask(bytes, TileMemory::kLine - 1);
+  Value block = code.mul(code.shiftRight(bytes, llvm::Log2_64(TileMemory::kLine)), memory.rows * TileMemory::kLine);
+  Value permuted = code.exclusiveOr(inLine, code.mul(code.mask(row, 7), TileMemory::kPart));
+  return code.add(code.add(block, code.mul(row, TileMemory::kLine)), permuted);
 }
 
-static int64_t getByteOffset(const TileMemory &memory, Element element) {
-  return element.row * memory.getRowStride() + element.column * memory.elementBytes;
+/// The pointer to the element (`row`, `column`), a multiple of what a thread's own element may have set, moved on by
+/// that.
+Value RoleEmitter::getPointer(const SharedTile &tile, std::pair<Value, Value> threadElement, int64_t row,
+                              int64_t column) {
+  int64_t offset = tile.memory.getOffset(row, column), swizzled = offset & tile.memory.getSwizzledBits();
+  auto [threadRow, threadColumn] = threadElement;
+  auto cached = [&](int64_t bits) -> Value & {
+    return threadOffsets[{threadRow, threadColumn, tile.memory.isSwizzled,
+                          tile.memory.isSwizzled ? tile.memory.rows : tile.memory.getRowStride(),
+                          tile.memory.elementBytes, bits}];
+  };
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(entry);
+    Value &plain = cached(0);
+    if (!plain)
+      plain = computeOffset(code, tile.memory, threadRow, threadColumn);
+    Value base = plain, &permuted = cached(swizzled);
+    if (!permuted)
+      permuted = code.exclusiveOr(base, code.i32(swizzled));
+  }
+  return code.sharedPointer(code.add(tile.address, cached(swizzled)), tile.offset + (offset - swizzled));
 }
 
 int64_t RoleEmitter::getVectorLength(const TileMemory &memory, const LinearLayout &layout) {
   constexpr int64_t kMostBytes = 16;
   int64_t length = 1;
   for (Element basis : layout.registers) {
-    if (getByteOffset(memory, basis) != length * memory.elementBytes || length * memory.elementBytes >= kMostBytes)
+    if (memory.getOffset(basis.row, basis.column) != length * memory.elementBytes ||
+        length * memory.elementBytes >= kMostBytes)
       break;
     length *= 2;
   }
@@ -115,8 +135,8 @@ int64_t RoleEmitter::getVectorLength(const TileMemory &memory, const LinearLayou
 Value RoleEmitter::readShared(const SharedTile &tile, const LinearLayout &layout, int64_t number,
                               function_ref<void(int64_t, Value)> remember) {
   int64_t length = getVectorLength(tile.memory, layout), first = number / length * length;
-  Value address = code.add(tile.address, getThreadOffset(tile.memory, layout));
-  Value pointer = code.sharedPointer(address, tile.offset + getByteOffset(tile.memory, layout.ofRegister(first)));
+  Element element = layout.ofRegister(first);
+  Value pointer = getPointer(tile, getThreadElement(layout), element.row, element.column);
   int64_t bytes = length * tile.memory.elementBytes;
   Value result;
   auto set = [&](int64_t i, Value value) {
@@ -168,8 +188,8 @@ Value RoleEmitter::packGroup(const SharedTile &tile, const LinearLayout &layout,
 
 void RoleEmitter::storeGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first, Value packed) {
   int64_t bytes = getVectorLength(tile.memory, layout) * tile.memory.elementBytes;
-  Value address = code.add(tile.address, getThreadOffset(tile.memory, layout));
-  Value pointer = code.sharedPointer(address, tile.offset + getByteOffset(tile.memory, layout.ofRegister(first)));
+  Element element = layout.ofRegister(first);
+  Value pointer = getPointer(tile, getThreadElement(layout), element.row, element.column);
   LLVM::StoreOp::create(builder, code.loc, packed, pointer, bytes);
 }
 

@@ -224,10 +224,10 @@ void KernelBuilder::decodeGrid() {
 
 /// How often a barrier is arrived at in a turn: once by what starts bulk copies, else by each thread that copies, in
 /// other roles by each warp.
-static int64_t countArrivals(warp::RoleOp role, bool hasBulkCopies) {
+static int64_t countArrivals(warp::RoleOp role) {
   bool copies = false;
   role.walk([&](warp::PutOp put) { copies |= isa_and_nonnull<tile::LoadOp>(put.getValue().getDefiningOp()); });
-  return copies && hasBulkCopies && getenv("X_BULK") ? 1 : role.getWarps() * (copies ? kWarpSize : 1);
+  return role.getWarps() * (copies ? kWarpSize * (1 + hasElementCopies(role)) : 1);
 }
 
 void KernelBuilder::initializeBarriers(Value thread) {
@@ -239,7 +239,7 @@ void KernelBuilder::initializeBarriers(Value thread) {
     int64_t releases = 0;
     SmallVector<int64_t> counts;
     for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
-      counts.push_back(countArrivals(role, context.target.hasBulkCopies));
+      counts.push_back(countArrivals(role));
       if (role.walk([](warp::ReleaseOp) { return WalkResult::interrupt(); }).wasInterrupted())
         releases += role.getWarps();
     }

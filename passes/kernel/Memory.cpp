@@ -108,112 +108,108 @@ static std::pair<Value, Value> getTileStrides(const GlobalArray &array, ArrayRef
 
 static constexpr int64_t kCopyBytes = 16; // of a thread
 
-/// Where a tile has no rows of tokens to be zero behind, it is full.
-static Value getRows(Code &code, tile::LoadOp load, function_ref<Value(Value)> scalar) {
-  return load.getRows() ? scalar(load.getRows()) : code.i32(tile::shapeOf(load.getResult())[0]);
-}
-
-/// Before the first copy of a turn: says how many bytes will come, and writes the zeros behind the last token.
-void RoleEmitter::beginBulkCopies(warp::PutOp first) {
-  Value rows;
-  int64_t bytesOfRow = 0;
-  SmallVector<SharedTile> tiles;
-  for (auto put : first->getBlock()->getOps<warp::PutOp>()) {
-    SharedTile place = getSlot(put.getChannel());
-    bytesOfRow += place.memory.columns * place.memory.elementBytes;
-    rows = getRows(code, put.getValue().getDefiningOp<tile::LoadOp>(), [&](Value v) { return scalarI32(v); });
-    tiles.push_back(place);
-  }
-  Value full = code.i32(tiles[0].memory.rows);
-  code.ifThen(code.less(rows, full), [&] {
-    Value zero = code.vector({code.i32(0), code.i32(0), code.i32(0), code.i32(0)});
-    for (const SharedTile &place : tiles) {
-      int64_t chunks = place.memory.columns * place.memory.elementBytes / kCopyBytes;
-      for (int64_t chunk = 0; chunk < chunks * place.memory.rows; chunk += 32) {
-        Value number = code.add(threads.lane, chunk), row = code.shiftRight(number, llvm::Log2_64(chunks));
-        Value isBehind = arith::CmpIOp::create(builder, code.loc, arith::CmpIPredicate::sge, row, rows);
-        code.ifThen(isBehind, [&] {
-          Value offset =
-              code.add(code.mul(row, place.memory.getRowStride()), code.mul(code.mask(number, chunks - 1), kCopyBytes));
-          LLVM::StoreOp::create(builder, code.loc, zero,
-                                code.sharedPointer(code.add(place.address, offset), place.offset), kCopyBytes);
-        });
-      }
-    }
-    code.syncWarp();
-  });
-  code.ifThen(code.equal(threads.lane, code.i32(0)), [&] {
-    NVVM::MBarrierArriveExpectTxOp::create(builder, code.loc, Type(), getBarrier(kernel.roles.lookup(role)),
-                                           code.mul(rows, bytesOfRow), NVVM::MemScopeKind::CTA, /*relaxed=*/false,
-                                           Value());
-  });
-  code.syncWarp();
-}
-
-/// A row in each lane.
-void RoleEmitter::emitBulkCopy(tile::LoadOp load, warp::PutOp put) {
-  const GlobalArray &array = kernel.arrays.find(load.getSource())->second;
-  SharedTile place = getSlot(put.getChannel());
-  Value rowStride = getTileStrides(array, load.getDims()).first;
-  Value base = getAddress(array, load.getIndices());
-  Value rows = getRows(code, load, [&](Value v) { return scalarI32(v); });
-  Value barrier = getBarrier(kernel.roles.lookup(role));
-  auto cluster = LLVM::LLVMPointerType::get(builder.getContext(), 7);
-  for (int64_t first = 0; first < place.memory.rows; first += 32) {
-    Value row = code.add(threads.lane, first);
-    code.ifThen(code.less(row, rows), [&] {
-      Value offset = arith::MulIOp::create(builder, code.loc, code.toI64(row), rowStride);
-      Value source = LLVM::GEPOp::create(builder, code.loc, base.getType(), array.element, base, LLVM::GEPArg(offset));
-      Value to = code.sharedPointer(code.add(place.address, code.mul(row, place.memory.getRowStride())), place.offset);
-      Value toCluster = LLVM::AddrSpaceCastOp::create(builder, code.loc, cluster, to);
-      NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(builder, code.loc, toCluster, source, barrier,
-                                                       code.i32(place.memory.columns * place.memory.elementBytes),
-                                                       Value(), Value());
-    });
-  }
-}
-
-/// Copies a tile of tokens into its slot, 16 bytes a thread; zeros behind the end.
+/// Copies a tile of tokens into its slot; zeros behind the end.
 void RoleEmitter::emitLoadToChannel(tile::LoadOp load, warp::PutOp put) {
-  constexpr int64_t kBytes = kCopyBytes;
   int64_t free = kernel.plan.numBarriers - 1;
-  bool isFirst = awaited.insert(free).second;
-  if (isFirst) {
+  if (awaited.insert(free).second) {
     Value before = arith::XOrIOp::create(builder, code.loc, phase, code.i32(1));
     wait(code, getBarrier(free), before, kernel.target.hasBulkCopies);
   }
-  if (kernel.target.hasBulkCopies && getenv("X_BULK")) {
-    if (isFirst)
-      beginBulkCopies(put);
-    return emitBulkCopy(load, put);
-  }
   const GlobalArray &array = kernel.arrays.find(load.getSource())->second;
-  SharedTile slotTile = getSlot(put.getChannel());
-  auto [rowStride, columnStride] = getTileStrides(array, load.getDims());
-  int64_t elementBytes = slotTile.memory.elementBytes, perChunk = kBytes / elementBytes;
-  int64_t chunks = slotTile.memory.columns / perChunk, numThreads = threads.warps * 32;
-  Value thread = code.add(code.mul(threads.warp, 32), threads.lane);
-  Value row = code.shiftRight(thread, llvm::Log2_64(chunks)), chunk = code.mask(thread, chunks - 1);
-  int64_t rowsAtOnce = numThreads / chunks;
+  SharedTile place = getSlot(put.getChannel());
+  Value rows = load.getRows() ? scalarI32(load.getRows()) : code.i32(place.memory.rows);
+  if (isCopiedInParts(place.memory))
+    copyParts(load, array, place, rows);
+  else
+    copyElements(load, array, place, rows);
+  if (--puts > 0)
+    return;
+  Value barrier = getBarrier(kernel.roles.lookup(role));
+  NVVM::CpAsyncMBarrierArriveOp::create(builder, code.loc, barrier, /*noinc=*/true);
+  if (hasElementCopies(role))
+    NVVM::MBarrierArriveOp::create(builder, code.loc, builder.getI64Type(), barrier);
+}
+
+bool fgla::kernel::isCopiedInParts(const TileMemory &memory) {
+  int64_t parts = memory.columns * memory.elementBytes / kCopyBytes;
+  return parts * kCopyBytes == memory.columns * memory.elementBytes && llvm::isPowerOf2_64(parts);
+}
+
+bool fgla::kernel::hasElementCopies(warp::RoleOp role) {
+  return role
+      .walk([](warp::PutOp put) {
+        bool isLoad = isa_and_nonnull<tile::LoadOp>(put.getValue().getDefiningOp());
+        return isLoad && !isCopiedInParts(TileMemory(put.getChannel().getType().getTile())) ? WalkResult::interrupt()
+                                                                                            : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// 16 bytes a thread, asynchronously.
+void RoleEmitter::copyParts(tile::LoadOp load, const GlobalArray &array, const SharedTile &place, Value rows) {
+  Value rowStride = getTileStrides(array, load.getDims()).first;
+  int64_t perPart = kCopyBytes / place.memory.elementBytes, parts = place.memory.columns / perPart;
+  int64_t numThreads = threads.warps * 32, rowsAtOnce = std::max<int64_t>(numThreads / parts, 1);
+  Value row, column;
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(entry);
+    Value thread = code.add(code.mul(threads.warp, 32), threads.lane);
+    row = code.shiftRight(thread, llvm::Log2_64(parts));
+    column = code.mul(code.mask(thread, parts - 1), perPart);
+  }
   Value base = getAddress(array, load.getIndices());
-  Value offset = code.add(arith::MulIOp::create(builder, code.loc, code.toI64(row), rowStride).getResult(),
-                          code.toI64(code.mul(chunk, perChunk)));
+  Value offset =
+      code.add(arith::MulIOp::create(builder, code.loc, code.toI64(row), rowStride).getResult(), code.toI64(column));
   Value source = LLVM::GEPOp::create(builder, code.loc, base.getType(), array.element, base, LLVM::GEPArg(offset));
   Value step = code.mul(rowStride, rowsAtOnce);
-  Value to =
-      code.add(slotTile.address, code.add(code.mul(row, slotTile.memory.getRowStride()), code.mul(chunk, kBytes)));
-  Value rows = load.getRows() ? scalarI32(load.getRows()) : code.i32(slotTile.memory.rows);
-  for (int64_t first = 0; first < slotTile.memory.rows; first += rowsAtOnce) {
-    Value isToken = code.less(code.add(row, first), rows);
-    Value bytes = code.select(isToken, code.i32(kBytes), code.i32(0));
-    NVVM::CpAsyncOp::create(
-        builder, code.loc, code.sharedPointer(to, slotTile.offset + first * slotTile.memory.getRowStride()), source,
-        builder.getI32IntegerAttr(kBytes),
-        NVVM::LoadCacheModifierKindAttr::get(builder.getContext(), NVVM::LoadCacheModifierKind::CG), bytes);
+  auto cache = NVVM::LoadCacheModifierKindAttr::get(builder.getContext(), NVVM::LoadCacheModifierKind::CG);
+  for (int64_t first = 0; first < place.memory.rows; first += rowsAtOnce) {
+    Value pointer = source;
+    for (int64_t columns = 0; columns < parts; columns += numThreads) {
+      Value isToken = code.less(code.add(row, first), rows);
+      Value bytes = code.select(isToken, code.i32(kCopyBytes), code.i32(0));
+      NVVM::CpAsyncOp::create(builder, code.loc, getPointer(place, {row, column}, first, columns * perPart), pointer,
+                              builder.getI32IntegerAttr(kCopyBytes), cache, bytes);
+      if (columns + numThreads < parts)
+        pointer = code.globalPointer(pointer, numThreads * kCopyBytes);
+    }
     source = LLVM::GEPOp::create(builder, code.loc, base.getType(), array.element, source, LLVM::GEPArg(step));
   }
-  if (--puts == 0)
-    NVVM::CpAsyncMBarrierArriveOp::create(builder, code.loc, getBarrier(kernel.roles.lookup(role)), /*noinc=*/true);
+}
+
+/// An element a thread: for rows that are no multiple of 16 bytes.
+void RoleEmitter::copyElements(tile::LoadOp load, const GlobalArray &array, const SharedTile &place, Value rows) {
+  auto [rowStride, columnStride] = getTileStrides(array, load.getDims());
+  int64_t numThreads = threads.warps * 32, columns = place.memory.columns, count = place.memory.rows * columns;
+  Value base = getAddress(array, load.getIndices());
+  for (int64_t first = 0; first < count; first += numThreads) {
+    Value row, column;
+    {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPoint(entry);
+      Value number = code.add(code.add(code.mul(threads.warp, 32), threads.lane), first);
+      row = arith::DivUIOp::create(builder, code.loc, number, code.i32(columns));
+      column = arith::RemUIOp::create(builder, code.loc, number, code.i32(columns));
+    }
+    code.ifThen(code.less(row, code.i32(place.memory.rows)), [&, rowStride = rowStride] {
+      auto branch = scf::IfOp::create(builder, code.loc, array.element, code.less(row, rows), /*withElseRegion=*/true);
+      {
+        OpBuilder::InsertionGuard guard(builder);
+        builder.setInsertionPointToStart(&branch.getThenRegion().front());
+        Value offset = code.add(arith::MulIOp::create(builder, code.loc, code.toI64(row), rowStride).getResult(),
+                                code.toI64(column));
+        Value source =
+            LLVM::GEPOp::create(builder, code.loc, base.getType(), array.element, base, LLVM::GEPArg(offset));
+        scf::YieldOp::create(builder, code.loc,
+                             LLVM::LoadOp::create(builder, code.loc, array.element, source).getResult());
+        builder.setInsertionPointToStart(&branch.getElseRegion().front());
+        Value zero = arith::ConstantOp::create(builder, code.loc, builder.getFloatAttr(array.element, 0));
+        scf::YieldOp::create(builder, code.loc, zero);
+      }
+      LLVM::StoreOp::create(builder, code.loc, branch.getResult(0), getPointer(place, {row, column}, 0, 0));
+    });
+  }
 }
 
 /// A tile that stays in registers.

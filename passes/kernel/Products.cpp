@@ -25,22 +25,29 @@ RoleEmitter::Registers RoleEmitter::loadFragments(const SharedTile &tile, bool t
   Registers result;
   for (size_t first = 0; first < blocks.size(); first += 4) {
     size_t count = std::min<size_t>(blocks.size() - first, 4);
-    Value row = code.mask(threads.lane, 7), column = code.i32(0);
-    for (size_t bit = 1, i = 0; bit < count; bit *= 2, ++i) {
-      int64_t rows = blocks[first + bit].first - blocks[first].first;
-      int64_t columns = blocks[first + bit].second - blocks[first].second;
-      Value isSet = code.mask(code.shiftRight(threads.lane, 3 + i), 1);
-      row = rows ? code.add(row, code.mul(isSet, rows)) : row;
-      column = columns ? code.add(column, code.mul(isSet, columns)) : column;
+    auto [row0, column0] = blocks[first];
+    SmallVector<std::pair<int64_t, int64_t>> steps;
+    std::vector<int64_t> key{reinterpret_cast<int64_t>(rowOffset.getAsOpaquePointer()),
+                             reinterpret_cast<int64_t>(columnOffset.getAsOpaquePointer())};
+    for (size_t bit = 1; bit < count; bit *= 2) {
+      steps.push_back({blocks[first + bit].first - row0, blocks[first + bit].second - column0});
+      key.insert(key.end(), {steps.back().first, steps.back().second});
     }
-    if (rowOffset)
-      row = code.add(row, rowOffset);
-    if (columnOffset)
-      column = code.add(column, columnOffset);
-    int64_t stride = tile.memory.getRowStride(), bytes = tile.memory.elementBytes;
-    Value address = code.add(tile.address, code.add(code.mul(row, stride), code.mul(column, bytes)));
-    Value pointer =
-        code.sharedPointer(address, tile.offset + blocks[first].first * stride + blocks[first].second * bytes);
+    auto &threadElement = fragmentElements[key];
+    if (!threadElement.first) {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPoint(entry);
+      Value row = code.mask(threads.lane, 7), column = code.i32(0);
+      for (auto [i, step] : llvm::enumerate(steps)) {
+        Value isSet = code.mask(code.shiftRight(threads.lane, 3 + i), 1);
+        row = step.first ? code.add(row, code.mul(isSet, step.first)) : row;
+        column = step.second ? code.add(column, code.mul(isSet, step.second)) : column;
+      }
+      row = rowOffset ? code.add(row, rowOffset) : row;
+      column = columnOffset ? code.add(column, columnOffset) : column;
+      threadElement = {row, column};
+    }
+    Value pointer = getPointer(tile, threadElement, row0, column0);
     auto word = builder.getI32Type();
     Type type = count == 1 ? Type(word)
                            : LLVM::LLVMStructType::getLiteral(builder.getContext(), SmallVector<Type>(count, word));
@@ -114,8 +121,15 @@ LogicalResult RoleEmitter::emitDot(tile::DotOp dot) {
   if (depth % kK || endM % kM || endN % kN)
     return dot.emitError() << "of [" << shape[0] << ", " << depth << "] by [" << depth << ", " << shape[1] << "] on "
                            << threads.warps << " warps does not fit the matrix instruction";
-  Value warpColumn = threads.warps > 1 ? code.mul(threads.warp, perWarp) : Value();
-  Registers values = dot.getAcc() ? pullAll(dot.getAcc(), layout) : Registers(layout.getNumRegisters(), code.f32(0));
+  Value warpColumn;
+  if (threads.warps > 1) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(entry);
+    warpColumn = code.mul(threads.warp, perWarp);
+  }
+  // The sum so far is computed block by block, between the products.
+  Registers values(layout.getNumRegisters());
+  auto begin = [&](int64_t number) { return dot.getAcc() ? pull(dot.getAcc(), layout, number) : code.f32(0); };
   auto at = [&](int64_t m, int64_t n) {
     auto i = static_cast<int32_t>(m), j = static_cast<int32_t>(n);
     return layout.findRegister(transposed ? Element{j, i} : Element{i, j});
@@ -139,7 +153,7 @@ LogicalResult RoleEmitter::emitDot(tile::DotOp dot) {
         int64_t numbers[] = {at(m, n), at(m, n + 1), at(m + 8, n), at(m + 8, n + 1)};
         SmallVector<Value> sums;
         for (int64_t number : numbers)
-          sums.push_back(values[number]);
+          sums.push_back(k == 0 ? begin(number) : values[number]);
         multiply(sums, fragmentsA[m / kM], fragmentB, element);
         for (auto [number, sum] : llvm::zip_equal(numbers, sums))
           values[number] = sum;

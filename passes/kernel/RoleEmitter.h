@@ -42,6 +42,11 @@ struct KernelContext {
   llvm::DenseMap<mlir::Operation *, int64_t> roles; ///< number of each role: that of its barrier in a turn
 };
 
+/// Whether the rows of a tile are copied 16 bytes at a time.
+bool isCopiedInParts(const TileMemory &memory);
+/// Whether a role copies a tile element by element: then each of its threads arrives once more, for its own stores.
+bool hasElementCopies(warp::RoleOp role);
+
 /// Which threads run an instance of a role; i32.
 struct RoleThreads {
   mlir::Value lane, warp; ///< warp within the instance
@@ -98,7 +103,8 @@ private:
   int64_t getVectorLength(const TileMemory &memory, const LinearLayout &layout);
   /// (row, column) of register 0; i32.
   std::pair<mlir::Value, mlir::Value> getThreadElement(const LinearLayout &layout);
-  mlir::Value getThreadOffset(const TileMemory &memory, const LinearLayout &layout);
+  mlir::Value getPointer(const SharedTile &tile, std::pair<mlir::Value, mlir::Value> threadElement, int64_t row,
+                         int64_t column);
   static LinearLayout getLayout(mlir::Value tile);
   static LinearLayout restrictTo(LinearLayout layout, mlir::Value tile);
   static bool runsBackward(mlir::Value tile);
@@ -106,8 +112,8 @@ private:
 
   //===--- Channels and arrays: Memory.cpp ---===//
   void emitLoadToChannel(tile::LoadOp load, warp::PutOp put);
-  void beginBulkCopies(warp::PutOp first);
-  void emitBulkCopy(tile::LoadOp load, warp::PutOp put);
+  void copyParts(tile::LoadOp load, const GlobalArray &array, const SharedTile &place, mlir::Value rows);
+  void copyElements(tile::LoadOp load, const GlobalArray &array, const SharedTile &place, mlir::Value rows);
   void emitLoad(tile::LoadOp load);
   void emitStore(tile::StoreOp store);
   void emitPut(warp::PutOp put);
@@ -147,6 +153,7 @@ private:
   mlir::LogicalResult emitDot(tile::DotOp dot);
   Registers loadOperand(const Operand &operand, llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks,
                         mlir::Value warpOffset);
+  std::map<std::vector<int64_t>, std::pair<mlir::Value, mlir::Value>> fragmentElements;
   Registers loadFragments(const SharedTile &tile, bool transposed, llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks,
                           mlir::Value rowOffset, mlir::Value columnOffset);
   void multiply(llvm::MutableArrayRef<mlir::Value> accumulator, llvm::ArrayRef<mlir::Value> a,
@@ -169,7 +176,19 @@ private:
   llvm::SmallVector<LinearLayout> layouts;      ///< in which tiles of `shared` were read
   llvm::DenseMap<mlir::Operation *, bool> done; ///< puts that another op has emitted along with itself
   std::vector<std::pair<LinearLayout, std::pair<mlir::Value, mlir::Value>>> threadElements;
-  std::map<std::pair<std::pair<void *, void *>, std::pair<int64_t, int64_t>>, mlir::Value> threadOffsets;
+  struct OffsetKey {
+    mlir::Value row, column;
+    bool isSwizzled;
+    int64_t stride, elementBytes, bits;
+    bool operator<(const OffsetKey &other) const {
+      auto tie = [](const OffsetKey &k) {
+        return std::tuple(k.row.getAsOpaquePointer(), k.column.getAsOpaquePointer(), k.isSwizzled, k.stride,
+                          k.elementBytes, k.bits);
+      };
+      return tie(*this) < tie(other);
+    }
+  };
+  std::map<OffsetKey, mlir::Value> threadOffsets; ///< of a thread's element in a tile's memory, permuted by `bits`
 
   // The turn that is being emitted; i32.
   mlir::Value slot, phase, turnAddress;

@@ -40,11 +40,10 @@ Value RoleEmitter::reducePacked(Value tile, const LinearLayout &layout) {
   const SharedTile &place = shared.find(tile)->second;
   int64_t length = getVectorLength(place.memory, layout);
   auto pair = VectorType::get(2, place.element);
-  Value address = code.add(place.address, getThreadOffset(place.memory, layout)), result;
+  Value result;
   for (int64_t first = 0; first < layout.getNumRegisters(); first += length) {
     Type type = length == 2 ? Type(builder.getI32Type()) : VectorType::get(length / 2, builder.getI32Type());
-    Value pointer =
-        code.sharedPointer(address, place.offset + layout.ofRegister(first).column * place.memory.elementBytes);
+    Value pointer = getPointer(place, getThreadElement(layout), 0, layout.ofRegister(first).column);
     Value loaded = LLVM::LoadOp::create(builder, code.loc, type, pointer, length * place.memory.elementBytes);
     for (int64_t i = 0; i < length / 2; ++i) {
       Value word = length == 2 ? loaded : Value(LLVM::ExtractElementOp::create(builder, code.loc, loaded, code.i32(i)));

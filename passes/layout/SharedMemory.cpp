@@ -1,6 +1,7 @@
 //===- SharedMemory.cpp - Where channels lie in shared memory -------------===//
 
 #include "passes/layout/SharedMemory.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace fgla;
@@ -82,14 +83,20 @@ static int64_t getTurnScratch(Operation *op, int64_t warps) {
 }
 
 SharedMemoryPlan::SharedMemoryPlan(warp::PipelineOp pipeline) {
-  for (auto channel : pipeline.getBody().getOps<warp::ChannelOp>()) {
-    if (Value reused = channel.getReuses()) {
-      channels[channel.getResult()] = channels.lookup(reused);
-      continue;
+  int64_t alignment = TileMemory::kPart;
+  // Those with the larger alignment first.
+  for (bool isSwizzled : {true, false})
+    for (auto channel : pipeline.getBody().getOps<warp::ChannelOp>()) {
+      TileMemory memory(channel.getType().getTile());
+      if (memory.isSwizzled != isSwizzled || channel.getReuses())
+        continue;
+      channels[channel.getResult()] = turnBytes;
+      turnBytes += memory.getBytes();
+      alignment = std::max(alignment, memory.getAlignment());
     }
-    channels[channel.getResult()] = turnBytes;
-    turnBytes += TileMemory(channel.getType().getTile()).getBytes();
-  }
+  for (auto channel : pipeline.getBody().getOps<warp::ChannelOp>())
+    if (Value reused = channel.getReuses())
+      channels[channel.getResult()] = channels.lookup(reused);
   for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
     ++numBarriers;
     role.walk([&](Operation *op) {
@@ -104,4 +111,5 @@ SharedMemoryPlan::SharedMemoryPlan(warp::PipelineOp pipeline) {
     });
   }
   ++numBarriers; // the turn is free
+  turnBytes = llvm::alignTo(turnBytes, alignment);
 }

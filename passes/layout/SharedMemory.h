@@ -7,18 +7,38 @@
 
 namespace fgla {
 
-/// How a tile lies in shared memory: row by row, 16 bytes between rows where there are several columns, so that what
-/// eight neighbouring rows hold in one column lies in different banks.
+/// How a tile lies in shared memory. What eight neighbouring rows hold in one column has to lie in different banks.
+///
+/// Tiles of 16-bit elements with 64 columns or more lie in blocks of 64 columns, each a line of 128 bytes for each row,
+/// the 16-byte parts of a line permuted by exclusive or with the row's number (modulo 8): lines are written whole.
+/// Others lie row by row, with 16 bytes between rows where there are several columns.
 struct TileMemory {
+  static constexpr int64_t kLine = 128, kPart = 16;
+
   int64_t rows, columns, elementBytes;
+  bool isSwizzled;
 
   explicit TileMemory(mlir::RankedTensorType type)
       : rows(type.getDimSize(0)), columns(type.getDimSize(1)),
-        elementBytes(type.getElementType().getIntOrFloatBitWidth() / 8) {}
+        elementBytes(type.getElementType().getIntOrFloatBitWidth() / 8),
+        isSwizzled(elementBytes == 2 && columns % (kLine / 2) == 0 && rows % 8 == 0) {}
 
-  int64_t getRowStride() const { return columns == 1 ? elementBytes : columns * elementBytes + 16; }
-  /// A multiple of 16.
-  int64_t getBytes() const { return (rows * getRowStride() + 15) / 16 * 16; }
+  /// The byte of an element. Over the bits of row and column, offsets combine by exclusive or.
+  int64_t getOffset(int64_t row, int64_t column) const {
+    if (!isSwizzled)
+      return row * getRowStride() + column * elementBytes;
+    int64_t inLine = column * elementBytes % kLine, line = column * elementBytes / kLine * rows + row;
+    return line * kLine + (inLine ^ row % 8 * kPart);
+  }
+  /// Of a tile that is not swizzled.
+  int64_t getRowStride() const { return columns == 1 ? elementBytes : columns * elementBytes + kPart; }
+  /// The bits of an offset that a thread's own offset may have too.
+  int64_t getSwizzledBits() const { return isSwizzled ? kLine - kPart : 0; }
+  int64_t getAlignment() const { return isSwizzled ? 1024 : kPart; }
+  int64_t getBytes() const {
+    int64_t bytes = isSwizzled ? rows * columns * elementBytes : rows * getRowStride();
+    return (bytes + getAlignment() - 1) / getAlignment() * getAlignment();
+  }
 };
 
 /// The tiles from channels in whose memory scores can keep their two operands: what the query and the key are computed

@@ -83,6 +83,15 @@ void LoopBody::assignMatrix() {
   }
 }
 
+bool LoopBody::dependsOn(Operation *op, int role) const {
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    Operation *def = operand.getDefiningOp();
+    if (!def || def->getBlock() != loop.getBody())
+      return false;
+    return isReplicated(def) ? dependsOn(def, role) : owners.lookup(def) == role;
+  });
+}
+
 void LoopBody::assignRest() {
   int load = -1, elementwise = -1;
   auto assign = [&](Operation &op, int role) {
@@ -96,8 +105,9 @@ void LoopBody::assignRest() {
       if (load < 0)
         load = addRole(RoleKind::Load, "load");
       assign(op, load);
-    } else if (isPerRow(&op)) {
-      // With what it depends on, if that is of rows too.
+    } else if (isPerRow(&op) && !(elementwise >= 0 && dependsOn(&op, elementwise))) {
+      // (Rows of what the elementwise role makes are its own: it would wait for another role within the turn.) With
+      // what it depends on, if that is of rows too.
       int role = -1;
       for (Value operand : op.getOperands())
         if (Operation *def = operand.getDefiningOp(); def && owners.contains(def))

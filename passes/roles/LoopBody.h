@@ -43,6 +43,8 @@ private:
   int addRole(RoleKind kind, std::string name);
   void assignMatrix();
   void assignRest();
+  /// Whether `op` needs something of `role`, be it through what each role computes for itself.
+  bool dependsOn(mlir::Operation *op, int role) const;
 
   llvm::DenseMap<mlir::Operation *, int> owners;
 };
