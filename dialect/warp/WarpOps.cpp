@@ -37,19 +37,19 @@ LogicalResult PipelineOp::verifyRegions() {
   }
   // A cycle of roles would wait for itself within a turn.
   llvm::DenseMap<Operation *, int> state; // 1: being visited, 2: done
-  std::function<bool(RoleOp)> hasCycle = [&](RoleOp role) {
+  std::function<RoleOp(RoleOp)> findOnCycle = [&](RoleOp role) -> RoleOp {
     if (int seen = state.lookup(role))
-      return seen == 1;
+      return seen == 1 ? role : RoleOp();
     state[role] = 1;
     for (RoleOp reader : readers.lookup(role))
-      if (hasCycle(reader))
-        return true;
+      if (RoleOp found = findOnCycle(reader))
+        return found;
     state[role] = 2;
-    return false;
+    return {};
   };
   for (auto role : getBody().getOps<RoleOp>())
-    if (hasCycle(role))
-      return role.emitOpError() << "\"" << role.getName() << "\" waits for a tile that it puts itself (pipeline_c3)";
+    if (RoleOp found = findOnCycle(role))
+      return found.emitOpError() << "\"" << found.getName() << "\" waits for a tile that it puts itself (pipeline_c3)";
   return success();
 }
 

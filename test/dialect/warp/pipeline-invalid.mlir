@@ -92,6 +92,34 @@ func.func @pipeline_c3_around() {
 
 // -----
 
+// Who leads to the roles that wait is not among them.
+func.func @pipeline_c3_behind(%x: tensor<16x32xf32>) {
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    %b = fgla_warp.channel : <tensor<16x32xf32>>
+    %c = fgla_warp.channel : <tensor<16x32xf32>>
+    fgla_warp.role "load" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+    // expected-error @+1 {{"one" waits for a tile that it puts itself (pipeline_c3)}}
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      %z = fgla_warp.get %c[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      fgla_warp.put %y, %b[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+    fgla_warp.role "two" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %b[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      fgla_warp.put %y, %c[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+  }
+  return
+}
+
+// -----
+
 func.func @channel_c1(%x: tensor<16x32xf32>, %y: tensor<16x32xbf16>) {
   fgla_warp.pipeline stages(2) {
     %a = fgla_warp.channel : <tensor<16x32xf32>>

@@ -5,6 +5,21 @@
 // RUN: fgla-compile %t/none.mlir --target=sm_80 --segments=1 --compile-to=roles | FileCheck %s --check-prefix=NONE
 // RUN: fgla-compile %t/head.mlir --target=sm_90a --segments=1 --compile-to=roles | FileCheck %s --check-prefix=HEAD
 // RUN: fgla-compile %t/value.mlir --target=sm_90a --segments=1 --compile-to=roles | FileCheck %s --check-prefix=VALUE
+// RUN: fgla-compile %t/softmax.mlir --target=sm_90a --segments=1 --compile-to=roles | FileCheck %s --check-prefix=SOFTMAX
+
+//--- softmax.mlir
+func.func @softmax(%zq: tensor<?x?x2x32xbf16>, %k: tensor<?x?x2x32xbf16>, %v: tensor<?x?x2x16xbf16>) -> tensor<?x?x2x16xbf16> {
+  %q = fgla.feature_map softmax %zq : tensor<?x?x2x32xbf16> -> tensor<?x?x2x32xbf16>
+  %o = fgla.attention %q, %k, %v : (tensor<?x?x2x32xbf16>, tensor<?x?x2x32xbf16>, tensor<?x?x2x16xbf16>) -> (tensor<?x?x2x16xbf16>)
+  return %o : tensor<?x?x2x16xbf16>
+}
+// The maximum of what was loaded is of the rows; the sum of the exponentials is where they are.
+// SOFTMAX: fgla_warp.role "rows.0"
+// SOFTMAX: fgla_tile.reduce max
+// SOFTMAX-NOT: fgla_warp.role "rows
+// SOFTMAX: fgla_warp.role "elementwise"
+// SOFTMAX: fgla_tile.reduce add
+// SOFTMAX: fgla_warp.role "matrix"
 
 //--- key.mlir
 func.func @key(%zq: tensor<?x?x2x32xbf16>, %zk: tensor<?x?x2x32xbf16>, %v: tensor<?x?x2x16xbf16>, %f: tensor<?x?x2x32xbf16>)
