@@ -82,7 +82,9 @@ void PipelineBuilder::sizeRoles() {
   for (RoleSpec &role : body.roles) {
     if (role.kind == RoleKind::Elementwise) {
       role.warps = std::clamp<int64_t>(llvm::PowerOf2Ceil(keys) / 64, 1, kElementwiseWarps);
-      role.instances = kElementwiseWarps / role.warps;
+      // What one turn hands to the next does not reach another instance.
+      bool carries = !getCarried(&role - body.roles.data()).empty();
+      role.instances = carries ? 1 : kElementwiseWarps / role.warps;
     } else if (role.kind == RoleKind::Matrix) {
       role.warps = std::min<int64_t>(llvm::PowerOf2Ceil(values) / 16, kMatrixWarps);
     } else if (role.kind == RoleKind::Load) {

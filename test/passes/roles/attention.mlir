@@ -6,6 +6,20 @@
 // RUN: fgla-compile %t/head.mlir --target=sm_90a --segments=1 --compile-to=roles | FileCheck %s --check-prefix=HEAD
 // RUN: fgla-compile %t/value.mlir --target=sm_90a --segments=1 --compile-to=roles | FileCheck %s --check-prefix=VALUE
 // RUN: fgla-compile %t/softmax.mlir --target=sm_90a --segments=1 --compile-to=roles | FileCheck %s --check-prefix=SOFTMAX
+// RUN: fgla-compile %t/weight.mlir --target=sm_90a --segments=1 --compile-to=roles | FileCheck %s --check-prefix=WEIGHT
+
+//--- weight.mlir
+func.func @weight(%q: tensor<?x?x2x32xbf16>, %x: tensor<?x?x2x16xbf16>, %w: tensor<2x16x32xbf16>, %v: tensor<?x?x2x16xbf16>) -> tensor<?x?x2x16xbf16> {
+  %k = fgla.feature_map identity %x weight(%w : tensor<2x16x32xbf16>) : tensor<?x?x2x16xbf16> -> tensor<?x?x2x32xbf16>
+  %o = fgla.attention %q, %k, %v stabilizer(running) : (tensor<?x?x2x32xbf16>, tensor<?x?x2x32xbf16>, tensor<?x?x2x16xbf16>) -> (tensor<?x?x2x16xbf16>)
+  return %o : tensor<?x?x2x16xbf16>
+}
+// The running maximum of keys that the elementwise role makes is its own, and what it hands from turn to turn stays in one
+// instance.
+// WEIGHT: fgla_warp.role "elementwise" warps({{[0-9]+}}) instances(1)
+// WEIGHT: scf.for {{.*}} -> (tensor<1x1xf32>)
+// WEIGHT: fgla_tile.scan max
+// WEIGHT: fgla_warp.role "matrix"
 
 //--- softmax.mlir
 func.func @softmax(%zq: tensor<?x?x2x32xbf16>, %k: tensor<?x?x2x32xbf16>, %v: tensor<?x?x2x16xbf16>) -> tensor<?x?x2x16xbf16> {
