@@ -154,6 +154,22 @@ LinearLayout LinearLayout::rows(int64_t rows, int64_t columns, int64_t warps) {
   return layout;
 }
 
+LinearLayout LinearLayout::wholeRows(int64_t rows, int64_t columns, int64_t warps, int64_t together) {
+  Bits bits{1, 1, rows, columns};
+  LinearLayout layout;
+  while (bits.nextColumn < std::min(together, columns))
+    layout.registers.push_back(bits.takeColumn());
+  for (int64_t i = 0; i < kLaneBits; ++i)
+    layout.lanes.push_back(bits.hasColumn() ? bits.takeColumn() : bits.takeRow());
+  for (unsigned i = 0; i < llvm::Log2_64(warps); ++i)
+    layout.warps.push_back(bits.takeRow());
+  while (bits.hasColumn())
+    layout.registers.push_back(bits.takeColumn());
+  while (bits.hasRow())
+    layout.registers.push_back(bits.takeRow());
+  return layout;
+}
+
 LinearLayout LinearLayout::accumulator(int64_t rows, int64_t columns, int64_t warps, bool transposed) {
   // The instruction's M is the tile's columns where transposed; warps share out the tile's columns either way.
   int64_t m = transposed ? columns : rows, n = transposed ? rows : columns;

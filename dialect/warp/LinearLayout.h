@@ -69,6 +69,8 @@ public:
   static LinearLayout columns(int64_t rows, int64_t columns, int64_t warps);
   /// Each lane has a row, or part of one; all warps the same.
   static LinearLayout rows(int64_t rows, int64_t columns, int64_t warps);
+  /// Each warp has rows, whole: neighbouring columns in a thread (`together` of them), then across the lanes.
+  static LinearLayout wholeRows(int64_t rows, int64_t columns, int64_t warps, int64_t together);
   /// The accumulators of m16n8 matrix instructions, warps along the columns; `transposed` where the instruction
   /// computes the transposed tile.
   static LinearLayout accumulator(int64_t rows, int64_t columns, int64_t warps, bool transposed);

@@ -93,27 +93,24 @@ static Value computeOffset(Code &code, const TileMemory &memory, Value row, Valu
 }
 
 /// The pointer to the element (`row`, `column`), a multiple of what a thread's own element may have set, moved on by
-/// that.
+/// that. Only the thread's own offset is kept from turn to turn: permuted for each use, it would take many registers.
 Value RoleEmitter::getPointer(const SharedTile &tile, std::pair<Value, Value> threadElement, int64_t row,
                               int64_t column) {
-  int64_t offset = tile.memory.getOffset(row, column), swizzled = offset & tile.memory.getSwizzledBits();
   auto [threadRow, threadColumn] = threadElement;
-  auto cached = [&](int64_t bits) -> Value & {
-    return threadOffsets[{threadRow, threadColumn, tile.memory.isSwizzled,
-                          tile.memory.isSwizzled ? tile.memory.rows : tile.memory.getRowStride(),
-                          tile.memory.elementBytes, bits}];
-  };
-  {
+  const TileMemory &memory = tile.memory;
+  Value &own = threadOffsets[{threadRow, threadColumn, memory.isSwizzled,
+                              memory.isSwizzled ? memory.rows : memory.getRowStride(), memory.elementBytes}];
+  if (!own) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(entry);
-    Value &plain = cached(0);
-    if (!plain)
-      plain = computeOffset(code, tile.memory, threadRow, threadColumn);
-    Value base = plain, &permuted = cached(swizzled);
-    if (!permuted)
-      permuted = code.exclusiveOr(base, code.i32(swizzled));
+    own = computeOffset(code, memory, threadRow, threadColumn);
   }
-  return code.sharedPointer(code.add(tile.address, cached(swizzled)), tile.offset + (offset - swizzled));
+  int64_t offset = memory.getOffset(row, column), permuted = offset & memory.getSwizzledBits();
+  // The tile's address has none of the permuted bits.
+  Value address = code.add(tile.address, own);
+  if (permuted)
+    address = code.exclusiveOr(address, code.i32(permuted));
+  return code.sharedPointer(address, tile.offset + (offset - permuted));
 }
 
 int64_t RoleEmitter::getVectorLength(const TileMemory &memory, const LinearLayout &layout) {

@@ -1,10 +1,15 @@
 //===- LowerKernelMath.cpp - Functions of the special function unit -------===//
 //
-// The unit computes 2^x, log2 x, 1/x and 1/sqrt x to about 2^-22 of the result; what is below 2^-126 is zero.
+// The unit computes 2^x, 1/x and 1/sqrt x to about 2^-22 of the result, log2 x to about 2^-22; what is below 2^-126 is
+// zero. What is small where a function of the unit is near one is a polynomial (log1p, expm1, tanh). The rest becomes
+// these by upstream's expansions and polynomials.
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialect/tile/Diagnostics.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/kernel/Code.h"
 #include "passes/kernel/Passes.h"
 #include "llvm/Support/MathExtras.h"
@@ -49,6 +54,46 @@ public:
     return matchPattern(a, m_OneFloat()) ? inverse : code.mulF(a, inverse);
   }
 
+  /// c[0] + c[1] x + ..., by Horner's rule.
+  Value polynomial(Value x, ArrayRef<double> coefficients) {
+    Value sum = code.f32(coefficients.back());
+    for (double c : llvm::reverse(coefficients.drop_back()))
+      sum = math::FmaOp::create(builder, code.loc, sum, x, code.f32(c));
+    return sum;
+  }
+  Value add(Value a, Value b) { return arith::AddFOp::create(builder, code.loc, a, b); }
+  Value isBetween(double low, Value x, double high) {
+    auto compare = [&](arith::CmpFPredicate predicate, double bound) -> Value {
+      return arith::CmpFOp::create(builder, code.loc, predicate, x, code.f32(bound));
+    };
+    Value isAbove = compare(arith::CmpFPredicate::OGT, low), isBelow = compare(arith::CmpFPredicate::OLT, high);
+    return arith::AndIOp::create(builder, code.loc, isAbove, isBelow);
+  }
+  /// log(1 + x) = 2 artanh s with s = x / (2 + x), a series in s^2 <= 1/7 that is exact to 2^-23 where it is used; far
+  /// from x = 0 the logarithm is no small number.
+  Value log1p(Value x) {
+    Value s = divide(x, add(x, code.f32(2)));
+    Value series = polynomial(code.mulF(s, s), {2, 2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11, 2. / 13});
+    return code.select(isBetween(-0.5, x, 1.125), code.mulF(s, series), log(add(x, code.f32(1))));
+  }
+  /// e^x - 1, by Taylor's series where that is small.
+  Value expm1(Value x) {
+    SmallVector<double> inverseFactorials{1};
+    for (int n = 2; n <= 8; ++n)
+      inverseFactorials.push_back(inverseFactorials.back() / n);
+    Value series = code.mulF(x, polynomial(x, inverseFactorials));
+    return code.select(isBetween(-0.5, x, 0.5), series, add(exp(x), code.f32(-1)));
+  }
+  /// (e^2x - 1) / (e^2x + 1), of an x that is so small or large as makes no difference.
+  Value tanh(Value x) {
+    constexpr double kMost = 20; // of 2 x
+    Value twice = add(x, x);
+    twice = arith::MinimumFOp::create(builder, code.loc, twice, code.f32(kMost));
+    twice = arith::MaximumFOp::create(builder, code.loc, twice, code.f32(-kMost));
+    Value minusOne = expm1(twice);
+    return divide(minusOne, add(minusOne, code.f32(2)));
+  }
+
   OpBuilder builder;
   Code code;
   Type f32;
@@ -76,6 +121,14 @@ static Value lower(Operation *op) {
     return f.log(x);
   if (isa<math::Log2Op>(op))
     return f.log2(x);
+  if (isa<math::Log10Op>(op))
+    return f.code.mulF(f.log2(x), f.code.f32(llvm::numbers::ln2 / llvm::numbers::ln10));
+  if (isa<math::Log1pOp>(op))
+    return f.log1p(x);
+  if (isa<math::ExpM1Op>(op))
+    return f.expm1(x);
+  if (isa<math::TanhOp>(op))
+    return f.tanh(x);
   if (isa<math::SqrtOp>(op))
     return f.sqrt(x);
   if (isa<math::RsqrtOp>(op))
@@ -85,9 +138,41 @@ static Value lower(Operation *op) {
   return {};
 }
 
+/// Whether an instruction or a few are the op, so that no function of a library is.
+static bool hasInstructions(Operation *op) {
+  return isa<math::AbsFOp, math::AbsIOp, math::CeilOp, math::CopySignOp, math::FloorOp, math::FmaOp, math::TruncOp,
+             math::RoundEvenOp, math::IsNaNOp, math::IsInfOp, math::IsFiniteOp, math::ClampFOp,
+             math::CountLeadingZerosOp, math::CountTrailingZerosOp, math::CtPopOp>(op);
+}
+
+/// Whether `lower` makes the op of `name` from the unit's functions.
+static bool hasFunction(StringRef name) {
+  return llvm::is_contained(
+      {math::ExpOp::getOperationName(), math::Exp2Op::getOperationName(), math::LogOp::getOperationName(),
+       math::Log2Op::getOperationName(), math::Log1pOp::getOperationName(), math::ExpM1Op::getOperationName(),
+       math::TanhOp::getOperationName(), math::SqrtOp::getOperationName(), math::RsqrtOp::getOperationName()},
+      name);
+}
+
 namespace {
 struct LowerKernelMath : fgla::kernel::impl::LowerKernelMathBase<LowerKernelMath> {
   void runOnOperation() override {
+    lowerAll();
+    if (failed(expandOthers()))
+      return signalPassFailure();
+    lowerAll();
+    WalkResult result = getOperation()->walk([](Operation *op) {
+      if (!isa<math::MathDialect>(op->getDialect()) || hasInstructions(op))
+        return WalkResult::advance();
+      fgla::emitNamedError(op) << "on " << op->getOperand(0).getType() << " has no GPU code yet";
+      return WalkResult::interrupt();
+    });
+    if (result.wasInterrupted())
+      signalPassFailure();
+  }
+
+private:
+  void lowerAll() {
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) { ops.push_back(op); });
     // From users to what they use: a product with an exponential takes it along.
@@ -96,6 +181,26 @@ struct LowerKernelMath : fgla::kernel::impl::LowerKernelMathBase<LowerKernelMath
         op->getResult(0).replaceAllUsesWith(replacement);
         op->erase();
       }
+  }
+
+  /// What the unit has no function for, if there is any.
+  LogicalResult expandOthers() {
+    SmallVector<Operation *> others;
+    getOperation()->walk([&](Operation *op) {
+      if (isa<math::MathDialect>(op->getDialect()) && !hasInstructions(op))
+        others.push_back(op);
+    });
+    if (others.empty())
+      return success();
+    RewritePatternSet patterns(&getContext());
+    math::populateExpansionPatterns(
+        patterns, {"sinh", "cosh", "tan", "asinh", "acosh", "atanh", "fpowi", "ipowi", "powf", "round", "rsqrt"});
+    populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) { return !hasFunction(name); });
+    // Only these and what becomes of them: what is tuned elsewhere stays.
+    GreedyRewriteConfig config;
+    config.setStrictness(GreedyRewriteStrictness::ExistingAndNewOps);
+    config.enableConstantCSE(false);
+    return applyOpPatternsGreedily(others, std::move(patterns), config);
   }
 };
 } // namespace

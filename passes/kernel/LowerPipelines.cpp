@@ -71,6 +71,24 @@ private:
 // Warps
 //===----------------------------------------------------------------------===//
 
+template <typename... Ops> static bool contains(warp::RoleOp role) {
+  return role.walk([](Operation *op) { return isa<Ops...>(op) ? WalkResult::interrupt() : WalkResult::advance(); })
+      .wasInterrupted();
+}
+
+/// The registers of tiles that a role carries from turn to turn.
+static int64_t countSums(warp::RoleOp role) {
+  int64_t most = 0;
+  role.walk([&](scf::ForOp loop) {
+    int64_t count = 0;
+    for (Value arg : loop.getRegionIterArgs())
+      if (auto type = dyn_cast<RankedTensorType>(arg.getType()); type && type.getDimSize(0) > 1)
+        count += cast<warp::LayoutAttr>(type.getEncoding()).getMap().getNumRegisters();
+    most = std::max(most, count);
+  });
+  return most;
+}
+
 void KernelBuilder::groupRoles() {
   auto warpsOf = [](warp::RoleOp role) { return static_cast<int64_t>(role.getWarps() * role.getInstances()); };
   auto roles = llvm::to_vector(pipeline.getBody().getOps<warp::RoleOp>());
@@ -103,16 +121,26 @@ void KernelBuilder::groupRoles() {
   // with accumulators comes last.
   if (!context.target.hasRegisterMoves || groups.size() < 2)
     return;
-  constexpr int64_t kSmall = 32, kMost = 232;
-  int64_t atStart = getRegistersAtStart(), left = 0;
-  for (WarpGroup &group : groups)
-    left += atStart * group.numWarps / kWarpsOfGroup;
+  constexpr int64_t kSmall = 32, kRows = 40, kBesidesSums = 72, kMost = 232;
+  int64_t left = 0, units = 0;
+  SmallVector<WarpGroup *> others;
   for (WarpGroup &group : groups) {
-    int64_t size = group.numWarps / kWarpsOfGroup;
-    bool isLast = &group == &groups.back();
-    group.registers = isLast ? std::min(left / size / 8 * 8, kMost) : group.roles.size() > 1 ? kSmall : atStart;
+    int64_t size = group.numWarps / kWarpsOfGroup, sums = countSums(group.roles[0]);
+    left += getRegistersAtStart() * size;
+    bool multiplies = contains<tile::DotOp, tile::DecayedScoresOp>(group.roles[0]);
+    if (group.roles.size() > 1)
+      group.registers = kSmall;
+    else if (sums > 0)
+      group.registers = std::min<int64_t>(llvm::alignTo(sums + kBesidesSums, 8), kMost);
+    else if (!multiplies && group.numWarps == kWarpsOfGroup)
+      group.registers = kRows;
+    else
+      others.push_back(&group);
     left -= group.registers * size;
+    units += group.registers ? 0 : size;
   }
+  for (WarpGroup *group : others)
+    group->registers = std::min(left / units / 8 * 8, kMost);
 }
 
 //===----------------------------------------------------------------------===//

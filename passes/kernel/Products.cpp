@@ -109,7 +109,7 @@ LogicalResult RoleEmitter::emitDot(tile::DotOp dot) {
   LinearLayout layout = getLayout(dot.getResult());
   Type element = dot.getA().getType().getElementType();
   if (element.getIntOrFloatBitWidth() != 16)
-    return dot.emitError() << "of " << element << " has no GPU code yet";
+    return emitNamedError(dot) << "of " << element << " has no GPU code yet";
   // Lane bit 0 moves along the instruction's N.
   bool transposed = layout.lanes[0].row != 0;
   Operand first{dot.getA(), dot.getTransposeA(), element}, second{dot.getB(), !dot.getTransposeB(), element};
@@ -119,8 +119,8 @@ LogicalResult RoleEmitter::emitDot(tile::DotOp dot) {
   int64_t perWarp = shape[1] / threads.warps;
   int64_t endM = transposed ? perWarp : shape[0], endN = transposed ? shape[0] : perWarp;
   if (depth % kK || endM % kM || endN % kN)
-    return dot.emitError() << "of [" << shape[0] << ", " << depth << "] by [" << depth << ", " << shape[1] << "] on "
-                           << threads.warps << " warps does not fit the matrix instruction";
+    return emitNamedError(dot) << "of [" << shape[0] << ", " << depth << "] by [" << depth << ", " << shape[1]
+                               << "] on " << threads.warps << " warps does not fit the matrix instruction";
   Value warpColumn;
   if (threads.warps > 1) {
     OpBuilder::InsertionGuard guard(builder);

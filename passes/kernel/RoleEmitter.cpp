@@ -90,7 +90,7 @@ LogicalResult RoleEmitter::emitOp(Operation *op) {
     builder.clone(*op, scalars);
     return success();
   }
-  return op->emitError() << "has no GPU code yet";
+  return emitNamedError(op) << "has no GPU code yet";
 }
 
 /// Loops carry the registers of tiles. A loop over turns carries the slot and its phase too.
@@ -232,7 +232,7 @@ LogicalResult RoleEmitter::emitTurn(scf::ForOp loop, SmallVectorImpl<Value> &res
 
 LogicalResult RoleEmitter::emitIf(scf::IfOp branch) {
   if (branch.getNumResults() || !branch.getElseRegion().empty())
-    return branch.emitError() << "with results has no GPU code yet";
+    return emitNamedError(branch) << "with results has no GPU code yet";
   auto copy = scf::IfOp::create(builder, code.loc, scalar(branch.getCondition()), /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(&copy.getThenRegion().front());

@@ -9,6 +9,7 @@
 #ifndef FGLA_PASSES_KERNEL_ROLEEMITTER_H
 #define FGLA_PASSES_KERNEL_ROLEEMITTER_H
 
+#include "dialect/tile/Diagnostics.h"
 #include "dialect/warp/Warp.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -179,16 +180,16 @@ private:
   struct OffsetKey {
     mlir::Value row, column;
     bool isSwizzled;
-    int64_t stride, elementBytes, bits;
+    int64_t stride, elementBytes;
     bool operator<(const OffsetKey &other) const {
       auto tie = [](const OffsetKey &k) {
         return std::tuple(k.row.getAsOpaquePointer(), k.column.getAsOpaquePointer(), k.isSwizzled, k.stride,
-                          k.elementBytes, k.bits);
+                          k.elementBytes);
       };
       return tie(*this) < tie(other);
     }
   };
-  std::map<OffsetKey, mlir::Value> threadOffsets; ///< of a thread's element in a tile's memory, permuted by `bits`
+  std::map<OffsetKey, mlir::Value> threadOffsets; ///< of a thread's element in a tile's memory
 
   // The turn that is being emitted; i32.
   mlir::Value slot, phase, turnAddress;

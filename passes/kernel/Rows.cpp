@@ -99,7 +99,7 @@ FailureOr<RoleEmitter::Registers> RoleEmitter::combineColumns(Operation *op, int
         sum = combineLanes(kind, sum, int64_t(1) << bit);
   if (llvm::any_of(layout.warps, isReduced)) {
     if (!llvm::all_of(layout.warps, isReduced))
-      return op->emitError() << "combines what some of the warps have, which has no GPU code yet";
+      return emitNamedError(op) << "combines what some of the warps have, which has no GPU code yet";
     exchangeRows(op, exchange, kind, result, sums);
   }
   return sums;
@@ -136,7 +136,7 @@ LogicalResult RoleEmitter::emitReduce(tile::ReduceOp reduce) {
       if (basis.row != 0)
         sum = combineLanes(kind, sum, int64_t(1) << bit);
   if (llvm::any_of(layout.warps, [](Element basis) { return basis.row != 0; }))
-    return reduce.emitError() << "combines rows among warps, which has no GPU code yet";
+    return emitNamedError(reduce) << "combines rows among warps, which has no GPU code yet";
   return success();
 }
 
@@ -192,9 +192,9 @@ LogicalResult RoleEmitter::emitRowScan(tile::ScanOp scan) {
   int64_t rows = tile::shapeOf(scan.getInput())[0];
   for (auto [bit, basis] : llvm::enumerate(layout.lanes))
     if (basis != (int64_t(1) << bit < rows ? Element{1 << bit, 0} : Element()))
-      return scan.emitError() << "runs along rows that are not one in each lane, which has no GPU code yet";
+      return emitNamedError(scan) << "runs along rows that are not one in each lane, which has no GPU code yet";
   if (!layout.registers.empty())
-    return scan.emitError() << "runs along rows in registers and lanes, which has no GPU code yet";
+    return emitNamedError(scan) << "runs along rows in registers and lanes, which has no GPU code yet";
   Value value = pull(scan.getInput(), layout, 0), row = getThreadElement(layout).first;
   Value fromEnd = arith::SubIOp::create(builder, code.loc, code.i32(rows - 1), row);
   Value distance = scan.getReverse() ? fromEnd : row; // rows that come before this one
@@ -221,7 +221,7 @@ LogicalResult RoleEmitter::emitRow(warp::RowOp row) {
       llvm::all_of(layout.warps, [](Element basis) { return basis.row == 0; }))
     return success(); // in the thread: pulled
   if (!layout.registers.empty())
-    return row.emitError() << "is taken out of rows in registers and lanes, which has no GPU code yet";
+    return emitNamedError(row) << "is taken out of rows in registers and lanes, which has no GPU code yet";
   int64_t lane = 0;
   for (auto [bit, basis] : llvm::enumerate(layout.lanes))
     if (basis.row & row.getRow())

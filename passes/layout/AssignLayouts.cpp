@@ -21,7 +21,14 @@ namespace {
 /// Works on one role.
 class RoleLayouts {
 public:
-  explicit RoleLayouts(warp::RoleOp role) : role(role), builder(role.getContext()), warps(role.getWarps()) {}
+  explicit RoleLayouts(warp::RoleOp role) : role(role), builder(role.getContext()), warps(role.getWarps()) {
+    role.walk([&](Operation *op) {
+      auto store = dyn_cast<tile::StoreOp>(op);
+      writesRows |= store && store.getRows();
+      multiplies |= isa<tile::DotOp, tile::DecayedScoresOp>(op);
+    });
+    writesRows &= !multiplies;
+  }
 
   void assign();
 
@@ -31,6 +38,7 @@ private:
   void demandOperands(Operation *op, const LinearLayout &layout);
   /// The layout that `value` has or would best have.
   LinearLayout prefer(Value value);
+  LinearLayout getRows(Value tile);
   /// The same, if something that `value` is computed from is bound to one.
   std::optional<LinearLayout> findBound(Value value);
   void bindCarried(scf::ForOp loop);
@@ -54,6 +62,7 @@ private:
   warp::RoleOp role;
   OpBuilder builder;
   int64_t warps;
+  bool writesRows = false, multiplies = false;
 };
 } // namespace
 
@@ -174,7 +183,18 @@ LinearLayout RoleLayouts::prefer(Value value) {
   if (std::optional<LinearLayout> bound = findBound(value))
     return *bound;
   auto shape = tile::shapeOf(value);
-  return shape[1] == 1 ? LinearLayout::rows(shape[0], 1, warps) : LinearLayout::columns(shape[0], shape[1], warps);
+  if (shape[1] == 1 || writesRows)
+    return getRows(value);
+  return LinearLayout::columns(shape[0], shape[1], warps);
+}
+
+/// For what is combined or stored row by row: where rows are stored, they are whole in a warp, and leave 16 bytes a
+/// thread.
+LinearLayout RoleLayouts::getRows(Value tile) {
+  auto shape = tile::shapeOf(tile);
+  constexpr int64_t kTogether = 8;
+  return writesRows ? LinearLayout::wholeRows(shape[0], shape[1], warps, kTogether)
+                    : LinearLayout::rows(shape[0], shape[1], warps);
 }
 
 /// Carried tiles keep one layout: that of the accumulators they are, or of the rows.
@@ -219,12 +239,11 @@ void RoleLayouts::assignOp(Operation *op) {
     std::optional<LinearLayout> bound = findBound(reduce.getInput());
     LinearLayout layout = bound                  ? *bound
                           : reduce.getDim() == 0 ? LinearLayout::columns(shape[0], shape[1], warps)
-                                                 : LinearLayout::rows(shape[0], shape[1], warps);
+                                                 : getRows(reduce.getInput());
     reduce.getInputMutable().assign(demand(reduce.getInput(), layout));
     setLayout(reduce.getResult(), reduce.getDim() == 0 ? layout.dropRows() : layout.dropColumns());
   } else if (auto norm = dyn_cast<tile::RowNormOp>(op)) {
-    auto shape = tile::shapeOf(norm.getInput());
-    LinearLayout layout = findBound(norm.getInput()).value_or(LinearLayout::rows(shape[0], shape[1], warps));
+    LinearLayout layout = findBound(norm.getInput()).value_or(getRows(norm.getInput()));
     norm.getInputMutable().assign(demand(norm.getInput(), layout));
     setLayout(norm.getResult(), layout.dropColumns());
   } else if (auto scan = dyn_cast<tile::ScanOp>(op)) {

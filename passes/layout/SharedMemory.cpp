@@ -78,6 +78,10 @@ static int64_t getTurnScratch(Operation *op, int64_t warps) {
   auto reduce = dyn_cast<tile::ReduceOp>(op);
   if (warps == 1 || !((reduce && reduce.getDim() == 1) || isa<tile::RowNormOp>(op)))
     return 0;
+  auto input = cast<RankedTensorType>(op->getOperand(0).getType());
+  auto layout = dyn_cast_or_null<warp::LayoutAttr>(input.getEncoding());
+  if (layout && llvm::all_of(layout.getMap().warps, [](warp::Element basis) { return basis.column == 0; }))
+    return 0;                         // each warp has whole rows
   int64_t exchanges = reduce ? 1 : 3; // the sum, or the largest element and the sum of what is scaled by it
   return exchanges * tile::shapeOf(op->getOperand(0))[0] * warps * sizeof(float);
 }

@@ -7,6 +7,7 @@
 #include "passes/roles/LoopBody.h"
 #include "passes/roles/Passes.h"
 #include "passes/tiled/Passes.h"
+#include "passes/tiled/TileReader.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace fgla {
@@ -31,7 +32,9 @@ public:
 
 private:
   void sizeRoles();
+  bool isRounded(Value value) const;
   void makeChannels();
+  void shareMatrixMemory();
   void shareMemory();
   /// Whether the elementwise role has read `place` for the last time when it puts `value`.
   bool isReadBeforePut(Value place, Value value);
@@ -87,10 +90,18 @@ void PipelineBuilder::sizeRoles() {
       role.instances = carries ? 1 : kElementwiseWarps / role.warps;
     } else if (role.kind == RoleKind::Matrix) {
       role.warps = std::min<int64_t>(llvm::PowerOf2Ceil(values) / 16, kMatrixWarps);
+    } else if (role.kind == RoleKind::Epilogue) {
+      role.warps = 4;
     } else if (role.kind == RoleKind::Load) {
       role.warps = env("X_L", 2);
     }
   }
+}
+
+/// Whether it crosses as bf16, which has the range of f32: sums of products, on their way to the epilogue.
+bool PipelineBuilder::isRounded(Value value) const {
+  int owner = body.getOwner(value);
+  return owner >= 0 && body.roles[owner].kind == RoleKind::Matrix && tile::shapeOf(value)[1] > 1;
 }
 
 void PipelineBuilder::makeChannels() {
@@ -99,6 +110,8 @@ void PipelineBuilder::makeChannels() {
       channels.try_emplace(value);
   for (auto &[value, channel] : channels) {
     auto type = cast<RankedTensorType>(value.getType());
+    if (isRounded(value))
+      type = RankedTensorType::get(type.getShape(), builder.getBF16Type());
     channel = warp::ChannelOp::create(builder, loc, warp::ChannelType::get(builder.getContext(), type), Value());
   }
 }
@@ -154,6 +167,29 @@ void PipelineBuilder::shareMemory() {
   }
 }
 
+/// What the matrix role puts goes where the values were that it alone read: as the second operand of its products, so
+/// that each warp read the columns that it writes now.
+void PipelineBuilder::shareMatrixMemory() {
+  for (auto &[value, channel] : channels) {
+    int matrix = body.getOwner(value);
+    if (matrix < 0 || body.roles[matrix].kind != RoleKind::Matrix)
+      continue;
+    for (Value other : needs[matrix].fromOthers) {
+      bool onlyHere = llvm::none_of(llvm::enumerate(needs), [&, other = other](const auto &need) {
+        return static_cast<int>(need.index()) != matrix && need.value().fromOthers.contains(other);
+      });
+      bool isSecondOperand = llvm::all_of(other.getUsers(), [&, other = other](Operation *user) {
+        auto dot = dyn_cast<tile::DotOp>(user);
+        return dot && dot.getB() == other && dot.getA() != other && !dot.getTransposeB();
+      });
+      if (!onlyHere || !isSecondOperand || channels[other].getType() != channel.getType() || channel.getReuses())
+        continue;
+      channel.getReusesMutable().assign(channels[other].getResult());
+      channel->moveAfter(channels[other]);
+    }
+  }
+}
+
 LogicalResult PipelineBuilder::build() {
   sizeRoles();
   builder.setInsertionPoint(loop);
@@ -161,11 +197,12 @@ LogicalResult PipelineBuilder::build() {
   builder.setInsertionPointToStart(&pipeline.getBody().emplaceBlock());
   makeChannels();
   // In the order that tiles travel.
-  for (RoleKind kind : {RoleKind::Load, RoleKind::Rows, RoleKind::Elementwise, RoleKind::Matrix})
+  for (RoleKind kind : {RoleKind::Load, RoleKind::Rows, RoleKind::Elementwise, RoleKind::Matrix, RoleKind::Epilogue})
     for (size_t role = 0; role < body.roles.size(); ++role)
       if (body.roles[role].kind == kind)
         buildRole(role);
   shareMemory();
+  shareMatrixMemory();
   // All that is left of the old body is in the roles now.
   SmallVector<Operation *> old;
   for (Operation &op : forall.getBody()->without_terminator())
@@ -243,17 +280,27 @@ void PipelineBuilder::buildLoop(int role, Value instance, IRMapping &mapping) {
 void PipelineBuilder::buildTurn(int role, Value turn, IRMapping &mapping) {
   const LoopBody::Needs &need = needs[role];
   auto put = [&](Value value) {
-    if (auto found = channels.find(value); found != channels.end() && body.getOwner(value) == role)
-      warp::PutOp::create(builder, loc, mapping.lookup(value), found->second, turn);
+    auto found = channels.find(value);
+    if (found == channels.end() || body.getOwner(value) != role)
+      return;
+    Type element = found->second.getType().getTile().getElementType();
+    Value tile = convertTile(builder, loc, mapping.lookup(value), element);
+    warp::PutOp::create(builder, loc, tile, found->second, turn);
   };
-  for (Value value : need.fromOthers)
-    mapping.map(value, warp::GetOp::create(builder, loc, value.getType(), channels[value], turn).getResult());
+  for (Value value : need.fromOthers) {
+    warp::ChannelOp channel = channels[value];
+    Value got = warp::GetOp::create(builder, loc, channel.getType().getTile(), channel, turn);
+    mapping.map(value, convertTile(builder, loc, got, cast<RankedTensorType>(value.getType()).getElementType()));
+  }
   for (Value arg : loop.getRegionIterArgs())
     put(arg);
+  // Where products read is where one of them goes: not before all have read it.
+  bool isMatrix = body.roles[role].kind == RoleKind::Matrix;
+  SmallVector<Value> made;
   auto cloneOp = [&](Operation *op) {
     builder.clone(*op, mapping);
     for (Value result : op->getResults())
-      put(result);
+      isMatrix ? made.push_back(result) : put(result);
   };
   llvm::SetVector<Operation *> products;
   for (Operation *op : need.ops)
@@ -270,12 +317,17 @@ void PipelineBuilder::buildTurn(int role, Value turn, IRMapping &mapping) {
   for (Operation *op : need.ops)
     if (products.contains(op))
       cloneOp(op);
+  for (Value value : made)
+    put(value);
+  made.clear();
   bool gets = !need.fromOthers.empty();
   if (gets && !later)
     warp::ReleaseOp::create(builder, loc, turn);
   for (Operation *op : need.ops)
     if (!products.contains(op))
       cloneOp(op);
+  for (Value value : made)
+    put(value);
   if (gets && later)
     warp::ReleaseOp::create(builder, loc, turn);
 }

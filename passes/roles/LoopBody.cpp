@@ -1,6 +1,7 @@
 //===- LoopBody.cpp - Who computes what in the loop over tiles ------------===//
 
 #include "passes/roles/LoopBody.h"
+#include "dialect/tile/Diagnostics.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -45,14 +46,14 @@ FailureOr<LoopBody> LoopBody::analyze(scf::ForallOp forall) {
     if (!readsTokens)
       continue;
     if (result.loop)
-      return loop.emitError() << "has two loops over tokens in one body, which no GPU kernel has yet";
+      return emitNamedError(loop) << "has two loops over tokens in one body, which no GPU kernel has yet";
     result.loop = loop;
   }
   if (!result.loop)
-    return forall.emitError() << "has no loop over tokens in its body, which every GPU kernel has";
+    return emitNamedError(forall) << "has no loop over tokens in its body, which every GPU kernel has";
   for (Operation &op : *result.loop.getBody())
     if (op.getNumRegions() && !isa<tile::MapOp>(op))
-      return op.emitError() << "in the loop over tokens has no role on a GPU yet";
+      return emitNamedError(&op) << "in the loop over tokens has no role on a GPU yet";
   result.assignMatrix();
   result.assignRest();
   return result;
@@ -80,6 +81,43 @@ void LoopBody::assignMatrix() {
     owners[&op] = role;
     roles[role].ops.insert(&op);
     dependent.insert(op.result_begin(), op.result_end());
+  }
+  splitEpilogue(role);
+}
+
+/// What follows from products and leads to no product and nothing carried: the rows of a tile, one by one. It has warps
+/// of its own, so that the next turn's products need not wait for it. What it reads crosses as 16-bit floats; where
+/// arrays are wider, that would lose too much.
+void LoopBody::splitEpilogue(int matrix) {
+  bool isNarrow = llvm::all_of(loop.getBody()->getOps<tile::DotOp>(), [](tile::DotOp dot) {
+    return dot.getA().getType().getElementType().getIntOrFloatBitWidth() == 16;
+  });
+  llvm::SetVector<Operation *> kept;
+  for (Operation *op : roles[matrix].ops)
+    if (isa<tile::DotOp>(op))
+      kept.insert(op);
+  for (Value yielded : loop.getBody()->getTerminator()->getOperands())
+    if (Operation *def = yielded.getDefiningOp())
+      kept.insert(def);
+  for (size_t i = 0; i < kept.size(); ++i)
+    for (Value operand : kept[i]->getOperands())
+      if (Operation *def = operand.getDefiningOp(); def && def->getBlock() == loop.getBody())
+        kept.insert(def);
+  SmallVector<Operation *> rest;
+  bool stores = false, combinesRows = false;
+  for (Operation *op : roles[matrix].ops)
+    if (!kept.contains(op)) {
+      rest.push_back(op);
+      stores |= isa<tile::StoreOp>(op);
+      combinesRows |= isa<tile::ReduceOp, tile::RowNormOp>(op);
+    }
+  if (!isNarrow || !stores || !combinesRows)
+    return;
+  int role = addRole(RoleKind::Epilogue, "epilogue");
+  for (Operation *op : rest) {
+    owners[op] = role;
+    roles[matrix].ops.remove(op);
+    roles[role].ops.insert(op);
   }
 }
 

@@ -8,7 +8,7 @@
 
 namespace fgla {
 
-enum class RoleKind { Load, Rows, Elementwise, Matrix };
+enum class RoleKind { Load, Rows, Elementwise, Matrix, Epilogue };
 
 /// A group of warps and the ops of the loop body that are its own.
 struct RoleSpec {
@@ -42,6 +42,7 @@ public:
 private:
   int addRole(RoleKind kind, std::string name);
   void assignMatrix();
+  void splitEpilogue(int matrix);
   void assignRest();
   /// Whether `op` needs something of `role`, be it through what each role computes for itself.
   bool dependsOn(mlir::Operation *op, int role) const;
