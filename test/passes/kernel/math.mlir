@@ -1,0 +1,54 @@
+// RUN: fgla-opt %s --split-input-file --pass-pipeline='builtin.module(gpu.module(fgla-lower-kernel-math))' | FileCheck %s
+
+// Small results of log1p and expm1 are polynomials; what is not small comes from the special function unit.
+gpu.module @small {
+  // CHECK-LABEL: llvm.func @log1p
+  // CHECK: nvvm.rcp.approx.ftz.f
+  // CHECK-COUNT-6: math.fma
+  // CHECK: llvm.nvvm.lg2.approx.ftz.f
+  // CHECK: arith.select
+  // CHECK-NOT: math.log
+  llvm.func @log1p(%x: f32) -> f32 {
+    %y = math.log1p %x : f32
+    llvm.return %y : f32
+  }
+  // CHECK-LABEL: llvm.func @tanh
+  // CHECK: arith.minimumf
+  // CHECK: arith.maximumf
+  // CHECK: llvm.nvvm.ex2.approx.ftz.f
+  // CHECK: nvvm.rcp.approx.ftz.f
+  // CHECK-NOT: math.tanh
+  llvm.func @tanh(%x: f32) -> f32 {
+    %y = math.tanh %x : f32
+    llvm.return %y : f32
+  }
+}
+
+// -----
+
+// No function of a library is left: but for instructions, all ends in the unit's functions and polynomials.
+gpu.module @others {
+  // CHECK-LABEL: llvm.func @others
+  // CHECK-NOT: math.{{(erf|sin|cos|tan|asin|acos|atan|atan2|cbrt|powf|sinh|cosh|asinh|acosh|atanh|erfc|log10|exp|log)}} 
+  // CHECK: llvm.return
+  llvm.func @others(%x: f32) -> f32 {
+    %a = math.erf %x : f32
+    %b = math.sin %a : f32
+    %c = math.cos %b : f32
+    %d = math.tan %c : f32
+    %e = math.asin %d : f32
+    %f = math.acos %e : f32
+    %g = math.atan2 %f, %x : f32
+    %h = math.cbrt %g : f32
+    %i = math.powf %h, %x : f32
+    %j = math.sinh %i : f32
+    %k = math.asinh %j : f32
+    %l = math.acosh %k : f32
+    %m = math.atanh %l : f32
+    %n = math.erfc %m : f32
+    %o = math.log10 %n : f32
+    %p = math.atan %o : f32
+    %q = math.cosh %p : f32
+    llvm.return %q : f32
+  }
+}
