@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/kernel/RoleEmitter.h"
+#include "passes/layout/Operands.h"
 
 using namespace mlir;
 using namespace fgla;
@@ -105,6 +106,32 @@ void RoleEmitter::multiply(MutableArrayRef<Value> accumulator, ArrayRef<Value> a
     value = LLVM::ExtractValueOp::create(builder, code.loc, result, i);
 }
 
+/// Brings operands that the role has computed to shared memory, where they are not there yet.
+void RoleEmitter::writeOperands(tile::DotOp dot) {
+  int64_t offset = 0, bytesEach = getOperandScratch(dot);
+  if (bytesEach)
+    sync(); // the last product has been read
+  bool hasWritten = false;
+  for (Value operand : {dot.getA(), dot.getB()}) {
+    OperandPlace place = findOperandPlace(dot, operand);
+    if (place == OperandPlace::Put) {
+      shared.insert({operand, getSlot(findPutBefore(dot, operand).getChannel())});
+    } else if (place == OperandPlace::Scratch) {
+      auto type = cast<RankedTensorType>(operand.getType());
+      type = RankedTensorType::get(type.getShape(), type.getElementType());
+      SharedTile scratch = getScratch(dot, type, bytesEach, offset);
+      offset += scratch.memory.getBytes();
+      writeTile(scratch, getLayout(operand), operand);
+      shared.insert({operand, scratch});
+    } else {
+      continue;
+    }
+    hasWritten = true;
+  }
+  if (hasWritten)
+    sync();
+}
+
 LogicalResult RoleEmitter::emitDot(tile::DotOp dot) {
   LinearLayout layout = getLayout(dot.getResult());
   Type element = dot.getA().getType().getElementType();
@@ -116,17 +143,20 @@ LogicalResult RoleEmitter::emitDot(tile::DotOp dot) {
   Operand a = transposed ? second : first, b = transposed ? first : second;
   auto shape = tile::shapeOf(dot.getResult());
   int64_t depth = tile::shapeOf(dot.getA())[!dot.getTransposeA()];
-  int64_t perWarp = shape[1] / threads.warps;
+  // Where there are more warps than the result has columns for, some do the same.
+  int64_t across = int64_t(1) << llvm::count_if(layout.warps, [](Element basis) { return !basis.isZero(); });
+  int64_t perWarp = shape[1] / across;
   int64_t endM = transposed ? perWarp : shape[0], endN = transposed ? shape[0] : perWarp;
   if (depth % kK || endM % kM || endN % kN)
     return emitNamedError(dot) << "of [" << shape[0] << ", " << depth << "] by [" << depth << ", " << shape[1]
-                               << "] on " << threads.warps << " warps does not fit the matrix instruction";
+                               << "] on " << across << " warps does not fit the matrix instruction";
   Value warpColumn;
-  if (threads.warps > 1) {
+  if (across > 1) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(entry);
-    warpColumn = code.mul(threads.warp, perWarp);
+    warpColumn = code.mul(across < threads.warps ? code.mask(threads.warp, across - 1) : threads.warp, perWarp);
   }
+  writeOperands(dot);
   // The sum so far is computed block by block, between the products.
   Registers values(layout.getNumRegisters());
   auto begin = [&](int64_t number) { return dot.getAcc() ? pull(dot.getAcc(), layout, number) : code.f32(0); };

@@ -69,6 +69,8 @@ LogicalResult RoleEmitter::emitOp(Operation *op) {
     return emitDot(dot);
   if (auto scores = dyn_cast<tile::DecayedScoresOp>(op))
     return emitScores(scores), success();
+  if (auto matrix = dyn_cast<tile::DecayMatrixOp>(op))
+    return emitDecayMatrix(matrix), success();
   if (auto reduce = dyn_cast<tile::ReduceOp>(op))
     return emitReduce(reduce);
   if (auto norm = dyn_cast<tile::RowNormOp>(op))

@@ -144,7 +144,7 @@ private:
   mlir::LogicalResult emitConvert(warp::ConvertOp convert);
   mlir::Value combineLanes(tile::ReduceKind kind, mlir::Value value, int64_t lane);
 
-  //===--- Products: Products.cpp, Scores.cpp ---===//
+  //===--- Products: Products.cpp, Decays.cpp, Scores.cpp ---===//
   /// What a matrix instruction multiplies: `inner` runs along its K.
   struct Operand {
     mlir::Value tile;
@@ -152,6 +152,8 @@ private:
     mlir::Type element;
   };
   mlir::LogicalResult emitDot(tile::DotOp dot);
+  void writeOperands(tile::DotOp dot);
+  void emitDecayMatrix(tile::DecayMatrixOp op);
   Registers loadOperand(const Operand &operand, llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks,
                         mlir::Value warpOffset);
   std::map<std::vector<int64_t>, std::pair<mlir::Value, mlir::Value>> fragmentElements;

@@ -46,7 +46,12 @@ private:
   bool isSecondOperand(Value accumulator);
   LinearLayout getAccumulator(Value value) {
     auto shape = tile::shapeOf(value);
-    return LinearLayout::accumulator(shape[0], shape[1], warps, isSecondOperand(value));
+    // A small tile is shared out among some of the warps; others have the same as these.
+    bool transposed = isSecondOperand(value);
+    int64_t across = std::clamp<int64_t>(shape[1] / (transposed ? 16 : 8), 1, warps);
+    LinearLayout layout = LinearLayout::accumulator(shape[0], shape[1], across, transposed);
+    layout.warps.resize(llvm::Log2_64(warps));
+    return layout;
   }
 
   static std::optional<LinearLayout> getLayout(Value value) {
@@ -153,6 +158,8 @@ void RoleLayouts::demandOperands(Operation *op, const LinearLayout &layout) {
       operand.set(demand(operand.get(), restrictTo(layout, operand.get())));
     else if (isa<tile::ScanOp>(op))
       operand.set(demand(operand.get(), restrictTo(layout, operand.get())));
+    else if (isa<tile::DecayMatrixOp>(op)) // each thread has all decays
+      operand.set(demand(operand.get(), LinearLayout::columns(tile::shapeOf(operand.get())[0], 1, warps)));
   }
 }
 

@@ -1,6 +1,7 @@
 //===- SharedMemory.cpp - Where channels lie in shared memory -------------===//
 
 #include "passes/layout/SharedMemory.h"
+#include "passes/layout/Operands.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -67,6 +68,8 @@ static int64_t getScratch(Operation *op, int64_t warps) {
     auto shape = scores.getQuery().getType().getShape();
     return 2 * TileMemory(RankedTensorType::get(shape, BFloat16Type::get(op->getContext()))).getBytes();
   }
+  if (auto dot = dyn_cast<tile::DotOp>(op))
+    return getOperandScratch(dot);
   if (auto convert = dyn_cast<warp::ConvertOp>(op))
     return TileMemory(convert.getInput().getType()).getBytes();
   return 0;
@@ -109,6 +112,7 @@ SharedMemoryPlan::SharedMemoryPlan(warp::PipelineOp pipeline) {
         turnBytes += bytes;
       }
       if (int64_t bytes = getScratch(op, role.getWarps())) {
+        scratchBytes = llvm::alignTo(scratchBytes, alignment);
         scratch[op] = scratchBytes;
         scratchBytes += bytes * role.getInstances();
       }
