@@ -67,17 +67,17 @@ private:
 
 /// Warps by what a role works on: two channels a lane where it runs down columns, 16 values a warp where it multiplies.
 void PipelineBuilder::sizeRoles() {
-  auto env = [](const char *n, int64_t d) {
-    const char *v = getenv(n);
-    return v ? atoll(v) : d;
-  };
-  int64_t kElementwiseWarps = env("X_E", 8), kMatrixWarps = env("X_M", 4);
+  // Measured on an H100 (docs/performance/gpu-forward.md).
+  constexpr int64_t kLoadWarps = 2, kElementwiseWarps = 8, kMatrixWarps = 4, kEpilogueWarps = 4;
   int64_t keys = 1, values = 16;
+  auto isElementwise = [&](int role) { return role >= 0 && body.roles[role].kind == RoleKind::Elementwise; };
   for (Operation &op : *loop.getBody()) {
     if (auto scan = dyn_cast<tile::ScanOp>(op))
       keys = std::max(keys, tile::shapeOf(scan.getResult())[1]);
     if (auto scores = dyn_cast<tile::DecayedScoresOp>(op))
       keys = std::max(keys, tile::shapeOf(scores.getQuery())[1]);
+    if (auto dot = dyn_cast<tile::DotOp>(op); dot && isElementwise(body.getOwner(dot.getResult())))
+      keys = std::max(keys, tile::shapeOf(dot.getA())[!dot.getTransposeA()]);
   }
   for (Value arg : loop.getRegionIterArgs())
     if (tile::shapeOf(arg)[0] > 1)
@@ -91,9 +91,9 @@ void PipelineBuilder::sizeRoles() {
     } else if (role.kind == RoleKind::Matrix) {
       role.warps = std::min<int64_t>(llvm::PowerOf2Ceil(values) / 16, kMatrixWarps);
     } else if (role.kind == RoleKind::Epilogue) {
-      role.warps = 4;
+      role.warps = kEpilogueWarps;
     } else if (role.kind == RoleKind::Load) {
-      role.warps = env("X_L", 2);
+      role.warps = kLoadWarps;
     }
   }
 }

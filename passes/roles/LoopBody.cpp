@@ -144,8 +144,8 @@ void LoopBody::assignRest() {
         load = addRole(RoleKind::Load, "load");
       assign(op, load);
     } else if (isPerRow(&op) && !(elementwise >= 0 && dependsOn(&op, elementwise))) {
-      // (Rows of what the elementwise role makes are its own: it would wait for another role within the turn.) With
-      // what it depends on, if that is of rows too.
+      // (Rows of what the elementwise role makes are its own: it would wait for another role within the turn.)
+      // With what it depends on, if that is of rows too; else it has a warp of its own.
       int role = -1;
       for (Value operand : op.getOperands())
         if (Operation *def = operand.getDefiningOp(); def && owners.contains(def))

@@ -21,7 +21,8 @@ def AssignRoles : Pass<"fgla-assign-roles", "::mlir::ModuleOp"> {
     - `load`: reads a tile of tokens;
     - `rows`: makes one number of each row (`[C, 1]`), one role for each group of them that do not depend on each other;
     - `elementwise`: makes tiles of tokens from tiles of tokens;
-    - `matrix`: depends on what the loop carries: products with the state, and all that follows them.
+    - `matrix`: depends on what the loop carries: products with the state;
+    - `epilogue`: follows from those products and leads to nothing that is carried: norms, output gates, stores.
 
     What is cheap (a widened or masked load, index arithmetic) is computed in each role that needs it. Any other value that is used in
     another role goes through a channel. A tile that the elementwise role puts takes the memory of a loaded tile which it read last, if
