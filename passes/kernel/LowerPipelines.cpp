@@ -4,6 +4,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "passes/kernel/Passes.h"
 #include "passes/kernel/RoleEmitter.h"
+#include "passes/kernel/TurnCosts.h"
 #include "passes/schedule/Passes.h"
 #include "passes/tiled/Passes.h"
 
@@ -41,6 +42,7 @@ private:
   void groupRoles();
   /// Arrays and numbers from outside, and the sizes that addresses need, as arguments.
   void collectArguments();
+  DictionaryAttr describe();
   LLVM::LLVMFuncOp makeFunction();
   void bindArguments(LLVM::LLVMFuncOp function);
   void decodeGrid();
@@ -185,6 +187,31 @@ void KernelBuilder::collectArguments() {
   }
 }
 
+/// What `--report` says of the schedule.
+DictionaryAttr KernelBuilder::describe() {
+  SmallVector<Attribute> roles;
+  for (const WarpGroup &group : groups)
+    for (warp::RoleOp role : group.roles) {
+      std::string text = (role.getName() + ": " + Twine(role.getWarps()) + " warps").str();
+      if (role.getInstances() > 1)
+        text += " x " + std::to_string(role.getInstances());
+      if (group.registers)
+        text += ", " + std::to_string(group.registers) + " registers";
+      roles.push_back(builder.getStringAttr(text));
+    }
+  TurnCosts costs(pipeline);
+  // The share of one multiprocessor in the bandwidth of the board.
+  double nanoseconds = double(costs.bytes) * context.target.multiprocessors / context.target.bandwidth;
+  auto number = [&](StringRef key, int64_t value) {
+    return builder.getNamedAttr(key, builder.getI64IntegerAttr(value));
+  };
+  return builder.getDictionaryAttr({builder.getNamedAttr("roles", builder.getArrayAttr(roles)),
+                                    number("turns_under_way", context.stages), number("bytes_of_a_turn", costs.bytes),
+                                    number("matrix_flops_of_a_turn", costs.matrixFlops),
+                                    number("special_functions_of_a_turn", costs.specialFunctions),
+                                    number("memory_ns_of_a_turn", std::llround(nanoseconds))});
+}
+
 LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
   builder.setInsertionPointToEnd(module.getBody());
   SmallVector<Type> types(arrays.size(), LLVM::LLVMPointerType::get(builder.getContext(), 1));
@@ -196,6 +223,7 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
   function->setAttr("nvvm.maxntid", builder.getDenseI32ArrayAttr({static_cast<int32_t>(getNumThreads())}));
   function->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(1));
   function->setAttr("fgla.shared_bytes", builder.getI64IntegerAttr(plan.getTotal(context.stages)));
+  function->setAttr("fgla.report", describe());
   for (size_t i = 0; i < arrays.size(); ++i) {
     function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
     function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), builder.getI64IntegerAttr(16));

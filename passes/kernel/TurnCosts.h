@@ -1,0 +1,19 @@
+//===- TurnCosts.h - What a turn of a kernel costs ------------------------===//
+#ifndef FGLA_PASSES_KERNEL_TURNCOSTS_H
+#define FGLA_PASSES_KERNEL_TURNCOSTS_H
+
+#include "dialect/warp/Warp.h"
+
+namespace fgla::kernel {
+
+/// What one turn (one tile of tokens of one head) moves and computes, counted in the layout phase.
+struct TurnCosts {
+  int64_t bytes = 0;            ///< read from and written to global memory
+  int64_t matrixFlops = 0;      ///< of products, two for a multiply-add
+  int64_t specialFunctions = 0; ///< exponentials, logarithms, roots, divisions
+
+  explicit TurnCosts(warp::PipelineOp pipeline);
+};
+} // namespace fgla::kernel
+
+#endif // FGLA_PASSES_KERNEL_TURNCOSTS_H
