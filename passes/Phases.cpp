@@ -139,7 +139,9 @@ static void addExpansions(OpPassManager &manager) {
 /// Out: kernels on tiles and their launches; what got no kernel is plain linalg
 /// and scf.
 static void buildTiled(OpPassManager &manager, const PhaseOptions &options) {
-  manager.addPass(fgla::createFormKernels());
+  fgla::FormKernelsOptions kernels;
+  kernels.roles = options.gpu || options.lowering == Lowering::Roles;
+  manager.addPass(fgla::createFormKernels(kernels));
   // Roles take diagonal blocks and rows as a whole.
   if (!options.gpu && options.lowering != Lowering::Roles)
     addExpansions(manager);

@@ -270,6 +270,18 @@ def Tile_WorkersOp : Tile_Op<"workers", [Pure]> {
   let assemblyFormat = "attr-dict `:` type($result)";
 }
 
+def Tile_KeepOp : Tile_Op<"keep", [Pure, SameOperandsAndResultType]> {
+  let summary = "a number that nothing is concluded from";
+  let description = [{
+    The number itself; but it is not known to be a constant where it is one. So a loop of one turn stays a loop until it is split into roles.
+
+    Example: `%t = fgla_tile.keep %c1 : index`
+  }];
+  let arguments = (ins Index:$value);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
+}
+
 def Tile_LaunchOp : Tile_Op<"launch", [DestinationStyleOpInterface, AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "runs a kernel";

@@ -455,6 +455,10 @@ struct AssignRoles : fgla::impl::AssignRolesBase<AssignRoles> {
       if (kernel->hasAttr(kKernelAttrName))
         llvm::append_range(foralls, kernel.getOps<scf::ForallOp>());
     });
+    getOperation()->walk([](tile::KeepOp keep) {
+      keep.replaceAllUsesWith(keep.getValue());
+      keep.erase();
+    });
     for (scf::ForallOp forall : foralls) {
       FailureOr<LoopBody> body = LoopBody::analyze(forall);
       if (failed(body) || failed(PipelineBuilder(forall, *body).build()))

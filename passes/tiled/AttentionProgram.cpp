@@ -266,9 +266,10 @@ Value AttentionProgram::buildOutput(TileReader &reader, const KeyTiles &tiles, V
   return dot(scores, tiles.value, fromState, /*transposeA=*/false, /*transposeB=*/false);
 }
 
-/// The outputs of all query heads that read this key/value head.
+/// The outputs of all query heads that read this key/value head, or of one.
 void AttentionProgram::buildOutputs(const KeyTiles &tiles, TileReader &keyReader, Value batch, Value head, Value token,
-                                    Value rows, Value state, Value output, OpBuilder::InsertPoint prologue) {
+                                    Value rows, Value state, Value output, Value onlyHead,
+                                    OpBuilder::InsertPoint prologue) {
   int64_t group = root.getNumQueryHeads() / root.getNumHeads();
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   auto buildHead = [&](TileReader &reader, Value queryHead) {
@@ -285,6 +286,11 @@ void AttentionProgram::buildOutputs(const KeyTiles &tiles, TileReader &keyReader
   };
   if (group == 1)
     return buildHead(keyReader, head);
+  if (onlyHead) {
+    TileReader reader(builder, fusion, arrays, tileLength, batch, onlyHead, prologue);
+    reader.moveTo(token, rows);
+    return buildHead(reader, onlyHead);
+  }
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value size = arith::ConstantIndexOp::create(builder, loc, group);
   Value first = arith::MulIOp::create(builder, loc, head, size);
@@ -403,7 +409,8 @@ static Carried unpack(const Carried &like, ValueRange values) {
   return carried;
 }
 
-Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value end, Carried initial, Value output) {
+Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value end, Carried initial, Value output,
+                                    Value queryHead) {
   Value step = arith::ConstantIndexOp::create(builder, loc, tileLength);
   auto loop = scf::ForOp::create(builder, loc, begin, end, step, pack(initial));
   OpBuilder::InsertionGuard guard(builder);
@@ -417,7 +424,7 @@ Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value 
 
   KeyTiles tiles = buildKeyTiles(reader, rows, carried.max);
   if (output)
-    buildOutputs(tiles, reader, batch, head, token, rows, carried.state, output, prologue);
+    buildOutputs(tiles, reader, batch, head, token, rows, carried.state, output, queryHead, prologue);
   Carried next;
   buildNextState(tiles, carried, next);
   next.max = carried.max ? tiles.nextMax : Value();

@@ -40,9 +40,9 @@ public:
   /// The maximum of the key logits of a whole sequence and of `initial_max`, [1, 1].
   mlir::Value buildSequenceMax(mlir::Value batch, mlir::Value head, mlir::Value tokens);
   /// The loop over the tokens [`begin`, `end`). With an `output` memref, its tiles are written; without, only the state
-  /// is kept.
+  /// is kept: of all query heads that read this key/value head, or of `queryHead` alone.
   Carried buildLoop(mlir::Value batch, mlir::Value head, mlir::Value begin, mlir::Value end, Carried initial,
-                    mlir::Value output);
+                    mlir::Value output, mlir::Value queryHead = {});
   /// The state after two parts of a sequence: `later` started from the empty state.
   Carried buildMerge(Carried earlier, Carried later);
 
@@ -59,7 +59,7 @@ private:
   void buildNextState(const KeyTiles &tiles, const Carried &carried, Carried &next);
   mlir::Value scaleState(mlir::Value state, Decay total);
   void buildOutputs(const KeyTiles &tiles, TileReader &keyReader, mlir::Value batch, mlir::Value head,
-                    mlir::Value token, mlir::Value rows, mlir::Value state, mlir::Value output,
+                    mlir::Value token, mlir::Value rows, mlir::Value state, mlir::Value output, mlir::Value queryHead,
                     mlir::OpBuilder::InsertPoint prologue);
 
   mlir::Value mask(mlir::Value tile, mlir::Value rows, double value);

@@ -24,8 +24,9 @@ namespace {
 /// Writes the function of one kernel.
 class KernelWriter {
 public:
-  KernelWriter(Fusion &fusion, ScheduleAttr schedule, func::FuncOp kernel)
-      : fusion(fusion), root(fusion.root), schedule(schedule), kernel(kernel), loc(fusion.root.getLoc()),
+  KernelWriter(Fusion &fusion, ScheduleAttr schedule, func::FuncOp kernel, bool roles)
+      : fusion(fusion), root(fusion.root), schedule(schedule), kernel(kernel), roles(roles),
+        group(roles ? root.getNumQueryHeads() / root.getNumHeads() : 1), loc(fusion.root.getLoc()),
         builder(OpBuilder::atBlockBegin(kernel.addEntryBlock())) {
     unsigned next = 0;
     for (Value input : fusion.inputs)
@@ -49,6 +50,7 @@ private:
   void writeOutputs();
   Carried loadSegment(AttentionProgram &program, ValueRange position);
   void storeFinal(const Carried &carried, Value batch, Value head);
+  Value isWhole(Value queryHead, Value segment);
   Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
   /// A buffer [B, H, segments, trailing...], for what segments tell later ones. Bufferization's deallocation frees it.
   Value allocate(ArrayRef<int64_t> trailing, bool perSegment);
@@ -57,6 +59,8 @@ private:
   AttentionOp root;
   ScheduleAttr schedule;
   func::FuncOp kernel;
+  bool roles;    ///< whether the kernel is to be split into roles
+  int64_t group; ///< of query heads that each have a program of their own, though they read one key/value head
   Location loc;
   OpBuilder builder;
   IRMapping arrays;
@@ -98,7 +102,7 @@ void KernelWriter::planSegments() {
     // A segment is read twice, so it has to be long and the workers have to be idle otherwise.
     constexpr int64_t kMinTiles = 8;
     Value workers = tile::WorkersOp::create(builder, loc, builder.getIndexType());
-    Value programs = arith::MulIOp::create(builder, loc, batches, heads);
+    Value programs = arith::MulIOp::create(builder, loc, batches, index(root.getNumHeads() * group));
     Value atLeastOne = arith::MaxSIOp::create(builder, loc, programs, one);
     wanted = arith::DivSIOp::create(builder, loc, workers, atLeastOne);
     Value most = arith::DivSIOp::create(builder, loc, tiles, index(kMinTiles));
@@ -190,12 +194,31 @@ void KernelWriter::storeFinal(const Carried &carried, Value batch, Value head) {
                           ArrayRef<int64_t>{-1, -1});
 }
 
+/// Whether the program at this position is the one that stores what a key/value head ends with: that of the first
+/// query head and the last segment. Null if all programs are.
+Value KernelWriter::isWhole(Value queryHead, Value segment) {
+  auto equals = [&](Value a, Value b) -> Value {
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, a, b);
+  };
+  Value whole;
+  if (segments)
+    whole = equals(segment, arith::SubIOp::create(builder, loc, segments, index(1)));
+  if (group == 1)
+    return whole;
+  Value isFirst = equals(arith::RemUIOp::create(builder, loc, queryHead, index(group)), index(0));
+  return whole ? Value(arith::AndIOp::create(builder, loc, whole, isFirst)) : isFirst;
+}
+
 void KernelWriter::writeOutputs() {
-  SmallVector<Value> bounds{batches, heads};
+  SmallVector<Value> bounds{batches, group == 1 ? heads : index(root.getNumHeads() * group)};
   if (segments)
     bounds.push_back(segments);
   forall(bounds, [&](AttentionProgram &program, ValueRange position) {
-    Value batch = position[0], head = position[1], begin = index(0), end = tokens, max;
+    Value batch = position[0], head = position[1], begin = index(0), end = tokens, max, queryHead;
+    if (group > 1) {
+      queryHead = head;
+      head = arith::DivUIOp::create(builder, loc, head, index(group));
+    }
     if (sequenceMax)
       max = tile::LoadOp::create(builder, loc, RankedTensorType::get({1, 1}, program.getElement()), sequenceMax,
                                  ValueRange{batch, head}, Value(), ArrayRef<int64_t>{-1, -1});
@@ -225,14 +248,13 @@ void KernelWriter::writeOutputs() {
       if (initial.max)
         initial.max = merge.getResult(1);
     }
-    Carried last = program.buildLoop(batch, head, begin, end, initial, output);
+    Carried last = program.buildLoop(batch, head, begin, end, initial, output, queryHead);
     if (!finalState)
       return;
-    if (!segments)
+    Value condition = isWhole(queryHead, segments ? position[2] : Value());
+    if (!condition)
       return storeFinal(last, batch, head);
-    Value lastSegment = arith::SubIOp::create(builder, loc, segments, index(1));
-    Value isLast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, position[2], lastSegment);
-    auto branch = scf::IfOp::create(builder, loc, isLast, /*withElseRegion=*/false);
+    auto branch = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&branch.getThenRegion().front());
     storeFinal(last, batch, head);
@@ -242,6 +264,8 @@ void KernelWriter::writeOutputs() {
 void KernelWriter::write() {
   batches = memref::DimOp::create(builder, loc, output, 0);
   tokens = memref::DimOp::create(builder, loc, output, 1);
+  if (roles)
+    tokens = tile::KeepOp::create(builder, loc, tokens);
   heads = index(root.getNumHeads());
   writeSequenceMax();
   if (schedule.getSegments() != 1) {
@@ -309,6 +333,8 @@ static void launch(Fusion &fusion, func::FuncOp kernel) {
 
 namespace {
 struct FormKernels : fgla::impl::FormKernelsBase<FormKernels> {
+  using FormKernelsBase::FormKernelsBase;
+
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     DominanceInfo &dominance = getAnalysis<DominanceInfo>();
@@ -320,7 +346,7 @@ struct FormKernels : fgla::impl::FormKernelsBase<FormKernels> {
     for (AttentionOp root : roots) {
       Fusion fusion = growFusion(root, dominance);
       func::FuncOp kernel = declareKernel(fusion, symbols);
-      KernelWriter(fusion, root->getAttrOfType<ScheduleAttr>(kScheduleAttrName), kernel).write();
+      KernelWriter(fusion, root->getAttrOfType<ScheduleAttr>(kScheduleAttrName), kernel, roles).write();
       // What the producers made is computed in the kernel now; they have no other use.
       SmallVector<Operation *> producers(fusion.producers.begin(), fusion.producers.end());
       launch(fusion, kernel);

@@ -14,7 +14,11 @@ def FormKernels : Pass<"fgla-form-kernels", "::mlir::ModuleOp"> {
     output (norm, output gate) become part of the kernel: nothing between the pre-activations and the last one of them touches
     global memory. Decays stay products: P from the tile's start to a token for queries, R from a token to the tile's end for
     keys, both at most one. The running stabilizer is one more decay, `exp(m_(t-1) - m_t)`, and its keys are `exp(z_t - m_t)`.
+
+    For roles, each query head has a program of its own, which computes the keys of its key/value head too, and a loop over tiles stays one
+    where there is one tile.
   }];
+  let options = [Option<"roles", "roles", "bool", "false", "The kernels are to be split into roles">];
   let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
