@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/kernel/RoleEmitter.h"
 
 using namespace mlir;
@@ -65,6 +66,60 @@ void RoleEmitter::emitDecayMatrix(tile::DecayMatrixOp op) {
     }
     Value isAbove = code.less(row, column);
     values.push_back(code.select(isAbove, code.f32(0), picker.pick(products, element.column)));
+  }
+  registers[op.getResult()] = values;
+}
+
+/// Adds up scores times values, which are decayed on from row to row: one product of decays for each pair of tokens
+/// would be as many multiplications, and more registers.
+void RoleEmitter::emitDecayedSum(tile::DecayedSumOp op) {
+  LinearLayout layout = getLayout(op.getResult());
+  auto type = cast<RankedTensorType>(op.getScores().getType());
+  int64_t rows = type.getDimSize(0);
+  type = RankedTensorType::get(type.getShape(), type.getElementType());
+  auto found = shared.find(op.getScores());
+  SharedTile place = found != shared.end() ? found->second : getScratch(op, type, TileMemory(type).getBytes());
+  if (found == shared.end()) {
+    sync(); // the last scores have been read
+    writeTile(place, getLayout(op.getScores()), op.getScores());
+    sync();
+  }
+  // Every thread reads all scores.
+  LinearLayout all;
+  for (bool isRow : {false, true})
+    for (int32_t bit = 1; bit < rows; bit *= 2)
+      all.registers.push_back(isRow ? Element{bit, 0} : Element{0, bit});
+  all.lanes.resize(5);
+  all.warps.resize(llvm::Log2_64(threads.warps));
+  Registers scores(all.getNumRegisters());
+  auto getScore = [&](int64_t row, int64_t column) {
+    int64_t number = all.findRegister({static_cast<int32_t>(row), static_cast<int32_t>(column)});
+    if (!scores[number])
+      readShared(place, all, number, [&](int64_t other, Value value) { scores[other] = value; });
+    return scores[number];
+  };
+  Registers values(layout.getNumRegisters());
+  std::map<int32_t, SmallVector<int64_t>> byColumn; // registers by row
+  for (int64_t number = 0; number < layout.getNumRegisters(); ++number)
+    byColumn[layout.ofRegister(number).column].resize(rows);
+  for (int64_t number = 0; number < layout.getNumRegisters(); ++number)
+    byColumn[layout.ofRegister(number).column][layout.ofRegister(number).row] = number;
+  for (auto &[column, numbers] : byColumn) {
+    SmallVector<Value> decayed;
+    for (int64_t row = 0; row < rows; ++row) {
+      if (row > 0) {
+        Value decay = pull(op.getDecay(), layout, numbers[row]);
+        for (Value &value : decayed)
+          value = code.mulF(value, decay);
+      }
+      decayed.push_back(pull(op.getValue(), layout, numbers[row]));
+      Value sum;
+      for (auto [before, value] : llvm::enumerate(decayed)) {
+        Value score = getScore(row, before);
+        sum = sum ? Value(math::FmaOp::create(builder, code.loc, score, value, sum)) : code.mulF(score, value);
+      }
+      values[numbers[row]] = sum;
+    }
   }
   registers[op.getResult()] = values;
 }

@@ -71,6 +71,8 @@ LogicalResult RoleEmitter::emitOp(Operation *op) {
     return emitScores(scores), success();
   if (auto matrix = dyn_cast<tile::DecayMatrixOp>(op))
     return emitDecayMatrix(matrix), success();
+  if (auto sum = dyn_cast<tile::DecayedSumOp>(op))
+    return emitDecayedSum(sum), success();
   if (auto reduce = dyn_cast<tile::ReduceOp>(op))
     return emitReduce(reduce);
   if (auto norm = dyn_cast<tile::RowNormOp>(op))

@@ -154,6 +154,7 @@ private:
   mlir::LogicalResult emitDot(tile::DotOp dot);
   void writeOperands(tile::DotOp dot);
   void emitDecayMatrix(tile::DecayMatrixOp op);
+  void emitDecayedSum(tile::DecayedSumOp op);
   Registers loadOperand(const Operand &operand, llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks,
                         mlir::Value warpOffset);
   std::map<std::vector<int64_t>, std::pair<mlir::Value, mlir::Value>> fragmentElements;

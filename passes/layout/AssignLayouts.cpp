@@ -241,6 +241,13 @@ void RoleLayouts::assignOp(Operation *op) {
     LinearLayout layout = LinearLayout::accumulator(shape[0], shape[0], across, /*transposed=*/false);
     layout.warps.resize(llvm::Log2_64(warps));
     setLayout(scores.getResult(), layout);
+  } else if (auto sum = dyn_cast<tile::DecayedSumOp>(op)) {
+    auto shape = tile::shapeOf(sum.getResult());
+    LinearLayout columns = LinearLayout::columns(shape[0], shape[1], warps);
+    for (OpOperand *operand : {&sum.getValueMutable(), &sum.getDecayMutable()})
+      operand->set(demand(operand->get(), columns));
+    sum.getScoresMutable().assign(demand(sum.getScores(), prefer(sum.getScores())));
+    setLayout(sum.getResult(), columns);
   } else if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
     auto shape = tile::shapeOf(reduce.getInput());
     std::optional<LinearLayout> bound = findBound(reduce.getInput());

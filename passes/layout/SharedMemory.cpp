@@ -70,6 +70,10 @@ static int64_t getScratch(Operation *op, int64_t warps) {
   }
   if (auto dot = dyn_cast<tile::DotOp>(op))
     return getOperandScratch(dot);
+  if (auto sum = dyn_cast<tile::DecayedSumOp>(op))
+    return isa_and_nonnull<warp::GetOp>(sum.getScores().getDefiningOp())
+               ? 0
+               : TileMemory(sum.getScores().getType()).getBytes();
   if (auto convert = dyn_cast<warp::ConvertOp>(op))
     return TileMemory(convert.getInput().getType()).getBytes();
   return 0;
