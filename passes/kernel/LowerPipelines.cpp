@@ -123,7 +123,7 @@ void KernelBuilder::groupRoles() {
   // with accumulators comes last.
   if (!context.target.hasRegisterMoves || groups.size() < 2)
     return;
-  constexpr int64_t kSmall = 32, kRows = 40, kBesidesSums = 56, kMost = 232;
+  constexpr int64_t kSmall = 32, kRows = 40, kBesidesSums = 72, kMost = 232;
   int64_t left = 0, units = 0;
   SmallVector<WarpGroup *> others;
   for (WarpGroup &group : groups) {
