@@ -358,6 +358,13 @@ void KernelBuilder::dispatch(LLVM::LLVMFuncOp function) {
 }
 
 LogicalResult KernelBuilder::build() {
+  // Beyond, the compiler would keep the state in local memory, and take minutes to find out how.
+  constexpr int64_t kMostSums = 160;
+  for (auto role : pipeline.getBody().getOps<warp::RoleOp>())
+    if (int64_t sums = countSums(role); sums > kMostSums)
+      return pipeline.emitError() << "role \"" << role.getName() << "\" needs " << sums
+                                  << " registers in each thread for the state it carries, at most " << kMostSums
+                                  << " are there: the head is too large for one block of a GPU";
   groupRoles();
   collectArguments();
   LLVM::LLVMFuncOp function = makeFunction();

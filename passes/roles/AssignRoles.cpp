@@ -69,6 +69,7 @@ private:
 void PipelineBuilder::sizeRoles() {
   // Measured on an H100 (docs/performance/gpu-forward.md).
   constexpr int64_t kLoadWarps = 2, kElementwiseWarps = 8, kMatrixWarps = 4, kEpilogueWarps = 4;
+  constexpr int64_t kMostSums = 128; // of the state's elements in a thread
   int64_t keys = 1, values = 16;
   auto isElementwise = [&](int role) { return role >= 0 && body.roles[role].kind == RoleKind::Elementwise; };
   for (Operation &op : *loop.getBody()) {
@@ -80,8 +81,10 @@ void PipelineBuilder::sizeRoles() {
       keys = std::max(keys, tile::shapeOf(dot.getA())[!dot.getTransposeA()]);
   }
   for (Value arg : loop.getRegionIterArgs())
-    if (tile::shapeOf(arg)[0] > 1)
+    if (tile::shapeOf(arg)[0] > 1) {
+      keys = std::max(keys, tile::shapeOf(arg)[0]);
       values = std::max(values, tile::shapeOf(arg)[1]);
+    }
   for (RoleSpec &role : body.roles) {
     if (role.kind == RoleKind::Elementwise) {
       role.warps = std::clamp<int64_t>(llvm::PowerOf2Ceil(keys) / 64, 1, kElementwiseWarps);
@@ -89,7 +92,10 @@ void PipelineBuilder::sizeRoles() {
       bool carries = !getCarried(&role - body.roles.data()).empty();
       role.instances = carries ? 1 : kElementwiseWarps / role.warps;
     } else if (role.kind == RoleKind::Matrix) {
-      role.warps = std::min<int64_t>(llvm::PowerOf2Ceil(values) / 16, kMatrixWarps);
+      // As few as hold the state, since each reads all queries and keys; 16 values are the least for an instruction.
+      int64_t needed = llvm::PowerOf2Ceil(keys) * llvm::PowerOf2Ceil(values) / (32 * kMostSums);
+      role.warps =
+          std::min<int64_t>(llvm::PowerOf2Ceil(values) / 16, std::clamp(needed, kMatrixWarps, 2 * kMatrixWarps));
     } else if (role.kind == RoleKind::Epilogue) {
       role.warps = kEpilogueWarps;
     } else if (role.kind == RoleKind::Load) {
