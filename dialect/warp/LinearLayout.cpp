@@ -61,6 +61,14 @@ bool LinearLayout::isSameUpToRegisters(const LinearLayout &other) const {
   return holds(other, registers) && holds(*this, other.registers);
 }
 
+LinearLayout LinearLayout::withoutColumn(int64_t column) const {
+  LinearLayout result = *this;
+  for (Bases *bases : {&result.registers, &result.lanes, &result.warps})
+    for (Element &basis : *bases)
+      basis.column &= ~static_cast<int32_t>(column);
+  return result;
+}
+
 bool LinearLayout::covers(int64_t rows, int64_t columns) const {
   std::set<std::pair<int32_t, int32_t>> seen;
   for (int64_t warp = 0; warp < int64_t(1) << warps.size(); ++warp)

@@ -54,6 +54,9 @@ public:
   LinearLayout dropRows() const;
   LinearLayout dropColumns() const;
   LinearLayout transposed() const;
+  /// Of the first half of the columns, where `column` is the first of the second: what holds the second half holds the
+  /// same.
+  LinearLayout withoutColumn(int64_t column) const;
   /// Whether the same threads hold the same elements, perhaps in other registers.
   bool isSameUpToRegisters(const LinearLayout &other) const;
   /// Whether every element of a [rows, columns] tile is held, and nothing else.

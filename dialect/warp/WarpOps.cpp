@@ -87,6 +87,18 @@ LogicalResult PutOp::verify() { return verifyTile(*this, getValue().getType(), g
 
 LogicalResult GetOp::verify() { return verifyTile(*this, getResult().getType(), getChannel().getType(), "get_c1"); }
 
+LogicalResult ConcatOp::verify() {
+  auto left = cast<RankedTensorType>(getLeft().getType()), right = cast<RankedTensorType>(getRight().getType());
+  auto both = cast<RankedTensorType>(getResult().getType());
+  Type element = both.getElementType();
+  if (left.getShape() != right.getShape() || left.getDimSize(0) != both.getDimSize(0) ||
+      2 * left.getDimSize(1) != both.getDimSize(1) || left.getElementType() != element ||
+      right.getElementType() != element)
+    return emitOpError() << "must put two tiles of one shape side by side, got " << left << " and " << right << " as "
+                         << both << " (concat_c1)";
+  return success();
+}
+
 LogicalResult RowOp::verify() {
   RankedTensorType input = getInput().getType(), result = getResult().getType();
   auto row = static_cast<int64_t>(getRow());

@@ -119,6 +119,21 @@ def Warp_RowOp : Warp_Op<"row", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Warp_ConcatOp : Warp_Op<"concat", [Pure]> {
+  let summary = "two tiles side by side";
+  let description = [{
+    Each thread gets the elements of `left` in the columns that it holds of the first half, those of `right` in the others.
+
+    Example: `%b = fgla_warp.concat %x, %y : tensor<16x64xf32, #a>, tensor<16x64xf32, #a> -> tensor<16x128xf32, #b>`
+    Constraints:
+    - (concat_c1) the operands have one shape and one element type, the result has twice their columns.
+  }];
+  let arguments = (ins Warp_Tile:$left, Warp_Tile:$right);
+  let results = (outs Warp_Tile:$result);
+  let assemblyFormat = "$left `,` $right attr-dict `:` type($left) `,` type($right) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Warp_ConvertOp : Warp_Op<"convert", [Pure]> {
   let summary = "gives a tile another layout";
   let description = [{

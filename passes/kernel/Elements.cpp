@@ -248,6 +248,8 @@ Value RoleEmitter::pull(Value tile, const LinearLayout &layout, int64_t number) 
     result = pull(transpose.getInput(), layout.transposed(), number);
   } else if (auto scan = dyn_cast<tile::ScanOp>(op)) {
     result = pullScan(scan, layout, number);
+  } else if (auto concat = dyn_cast<warp::ConcatOp>(op)) {
+    result = pullConcat(concat, layout, number);
   } else {
     auto row = cast<warp::RowOp>(op);
     LinearLayout source = getLayout(row.getInput());
@@ -328,4 +330,21 @@ Value RoleEmitter::pullScan(tile::ScanOp scan, const LinearLayout &layout, int64
   if (isFirst)
     return scan.getInit() ? combine(initial(), input) : input;
   return combine(pull(scan.getResult(), layout, at(before)), input);
+}
+
+/// One of two tiles' elements; where the half is not the register's own, it is the thread's.
+Value RoleEmitter::pullConcat(warp::ConcatOp concat, const LinearLayout &layout, int64_t number) {
+  int32_t half = tile::shapeOf(concat.getLeft())[1];
+  LinearLayout part = layout.withoutColumn(half);
+  Element element = layout.ofRegister(number);
+  bool isRight = element.column & half;
+  element.column &= half - 1;
+  auto pullOf = [&](Value tile) { return pull(tile, part, part.findRegister(element)); };
+  auto isHalf = [&](Element basis) { return (basis.column & half) != 0; };
+  if (llvm::none_of(layout.lanes, isHalf) && llvm::none_of(layout.warps, isHalf))
+    return pullOf(isRight ? concat.getRight() : concat.getLeft());
+  Value isThreadRight =
+      code.equal(code.mask(code.shiftRight(getThreadElement(layout).second, llvm::Log2_64(half)), 1), code.i32(1));
+  Value left = pullOf(concat.getLeft()), right = pullOf(concat.getRight());
+  return isRight ? code.select(isThreadRight, left, right) : code.select(isThreadRight, right, left);
 }

@@ -83,7 +83,7 @@ LogicalResult RoleEmitter::emitOp(Operation *op) {
     return emitRow(row);
   if (auto convert = dyn_cast<warp::ConvertOp>(op))
     return emitConvert(convert);
-  if (isa<tile::MapOp, tile::ValidOp, tile::TransposeOp>(op))
+  if (isa<tile::MapOp, tile::ValidOp, tile::TransposeOp, warp::ConcatOp>(op))
     return success(); // pulled
   if (op->getNumRegions() == 0 && llvm::none_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>)) {
     if (op->getNumResults() == 1 && isPure(op) && emittedScalars.contains(op))

@@ -91,6 +91,7 @@ private:
   mlir::Value pull(mlir::Value tile, const LinearLayout &layout, int64_t number);
   Registers pullAll(mlir::Value tile, const LinearLayout &layout);
   void pullMap(tile::MapOp map, const LinearLayout &layout, int64_t number);
+  mlir::Value pullConcat(warp::ConcatOp concat, const LinearLayout &layout, int64_t number);
   mlir::Value pullScan(tile::ScanOp scan, const LinearLayout &layout, int64_t number);
   mlir::Value readShared(const SharedTile &tile, const LinearLayout &layout, int64_t number,
                          llvm::function_ref<void(int64_t, mlir::Value)> remember);
@@ -162,6 +163,13 @@ private:
                           mlir::Value rowOffset, mlir::Value columnOffset);
   void multiply(llvm::MutableArrayRef<mlir::Value> accumulator, llvm::ArrayRef<mlir::Value> a,
                 llvm::ArrayRef<mlir::Value> b, mlir::Type element);
+  static constexpr int64_t kPartsOfF32 = 3;
+  Registers loadWideFragments(const SharedTile &tile, bool transposed,
+                              llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks, mlir::Value rowOffset,
+                              mlir::Value columnOffset);
+  void appendParts(mlir::Value low, mlir::Value high, Registers &words);
+  void multiplyWords(llvm::MutableArrayRef<mlir::Value> accumulator, llvm::ArrayRef<mlir::Value> a,
+                     llvm::ArrayRef<mlir::Value> b, mlir::Type element);
   void emitScores(tile::DecayedScoresOp scores);
   friend class ScoresEmitter;
 

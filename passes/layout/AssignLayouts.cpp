@@ -43,6 +43,7 @@ private:
   std::optional<LinearLayout> findBound(Value value);
   void bindCarried(scf::ForOp loop);
   void assignOp(Operation *op);
+  void joinHalves();
   bool isSecondOperand(Value accumulator);
   LinearLayout getAccumulator(Value value) {
     auto shape = tile::shapeOf(value);
@@ -72,7 +73,7 @@ private:
 } // namespace
 
 /// Whether it is computed element by element where its user wants it.
-static bool isLazy(Operation *op) { return isa<tile::MapOp, tile::TransposeOp, tile::ValidOp>(op); }
+static bool isLazy(Operation *op) { return isa<tile::MapOp, tile::TransposeOp, tile::ValidOp, warp::ConcatOp>(op); }
 
 /// Memory that every layout can be read from.
 static bool isMemory(Value value) { return isa_and_nonnull<warp::GetOp>(value.getDefiningOp()); }
@@ -158,6 +159,8 @@ void RoleLayouts::demandOperands(Operation *op, const LinearLayout &layout) {
       operand.set(demand(operand.get(), restrictTo(layout, operand.get())));
     else if (isa<tile::ScanOp>(op))
       operand.set(demand(operand.get(), restrictTo(layout, operand.get())));
+    else if (auto concat = dyn_cast<warp::ConcatOp>(op))
+      operand.set(demand(operand.get(), layout.withoutColumn(tile::shapeOf(concat.getLeft())[1])));
     else if (isa<tile::DecayMatrixOp>(op)) // each thread has all decays
       operand.set(demand(operand.get(), LinearLayout::columns(tile::shapeOf(operand.get())[0], 1, warps)));
   }
@@ -283,7 +286,39 @@ void RoleLayouts::assignOp(Operation *op) {
   }
 }
 
+/// Tiles that are written into the two halves of a tile, side by side.
+void RoleLayouts::joinHalves() {
+  SmallVector<tensor::InsertSliceOp> inserts;
+  role.walk([&](tensor::InsertSliceOp insert) { inserts.push_back(insert); });
+  for (tensor::InsertSliceOp right : inserts) {
+    auto left = right.getDest().getDefiningOp<tensor::InsertSliceOp>();
+    auto shape = tile::shapeOf(right.getSource());
+    auto isAt = [&](tensor::InsertSliceOp insert, int64_t column) {
+      return insert.getSourceType().getShape() == shape && insert.getStaticOffsets() == ArrayRef<int64_t>{0, column} &&
+             insert.getStaticStrides() == ArrayRef<int64_t>{1, 1};
+    };
+    if (!left || tile::shapeOf(right.getResult())[0] != shape[0] ||
+        tile::shapeOf(right.getResult())[1] != 2 * shape[1] || !isAt(left, 0) || !isAt(right, shape[1]))
+      continue;
+    builder.setInsertionPoint(right);
+    right.replaceAllUsesWith(
+        warp::ConcatOp::create(builder, right.getLoc(), right.getType(), left.getSource(), right.getSource())
+            .getResult());
+  }
+  for (tensor::InsertSliceOp insert : llvm::reverse(inserts))
+    if (insert->use_empty())
+      insert.erase();
+  SmallVector<tensor::EmptyOp> unused;
+  role.walk([&](tensor::EmptyOp empty) {
+    if (empty->use_empty())
+      unused.push_back(empty);
+  });
+  for (tensor::EmptyOp empty : unused)
+    empty.erase();
+}
+
 void RoleLayouts::assign() {
+  joinHalves();
   SmallVector<Operation *> ops;
   role.walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (isa<tile::MapOp>(op))
