@@ -64,6 +64,8 @@ Value Code::unpack(Value word, bool high, Type element) {
 }
 
 Value Code::unpackFrom(Value packed, int64_t index, int64_t count, Type element) {
+  if (element.isF32())
+    return count == 1 ? packed : Value(LLVM::ExtractElementOp::create(builder, loc, packed, i32(index)));
   if (count == 1)
     return LLVM::FPExtOp::create(builder, loc, builder.getF32Type(), packed);
   Value word = count == 2 ? packed : Value(LLVM::ExtractElementOp::create(builder, loc, packed, i32(index / 2)));

@@ -134,7 +134,7 @@ void KernelBuilder::groupRoles() {
       group.registers = kSmall;
     else if (sums > 0)
       group.registers = std::min<int64_t>(llvm::alignTo(sums + kBesidesSums, 8), kMost);
-    else if (!multiplies && group.numWarps == kWarpsOfGroup)
+    else if (!multiplies && contains<tile::StoreOp>(group.roles[0]))
       group.registers = kRows;
     else
       others.push_back(&group);

@@ -23,6 +23,8 @@ RoleEmitter::Registers RoleEmitter::loadFragments(const SharedTile &tile, bool t
                                                   Value columnOffset) {
   // Lanes 8 i ... 8 i + 7 give the addresses of the rows of block i: bits of i that move one block along a dim become
   // part of the thread's address.
+  if (tile.memory.elementBytes == 4)
+    return loadWideFragments(tile, transposed, blocks, rowOffset, columnOffset);
   Registers result;
   for (size_t first = 0; first < blocks.size(); first += 4) {
     size_t count = std::min<size_t>(blocks.size() - first, 4);
@@ -63,6 +65,31 @@ RoleEmitter::Registers RoleEmitter::loadFragments(const SharedTile &tile, bool t
   return result;
 }
 
+/// The same of f32, each register as three words.
+RoleEmitter::Registers RoleEmitter::loadWideFragments(const SharedTile &tile, bool transposed,
+                                                      ArrayRef<std::pair<int64_t, int64_t>> blocks, Value rowOffset,
+                                                      Value columnOffset) {
+  std::vector<int64_t> key{reinterpret_cast<int64_t>(rowOffset.getAsOpaquePointer()),
+                           reinterpret_cast<int64_t>(columnOffset.getAsOpaquePointer()), transposed, /*wide=*/1};
+  auto &threadElement = fragmentElements[key];
+  if (!threadElement.first) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(entry);
+    Value group = code.shiftRight(threads.lane, 2), pair = code.mul(code.mask(threads.lane, 3), 2);
+    Value row = transposed ? pair : group, column = transposed ? group : pair;
+    row = rowOffset ? code.add(row, rowOffset) : row;
+    column = columnOffset ? code.add(column, columnOffset) : column;
+    threadElement = {row, column};
+  }
+  auto load = [&](int64_t row, int64_t column) -> Value {
+    return LLVM::LoadOp::create(builder, code.loc, builder.getF32Type(), getPointer(tile, threadElement, row, column));
+  };
+  Registers result;
+  for (auto [row, column] : blocks)
+    appendParts(load(row, column), transposed ? load(row + 1, column) : load(row, column + 1), result);
+  return result;
+}
+
 /// Registers of pairs along K for blocks at (outer, inner): from shared memory, or from registers where the
 /// accumulators of an earlier product are this operand.
 RoleEmitter::Registers RoleEmitter::loadOperand(const Operand &operand, ArrayRef<std::pair<int64_t, int64_t>> blocks,
@@ -81,11 +108,16 @@ RoleEmitter::Registers RoleEmitter::loadOperand(const Operand &operand, ArrayRef
   };
   Registers result;
   for (auto [outer, inner] : blocks)
-    result.push_back(code.pack(at(outer, inner), at(outer, inner + 1), operand.element));
+    if (operand.element.isF32())
+      appendParts(at(outer, inner), at(outer, inner + 1), result);
+    else
+      result.push_back(code.pack(at(outer, inner), at(outer, inner + 1), operand.element));
   return result;
 }
 
-void RoleEmitter::multiply(MutableArrayRef<Value> accumulator, ArrayRef<Value> a, ArrayRef<Value> b, Type element) {
+/// One matrix instruction on words that hold two of `element`.
+void RoleEmitter::multiplyWords(MutableArrayRef<Value> accumulator, ArrayRef<Value> a, ArrayRef<Value> b,
+                                Type element) {
   auto *context = builder.getContext();
   SmallVector<Value> operandA(a), operandB(b);
   std::optional<std::array<NVVM::MMATypes, 2>> types = std::array{NVVM::MMATypes::bf16, NVVM::MMATypes::bf16};
@@ -104,6 +136,32 @@ void RoleEmitter::multiply(MutableArrayRef<Value> accumulator, ArrayRef<Value> a
                           std::nullopt, std::nullopt, types, std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
   for (auto [i, value] : llvm::enumerate(accumulator))
     value = LLVM::ExtractValueOp::create(builder, code.loc, result, i);
+}
+
+/// Products of f32 are sums of products of their three parts, the smallest first; what is left out is below 2^-24.
+void RoleEmitter::multiply(MutableArrayRef<Value> accumulator, ArrayRef<Value> a, ArrayRef<Value> b, Type element) {
+  if (!element.isF32())
+    return multiplyWords(accumulator, a, b, element);
+  auto part = [](ArrayRef<Value> words, size_t number) {
+    SmallVector<Value> result;
+    for (size_t i = number; i < words.size(); i += kPartsOfF32)
+      result.push_back(words[i]);
+    return result;
+  };
+  constexpr std::pair<size_t, size_t> kProducts[] = {{2, 0}, {1, 1}, {0, 2}, {1, 0}, {0, 1}, {0, 0}};
+  for (auto [ofA, ofB] : kProducts)
+    multiplyWords(accumulator, part(a, ofA), part(b, ofB), BFloat16Type::get(builder.getContext()));
+}
+
+/// Two f32 as three words of two bf16 each, whose sums they are: 3 x 8 bits of mantissa.
+void RoleEmitter::appendParts(Value low, Value high, Registers &words) {
+  Type element = BFloat16Type::get(builder.getContext());
+  for (int64_t i = 0; i < kPartsOfF32; ++i) {
+    Value word = code.pack(low, high, element);
+    words.push_back(word);
+    low = arith::SubFOp::create(builder, code.loc, low, code.unpack(word, /*high=*/false, element));
+    high = arith::SubFOp::create(builder, code.loc, high, code.unpack(word, /*high=*/true, element));
+  }
 }
 
 /// Brings operands that the role has computed to shared memory, where they are not there yet.
@@ -135,7 +193,7 @@ void RoleEmitter::writeOperands(tile::DotOp dot) {
 LogicalResult RoleEmitter::emitDot(tile::DotOp dot) {
   LinearLayout layout = getLayout(dot.getResult());
   Type element = dot.getA().getType().getElementType();
-  if (element.getIntOrFloatBitWidth() != 16)
+  if (element.getIntOrFloatBitWidth() != 16 && !element.isF32())
     return emitNamedError(dot) << "of " << element << " has no GPU code yet";
   // Lane bit 0 moves along the instruction's N.
   bool transposed = layout.lanes[0].row != 0;
@@ -178,7 +236,8 @@ LogicalResult RoleEmitter::emitDot(tile::DotOp dot) {
           blocks.append({{n + kN, k}, {n + kN, k + 8}});
         fragmentsB = loadOperand(b, blocks, transposed ? Value() : warpColumn);
       }
-      auto fragmentB = ArrayRef<Value>(fragmentsB).slice(n % (2 * kN) ? 2 : 0, 2);
+      size_t words = 2 * (element.isF32() ? kPartsOfF32 : 1);
+      auto fragmentB = ArrayRef<Value>(fragmentsB).slice(n % (2 * kN) ? words : 0, words);
       for (int64_t m = 0; m < endM; m += kM) {
         int64_t numbers[] = {at(m, n), at(m, n + 1), at(m + 8, n), at(m + 8, n + 1)};
         SmallVector<Value> sums;

@@ -24,7 +24,7 @@ public:
   ScoresEmitter(RoleEmitter &role, tile::DecayedScoresOp op)
       : role(role), op(op), code(role.code), builder(role.builder), layout(RoleEmitter::getLayout(op.getQuery())),
         result(RoleEmitter::getLayout(op.getResult())),
-        type(RankedTensorType::get(op.getQuery().getType().getShape(), BFloat16Type::get(op.getContext()))),
+        type(RankedTensorType::get(op.getQuery().getType().getShape(), getOperandElement(op))),
         rows(type.getDimSize(0)), keyDim(type.getDimSize(1)), query(getPlace(role, op, type, 0)),
         key(getPlace(role, op, type, 1)) {
     length = role.getVectorLength(query.memory, layout);
@@ -255,7 +255,7 @@ ScoresEmitter::Registers ScoresEmitter::multiply() {
   warpsOnly.lanes.assign(5, Element());
   column = role.getThreadElement(warpsOnly).second;
   Registers values(result.getNumRegisters(), code.f32(0));
-  auto element = BFloat16Type::get(builder.getContext());
+  Type element = type.getElementType();
   int64_t endN = 0;
   for (int64_t number = 0; number < result.getNumRegisters(); ++number)
     endN = std::max<int64_t>(endN, result.ofRegister(number).column / 8 * 8 + 8);

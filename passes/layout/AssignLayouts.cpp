@@ -43,6 +43,7 @@ private:
   std::optional<LinearLayout> findBound(Value value);
   void bindCarried(scf::ForOp loop);
   void assignOp(Operation *op);
+  void readByMap(OpOperand &operand);
   void joinHalves();
   bool isSecondOperand(Value accumulator);
   LinearLayout getAccumulator(Value value) {
@@ -225,6 +226,16 @@ void RoleLayouts::bindCarried(scf::ForOp loop) {
   }
 }
 
+/// What is combined has a layout: where it comes from a channel as it is, that of a map which reads it.
+void RoleLayouts::readByMap(OpOperand &operand) {
+  if (!isMemory(operand.get()))
+    return;
+  builder.setInsertionPoint(operand.getOwner());
+  Value tile = operand.get();
+  operand.set(tile::buildMap(builder, tile.getLoc(), {tile}, tile::shapeOf(tile),
+                             [](OpBuilder &, Location, ValueRange v) -> Value { return v[0]; }));
+}
+
 void RoleLayouts::assignOp(Operation *op) {
   if (auto loop = dyn_cast<scf::ForOp>(op)) {
     bindCarried(loop);
@@ -252,6 +263,7 @@ void RoleLayouts::assignOp(Operation *op) {
     sum.getScoresMutable().assign(demand(sum.getScores(), prefer(sum.getScores())));
     setLayout(sum.getResult(), columns);
   } else if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {
+    readByMap(reduce.getInputMutable());
     auto shape = tile::shapeOf(reduce.getInput());
     std::optional<LinearLayout> bound = findBound(reduce.getInput());
     LinearLayout layout = bound                  ? *bound
@@ -260,6 +272,7 @@ void RoleLayouts::assignOp(Operation *op) {
     reduce.getInputMutable().assign(demand(reduce.getInput(), layout));
     setLayout(reduce.getResult(), reduce.getDim() == 0 ? layout.dropRows() : layout.dropColumns());
   } else if (auto norm = dyn_cast<tile::RowNormOp>(op)) {
+    readByMap(norm.getInputMutable());
     LinearLayout layout = findBound(norm.getInput()).value_or(getRows(norm.getInput()));
     norm.getInputMutable().assign(demand(norm.getInput(), layout));
     setLayout(norm.getResult(), layout.dropColumns());

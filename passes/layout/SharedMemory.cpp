@@ -59,6 +59,17 @@ std::pair<warp::GetOp, warp::GetOp> fgla::findPlaces(tile::DecayedScoresOp score
   return query && key ? std::pair(query, key) : std::pair<warp::GetOp, warp::GetOp>();
 }
 
+Type fgla::getOperandElement(tile::DecayedScoresOp scores) {
+  // By all that the role gets: a map may make a query of what has another shape.
+  bool isNarrow = scores->getParentOfType<warp::RoleOp>()
+                      .walk([](warp::GetOp get) {
+                        return get.getResult().getType().getElementTypeBitWidth() == 16 ? WalkResult::interrupt()
+                                                                                        : WalkResult::advance();
+                      })
+                      .wasInterrupted();
+  return isNarrow ? Type(BFloat16Type::get(scores.getContext())) : Float32Type::get(scores.getContext());
+}
+
 /// Bytes that one instance needs to work on `op`.
 static int64_t getScratch(Operation *op, int64_t warps) {
   if (auto scores = dyn_cast<tile::DecayedScoresOp>(op)) {
@@ -66,7 +77,7 @@ static int64_t getScratch(Operation *op, int64_t warps) {
       return 0;
     // Both operands of the matrix instruction, in the type that they are rounded to.
     auto shape = scores.getQuery().getType().getShape();
-    return 2 * TileMemory(RankedTensorType::get(shape, BFloat16Type::get(op->getContext()))).getBytes();
+    return 2 * TileMemory(RankedTensorType::get(shape, getOperandElement(scores))).getBytes();
   }
   if (auto dot = dyn_cast<tile::DotOp>(op))
     return getOperandScratch(dot);

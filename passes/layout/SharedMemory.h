@@ -45,6 +45,10 @@ struct TileMemory {
 /// from, where no role reads it any more by then. Null if there is none.
 std::pair<warp::GetOp, warp::GetOp> findPlaces(tile::DecayedScoresOp scores);
 
+/// The type that operands of scores are rounded to: bf16, which has the range of f32, where what they are computed from
+/// is a 16-bit float; else f32.
+mlir::Type getOperandElement(tile::DecayedScoresOp scores);
+
 /// The memory of one turn, with a place for each channel, and what lies behind the turns. Offsets and sizes in bytes.
 struct SharedMemoryPlan {
   llvm::MapVector<mlir::Value, int64_t> channels; ///< offset in the turn's memory

@@ -70,7 +70,8 @@ void PipelineBuilder::sizeRoles() {
   // Measured on an H100 (docs/performance/gpu-forward.md).
   constexpr int64_t kLoadWarps = 2, kElementwiseWarps = 8, kMatrixWarps = 4, kEpilogueWarps = 4;
   constexpr int64_t kMostSums = 128; // of the state's elements in a thread
-  int64_t keys = 1, values = 16;
+  int64_t keys = 1, values = 16, sums = 0;
+  bool isWide = false;
   auto isElementwise = [&](int role) { return role >= 0 && body.roles[role].kind == RoleKind::Elementwise; };
   for (Operation &op : *loop.getBody()) {
     if (auto scan = dyn_cast<tile::ScanOp>(op))
@@ -82,18 +83,20 @@ void PipelineBuilder::sizeRoles() {
   }
   for (Value arg : loop.getRegionIterArgs())
     if (tile::shapeOf(arg)[0] > 1) {
-      keys = std::max(keys, tile::shapeOf(arg)[0]);
+      sums += tile::shapeOf(arg)[0] * tile::shapeOf(arg)[1];
+      isWide |= sums > tile::shapeOf(arg)[0] * tile::shapeOf(arg)[1]; // what sums lose is carried too
       values = std::max(values, tile::shapeOf(arg)[1]);
     }
   for (RoleSpec &role : body.roles) {
     if (role.kind == RoleKind::Elementwise) {
-      role.warps = std::clamp<int64_t>(llvm::PowerOf2Ceil(keys) / 64, 1, kElementwiseWarps);
+      int64_t warps = isWide ? kElementwiseWarps / 2 : kElementwiseWarps;
+      role.warps = std::clamp<int64_t>(llvm::PowerOf2Ceil(keys) / 64, 1, warps);
       // What one turn hands to the next does not reach another instance.
       bool carries = !getCarried(&role - body.roles.data()).empty();
-      role.instances = carries ? 1 : kElementwiseWarps / role.warps;
+      role.instances = carries ? 1 : warps / role.warps;
     } else if (role.kind == RoleKind::Matrix) {
       // As few as hold the state, since each reads all queries and keys; 16 values are the least for an instruction.
-      int64_t needed = llvm::PowerOf2Ceil(keys) * llvm::PowerOf2Ceil(values) / (32 * kMostSums);
+      int64_t needed = llvm::PowerOf2Ceil(sums) / (32 * kMostSums);
       role.warps =
           std::min<int64_t>(llvm::PowerOf2Ceil(values) / 16, std::clamp(needed, kMatrixWarps, 2 * kMatrixWarps));
     } else if (role.kind == RoleKind::Epilogue) {
