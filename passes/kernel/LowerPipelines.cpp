@@ -40,6 +40,7 @@ public:
 
 private:
   void groupRoles();
+  void shareRegisters();
   /// Arrays and numbers from outside, and the sizes that addresses need, as arguments.
   void collectArguments();
   DictionaryAttr describe();
@@ -119,11 +120,14 @@ void KernelBuilder::groupRoles() {
     barriers[role] = nextBarrier;
     nextBarrier += role.getWarps() > 1 ? role.getInstances() : 0;
   }
-  // What a thread may have: the registers that all have at the start are shared out anew among the groups; the role
-  // with accumulators comes last.
-  if (!context.target.hasRegisterMoves || groups.size() < 2)
-    return;
-  constexpr int64_t kSmall = 32, kRows = 40, kBesidesSums = 72, kMost = 232;
+  if (context.target.hasRegisterMoves && groups.size() > 1)
+    shareRegisters();
+}
+
+/// The registers that all threads have at the start are shared out anew among the groups: small roles need few, carried
+/// sums have to fit, the rest is for the others. More than all had can't be given: the last group would wait for ever.
+void KernelBuilder::shareRegisters() {
+  constexpr int64_t kSmall = 32, kRows = 40, kBesidesSums = 72, kLeast = 32, kMost = 232;
   int64_t left = 0, units = 0;
   SmallVector<WarpGroup *> others;
   for (WarpGroup &group : groups) {
@@ -143,6 +147,9 @@ void KernelBuilder::groupRoles() {
   }
   for (WarpGroup *group : others)
     group->registers = std::min(left / units / 8 * 8, kMost);
+  if (left < kLeast * units) // all stay with what they had
+    for (WarpGroup &group : groups)
+      group.registers = 0;
 }
 
 //===----------------------------------------------------------------------===//
