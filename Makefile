@@ -52,7 +52,7 @@ ifneq ($(SETUP),0)
 endif
 
 $(PYTHON): packages
-	@cmake/setup.sh venv $(VENV) test/requirements.txt
+	@cmake/setup.sh venv $(VENV) test/requirements.txt --no-deps
 
 # Ninja runs CMake again by itself when a CMakeLists.txt has changed.
 $(BUILD)/build.ninja: CMakePresets.json | $(PYTHON)
