@@ -6,7 +6,7 @@ usage: forward.py [--only shapes,decays,regions,decode,launch] [--shapes 1,2,...
 
 Artifacts are those of build.py. Inputs rotate among several sets, each larger than the L2 cache where the shape allows it; times are medians of CUDA
 events; methods that are compared closely (an artifact, its variants NAME@TAG, the prototype) are called in turn. A method that hangs or fails costs
-itself alone: it is left out, the rest is timed again in a new process. Prints Markdown tables, writes JSON (default: $OUT/forward.json).
+itself alone: it is left out, the rest is timed again in a new process. Prints Markdown tables, writes JSON (default: forward.json in the folder that FGLA_RESULTS names, or here).
 FLA's rows need flash-linear-attention (fla-core) on the path.
 """
 

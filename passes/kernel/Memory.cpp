@@ -73,7 +73,8 @@ void RoleEmitter::emitPut(warp::PutOp put) {
 }
 
 void RoleEmitter::emitRelease() {
-  // What this role wrote into the turn's memory comes before the next copy into it.
+  // What this role wrote into the turn's memory comes before the next copy into it, also where that is by the copy
+  // engine.
   bool hasPut = role.walk([](warp::PutOp) { return WalkResult::interrupt(); }).wasInterrupted();
   if (kernel.target.hasBulkCopies && hasPut) {
     auto *context = builder.getContext();

@@ -158,7 +158,6 @@ private:
   void emitDecayedSum(tile::DecayedSumOp op);
   Registers loadOperand(const Operand &operand, llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks,
                         mlir::Value warpOffset);
-  std::map<std::vector<int64_t>, std::pair<mlir::Value, mlir::Value>> fragmentElements;
   Registers loadFragments(const SharedTile &tile, bool transposed, llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks,
                           mlir::Value rowOffset, mlir::Value columnOffset);
   void multiply(llvm::MutableArrayRef<mlir::Value> accumulator, llvm::ArrayRef<mlir::Value> a,
@@ -188,6 +187,8 @@ private:
   llvm::SmallVector<LinearLayout> layouts;      ///< in which tiles of `shared` were read
   llvm::DenseMap<mlir::Operation *, bool> done; ///< puts that another op has emitted along with itself
   std::vector<std::pair<LinearLayout, std::pair<mlir::Value, mlir::Value>>> threadElements;
+  /// (row, column) that a lane addresses when it loads fragments, by where their blocks lie.
+  std::map<std::vector<int64_t>, std::pair<mlir::Value, mlir::Value>> fragmentElements;
   struct OffsetKey {
     mlir::Value row, column;
     bool isSwizzled;

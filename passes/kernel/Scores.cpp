@@ -249,11 +249,10 @@ void ScoresEmitter::writeCompanions() {
 
 /// This warp's part of query key^T.
 ScoresEmitter::Registers ScoresEmitter::multiply() {
-  Value column = role.getThreadElement(result).second;
   // The warp's first column: what lanes add is in the fragments already.
   RoleEmitter::LinearLayout warpsOnly = result;
   warpsOnly.lanes.assign(5, Element());
-  column = role.getThreadElement(warpsOnly).second;
+  Value column = role.getThreadElement(warpsOnly).second;
   Registers values(result.getNumRegisters(), code.f32(0));
   Type element = type.getElementType();
   int64_t endN = 0;

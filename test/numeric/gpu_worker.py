@@ -101,5 +101,5 @@ class Worker:
 
 
 def output_folder():
-    """Where results go that outlast the run."""
-    return os.environ.get("OUT", ".")
+    """Where results are written: the folder that FGLA_RESULTS names, else the current one."""
+    return os.environ.get("FGLA_RESULTS", ".")
