@@ -4,6 +4,9 @@
 // zero. What is small where a function of the unit is near one is a polynomial (log1p, expm1, tanh). The rest becomes
 // these by upstream's expansions and polynomials.
 //
+// The unit's argument is rounded to f32: of 2^100 that costs 2^-18 of the result. Kernels on arrays of f32
+// (kPreciseAttrName) have the argument in two parts.
+//
 //===----------------------------------------------------------------------===//
 
 #include "dialect/tile/Diagnostics.h"
@@ -27,13 +30,17 @@ namespace {
 /// The instructions, and what is made of them.
 class Functions {
 public:
-  explicit Functions(Operation *op) : builder(op), code(builder, op->getLoc()), f32(builder.getF32Type()) {}
+  explicit Functions(Operation *op)
+      : builder(op), code(builder, op->getLoc()), f32(builder.getF32Type()),
+        isPrecise(op->getParentOfType<LLVM::LLVMFuncOp>()->hasAttr(kPreciseAttrName)) {}
 
   Value exp2(Value x) { return code.intrinsic("llvm.nvvm.ex2.approx.ftz.f", f32, x); }
   /// e^x c, where c is 1 or a positive constant. Of e^(a - b), often one b serves a whole row: b log2 e is one value,
   /// and what is left for each element is a multiply-add.
   Value exp(Value x, double c = 1) {
     constexpr double kLog2E = llvm::numbers::log2e;
+    if (isPrecise)
+      return preciseExp(x, c);
     auto difference = x.getDefiningOp<arith::SubFOp>();
     if (!difference && c == 1)
       return exp2(code.mulF(x, code.f32(kLog2E)));
@@ -43,6 +50,20 @@ public:
       rest = c == 1 ? code.mulF(difference.getRhs(), code.f32(-kLog2E))
                     : Value(math::FmaOp::create(builder, code.loc, difference.getRhs(), code.f32(-kLog2E), rest));
     return exp2(math::FmaOp::create(builder, code.loc, a, code.f32(kLog2E), rest));
+  }
+  /// With x log2 e = high + low, high rounded: 2^high c (1 + low ln 2).
+  Value preciseExp(Value x, double c) {
+    constexpr double kLog2E = llvm::numbers::log2e, kMost = 200; // beyond, the result is zero or infinite
+    constexpr auto kHigh = static_cast<float>(kLog2E);
+    x = arith::MaximumFOp::create(builder, code.loc, x, code.f32(-kMost));
+    x = arith::MinimumFOp::create(builder, code.loc, x, code.f32(kMost));
+    // No flags: neither is what it is for if it becomes part of another operation.
+    Value high = arith::MulFOp::create(builder, code.loc, x, code.f32(kHigh));
+    Value minusHigh = arith::NegFOp::create(builder, code.loc, high);
+    Value low = math::FmaOp::create(builder, code.loc, x, code.f32(kHigh), minusHigh);
+    low = math::FmaOp::create(builder, code.loc, x, code.f32(kLog2E - kHigh), low);
+    Value rest = math::FmaOp::create(builder, code.loc, low, code.f32(c * llvm::numbers::ln2), code.f32(c));
+    return arith::MulFOp::create(builder, code.loc, exp2(high), rest);
   }
   Value log2(Value x) { return code.intrinsic("llvm.nvvm.lg2.approx.ftz.f", f32, x); }
   Value log(Value x) { return code.mulF(log2(x), code.f32(llvm::numbers::ln2)); }
@@ -97,6 +118,7 @@ public:
   OpBuilder builder;
   Code code;
   Type f32;
+  bool isPrecise;
 };
 } // namespace
 

@@ -231,6 +231,12 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
   function->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(1));
   function->setAttr("fgla.shared_bytes", builder.getI64IntegerAttr(plan.getTotal(context.stages)));
   function->setAttr("fgla.report", describe());
+  auto isNarrow = [](Type type) {
+    auto array = dyn_cast<MemRefType>(type);
+    return array && array.getElementTypeBitWidth() == 16;
+  };
+  if (llvm::none_of(forall->getParentOfType<func::FuncOp>().getArgumentTypes(), isNarrow))
+    function->setAttr(kPreciseAttrName, builder.getUnitAttr());
   for (size_t i = 0; i < arrays.size(); ++i) {
     function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
     function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), builder.getI64IntegerAttr(16));

@@ -17,6 +17,9 @@ def LowerPipelines : Pass<"fgla-lower-pipelines", "::mlir::ModuleOp"> {
 
 def LowerKernelMath : Pass<"fgla-lower-kernel-math", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Functions of one f32 become instructions of the special function unit";
+  let description = [{
+    In a function that carries `fgla.precise`, the argument of an exponential has two parts, for the unit takes only what f32 holds.
+  }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect"];
 }
 

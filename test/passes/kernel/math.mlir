@@ -52,3 +52,37 @@ gpu.module @others {
     llvm.return %q : f32
   }
 }
+
+// -----
+
+// e^x: a multiplication and the unit; of a difference, a multiply-add. In a precise kernel, the difference comes first
+// and what the unit's argument loses is a factor.
+gpu.module @exponentials {
+  // CHECK-LABEL: llvm.func @short(
+  // CHECK-NOT: arith.maximumf
+  // CHECK: math.fma
+  // CHECK: llvm.nvvm.ex2.approx.ftz.f
+  // CHECK-NEXT: llvm.return
+  llvm.func @short(%a: f32, %b: f32) -> f32 {
+    %x = arith.subf %a, %b : f32
+    %y = math.exp %x : f32
+    llvm.return %y : f32
+  }
+  // CHECK-LABEL: llvm.func @precise(
+  // CHECK-SAME: fgla.precise
+  // CHECK: %[[X:.*]] = arith.subf
+  // CHECK: arith.maximumf %[[X]]
+  // CHECK: %[[CLAMPED:.*]] = arith.minimumf
+  // CHECK: %[[HIGH:.*]] = arith.mulf %[[CLAMPED]], %{{.*}} : f32
+  // CHECK: %[[MINUS:.*]] = arith.negf %[[HIGH]]
+  // CHECK: %[[LOW:.*]] = math.fma %[[CLAMPED]], %{{.*}}, %[[MINUS]]
+  // CHECK: %[[BOTH:.*]] = math.fma %[[CLAMPED]], %{{.*}}, %[[LOW]]
+  // CHECK: %[[FACTOR:.*]] = math.fma %[[BOTH]]
+  // CHECK: %[[POWER:.*]] = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"(%[[HIGH]])
+  // CHECK: arith.mulf %[[POWER]], %[[FACTOR]] : f32
+  llvm.func @precise(%a: f32, %b: f32) -> f32 attributes {fgla.precise} {
+    %x = arith.subf %a, %b : f32
+    %y = math.exp %x : f32
+    llvm.return %y : f32
+  }
+}
