@@ -2,12 +2,13 @@
 """Times FGLA forward on a GPU, beside the hand-written prototype and what people use today, in one run on one device.
 
 usage: forward.py [--only shapes,decays,regions,decode,launch] [--shapes 1,2,...] [--skip fla,sdpa,prototype] [--artifacts DIR] [--prototype DIR]
-                  [--repeats N] [--deadline SECONDS] [--json FILE]
+                  [--repeats N] [--deadline SECONDS] [--json FILE] [--merge FILE,...]
 
 Artifacts are those of build.py. Inputs rotate among several sets, each larger than the L2 cache where the shape allows it; times are medians of CUDA
 events; methods that are compared closely (an artifact, its variants NAME@TAG, the prototype) are called in turn. A method that hangs or fails costs
 itself alone: it is left out, the rest is timed again in a new process. Prints Markdown tables, writes JSON (default: forward.json in the folder that FGLA_RESULTS names, or here).
-FLA's rows need flash-linear-attention (fla-core) on the path.
+FLA's rows need flash-linear-attention (fla-core) on the path; fla_warm.py compiles its kernels ahead, which takes minutes otherwise.
+--merge adds what an earlier run (its JSON) timed and this one did not; the table says from which run that is.
 """
 
 import argparse
@@ -433,7 +434,7 @@ def serve():
 
 class Run:
     def __init__(self, arguments):
-        self.arguments, self.results, self.device = arguments, {}, {}
+        self.arguments, self.results, self.device, self.merged = arguments, {}, {}, {}
         self.deadline = time.monotonic() + arguments.deadline
         self.worker = gpu_worker.Worker(__file__, self.deadline)
         self.options = {"artifacts": str(arguments.artifacts), "prototype": str(arguments.prototype), "repeats": arguments.repeats, "prototype_library": None}
@@ -487,9 +488,22 @@ class Run:
         self.save()
         return found
 
+    def merge(self, path):
+        """What an earlier run timed and this one did not."""
+        earlier = json.loads(path.read_text())
+        source = f"{path.name}: {earlier['device'].get('device')}, torch {earlier['device'].get('torch')}, {earlier.get('date', 'no date')}"
+        for name, found in earlier["results"].items():
+            mine = self.results.setdefault(name, {"failed": {}})
+            added = [key for key in found if key not in mine]
+            mine.update((key, found[key]) for key in added)
+            if added:
+                self.merged.setdefault(source, []).append(f"{name} ({', '.join(added)})")
+        self.save()
+
     def save(self):
         path = self.arguments.json or pathlib.Path(gpu_worker.output_folder()) / "forward.json"
-        path.write_text(json.dumps({"device": self.device, "results": self.results}, indent=1) + "\n")
+        date = time.strftime("%Y-%m-%d", time.gmtime())
+        path.write_text(json.dumps({"device": self.device, "date": date, "merged": self.merged, "results": self.results}, indent=1) + "\n")
 
 
 def number(value, digits=3, suffix=""):
@@ -577,6 +591,8 @@ def print_tables(run, bandwidth):
                      "of copy bandwidth", "core", "error"], rows)  # fmt: skip
     if found := results.get("launch"):
         print_table(["host time of a call", "µs"], [[name, number(value["us"], 2)] for name, value in found.items() if name != "failed"])
+    for source, parts in run.merged.items():
+        print(f"\nfrom {source}: {'; '.join(parts)}")
     failed = [f"{name}, {part}: {why}" for name, found in results.items() for part, why in found["failed"].items()]
     print("\n" + "\n".join(["failed or left out:", *failed] if failed else ["nothing failed"]))
 
@@ -593,7 +609,9 @@ def main():
     parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--deadline", type=float, default=540, help="seconds; what has not been timed by then is left out")
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--merge", default="")
     arguments = parser.parse_args()
+    arguments.merge = [pathlib.Path(part) for part in arguments.merge.split(",") if part]
     arguments.skip = [part for part in arguments.skip.split(",") if part]
     parts = arguments.only.split(",")
     begin = time.monotonic()
@@ -612,6 +630,8 @@ def main():
     if "decode" in parts:
         for batch in DECODE:
             run.job(f"decode {batch}", job="decode", batch=batch)
+    for path in arguments.merge:
+        run.merge(path)
     bandwidths = [found["bytes"] / found["copy"] * 1e3 for name, found in run.results.items() if name.startswith("shape") and "copy" in found]
     print_tables(run, max(bandwidths, default=None))
     run.worker.close()
