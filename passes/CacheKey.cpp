@@ -66,8 +66,8 @@ Result<std::string> fgla::makeCacheKey(const Source &source, const CompileOption
     return files.status();
   const PhaseOptions &phases = options.phases;
   std::string text = (options.target + ";" + stringifyLowering(phases.lowering) + ";" + Twine(phases.tile) + ";" +
-                      Twine(phases.segments) + ";" + Twine(phases.widenToF64) + ";" + stringifyPhase(options.from) +
-                      ";" + Twine(static_cast<int>(source.kind)))
+                      Twine(phases.segments) + ";" + phases.schedule + ";" + Twine(phases.widenToF64) + ";" +
+                      stringifyPhase(options.from) + ";" + Twine(static_cast<int>(source.kind)))
                          .str();
   if (findGPUTarget(options.target))
     text += ";" + binary::findAssembler();

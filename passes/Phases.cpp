@@ -127,6 +127,7 @@ static void buildSchedule(OpPassManager &manager, const PhaseOptions &options) {
   fgla::AssignScheduleOptions schedule;
   schedule.tile = options.tile;
   schedule.segments = options.segments;
+  schedule.schedule = options.schedule;
   manager.addPass(fgla::createAssignSchedule(schedule));
 }
 
@@ -317,6 +318,7 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<int64_t> tile{*this, "tile",
                        llvm::cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
                        llvm::cl::init(0)};
+  Option<std::string> schedule{*this, "schedule", llvm::cl::desc("members of the schedule: stages=4,matrix=8")};
   Option<bool> gpu{*this, "gpu", llvm::cl::desc("the target is a GPU"), llvm::cl::init(false)};
   Option<bool> widenToF64{*this, "widen-to-f64", llvm::cl::desc("make every float f64"), llvm::cl::init(false)};
 };
@@ -334,6 +336,7 @@ void fgla::registerPhasePipelines() {
           options.lowering = phase == Phase::Reference ? Lowering::Reference : Lowering::Tiled;
           options.tile = given.tile;
           options.segments = given.segments;
+          options.schedule = given.schedule;
           options.widenToF64 = given.widenToF64;
           options.gpu = given.gpu;
           buildPhase(manager, phase, options);

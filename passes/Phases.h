@@ -41,6 +41,8 @@ struct PhaseOptions {
   int64_t tile = 0;
   /// Parts of a sequence that run in parallel (0: decided at launch, -1: the schedule's choice).
   int64_t segments = -1;
+  /// Members of schedules, as text: "stages=4,matrix=8".
+  std::string schedule;
   /// Whether the target is a GPU.
   bool gpu = false;
   /// Makes every float f64: what results are compared with.

@@ -26,15 +26,31 @@ def FGLA_TargetAttr : FGLA_Attr<"Target", "target"> {
 }
 
 def FGLA_ScheduleAttr : FGLA_Attr<"Schedule", "schedule"> {
-  let summary = "how a kernel walks its tokens";
+  let summary = "how a kernel runs";
   let description = [{
     Stands on the root of a kernel as `fgla.schedule`. `tile` is the number of tokens that are computed together; `segments`
     cuts the sequence into parts that run in parallel, in two passes (1: one pass, 0: as many as
     keep all cores busy, decided at launch).
 
-    Example: `#fgla.schedule<tile = 32, segments = 1>`
+    The rest is for GPUs; 0 leaves it to the compiler. `stages` is the number of turns (tiles) under way (0: as many as shared memory holds); `load`,
+    `elementwise`, `matrix` and `epilogue` are the warps of the role of that name, `instances` says how many groups of `elementwise` warps take turns.
+
+    `key_slice` and `value_slice` are how many key and value channels of the state one program owns (0: all); several programs share a
+    head then, and what they have in common each computes for itself.
+
+    Examples: `#fgla.schedule<tile = 32, segments = 1>`,
+    `#fgla.schedule<tile = 16, segments = 0, load = 2, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>`
   }];
-  let parameters = (ins "int64_t":$tile, DefaultValuedParameter<"int64_t", "1">:$segments);
+  let parameters = (ins "int64_t":$tile, DefaultValuedParameter<"int64_t", "1">:$segments,
+    DefaultValuedParameter<"int64_t", "0">:$key_slice, DefaultValuedParameter<"int64_t", "0">:$value_slice,
+    DefaultValuedParameter<"int64_t", "0">:$stages, DefaultValuedParameter<"int64_t", "0">:$load,
+    DefaultValuedParameter<"int64_t", "0">:$elementwise, DefaultValuedParameter<"int64_t", "0">:$instances,
+    DefaultValuedParameter<"int64_t", "0">:$matrix, DefaultValuedParameter<"int64_t", "0">:$epilogue);
+  // What is only for GPUs is left open.
+  let builders = [AttrBuilder<(ins "int64_t":$tile, "int64_t":$segments, CArg<"int64_t", "0">:$key_slice,
+    CArg<"int64_t", "0">:$value_slice), [{
+    return $_get($_ctxt, tile, segments, key_slice, value_slice, 0, 0, 0, 0, 0, 0);
+  }]>];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

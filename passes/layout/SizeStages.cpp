@@ -1,9 +1,12 @@
 //===- SizeStages.cpp - As many turns under way as shared memory holds ----===//
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/Targets.h"
 #include "passes/layout/Passes.h"
 #include "passes/layout/SharedMemory.h"
+#include "passes/schedule/Choices.h"
 #include "passes/schedule/Passes.h"
+#include "passes/tiled/Passes.h"
 
 namespace fgla {
 #define GEN_PASS_DEF_SIZESTAGES
@@ -23,9 +26,17 @@ struct SizeStages : fgla::impl::SizeStagesBase<SizeStages> {
       return signalPassFailure();
     }
     getOperation()->walk([&](warp::PipelineOp pipeline) {
-      constexpr int64_t kMost = 16, kAlignment = 1024;
+      constexpr int64_t kAlignment = 1024;
       SharedMemoryPlan plan(pipeline);
-      int64_t available = target->sharedPerBlock - kAlignment, stages = kMost;
+      auto kernel = pipeline->getParentOfType<func::FuncOp>();
+      auto schedule = kernel ? kernel->getAttrOfType<ScheduleAttr>(kKernelAttrName) : ScheduleAttr();
+      int64_t wanted = schedule ? schedule.getStages() : 0;
+      int64_t available = target->sharedPerBlock - kAlignment, stages = wanted ? wanted : kMostStages;
+      if (wanted && plan.getTotal(wanted) > available) {
+        pipeline.emitError() << "needs " << plan.getTotal(wanted) << " bytes of shared memory for the " << wanted
+                             << " turns that its schedule says, '" << target->name << "' has " << available;
+        return signalPassFailure();
+      }
       while (stages > 0 && plan.getTotal(stages) > available)
         --stages;
       if (stages < 2) {

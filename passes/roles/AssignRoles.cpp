@@ -1,11 +1,13 @@
 //===- AssignRoles.cpp - Splits kernels among groups of warps -------------===//
 
+#include "dialect/tile/Diagnostics.h"
 #include "dialect/warp/Warp.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/roles/LoopBody.h"
 #include "passes/roles/Passes.h"
+#include "passes/schedule/Choices.h"
 #include "passes/tiled/Passes.h"
 #include "passes/tiled/TileReader.h"
 #include "llvm/Support/MathExtras.h"
@@ -65,44 +67,40 @@ private:
 // Roles and channels
 //===----------------------------------------------------------------------===//
 
-/// Warps by what a role works on: two channels a lane where it runs down columns, 16 values a warp where it multiplies.
+/// What the schedule says, and for what it leaves open what the loop suggests.
 void PipelineBuilder::sizeRoles() {
-  // Measured on an H100 (docs/performance/gpu-forward.md).
-  constexpr int64_t kLoadWarps = 2, kElementwiseWarps = 8, kMatrixWarps = 4, kEpilogueWarps = 4;
-  constexpr int64_t kMostSums = 128; // of the state's elements in a thread
-  int64_t keys = 1, values = 16, sums = 0;
-  bool isWide = false;
+  KernelShape shape;
   auto isElementwise = [&](int role) { return role >= 0 && body.roles[role].kind == RoleKind::Elementwise; };
   for (Operation &op : *loop.getBody()) {
     if (auto scan = dyn_cast<tile::ScanOp>(op))
-      keys = std::max(keys, tile::shapeOf(scan.getResult())[1]);
+      shape.keys = std::max(shape.keys, tile::shapeOf(scan.getResult())[1]);
     if (auto scores = dyn_cast<tile::DecayedScoresOp>(op))
-      keys = std::max(keys, tile::shapeOf(scores.getQuery())[1]);
+      shape.keys = std::max(shape.keys, tile::shapeOf(scores.getQuery())[1]);
     if (auto dot = dyn_cast<tile::DotOp>(op); dot && isElementwise(body.getOwner(dot.getResult())))
-      keys = std::max(keys, tile::shapeOf(dot.getA())[!dot.getTransposeA()]);
+      shape.keys = std::max(shape.keys, tile::shapeOf(dot.getA())[!dot.getTransposeA()]);
   }
   for (Value arg : loop.getRegionIterArgs())
-    if (tile::shapeOf(arg)[0] > 1) {
-      sums += tile::shapeOf(arg)[0] * tile::shapeOf(arg)[1];
-      isWide |= sums > tile::shapeOf(arg)[0] * tile::shapeOf(arg)[1]; // what sums lose is carried too
-      values = std::max(values, tile::shapeOf(arg)[1]);
+    if (auto [rows, columns] = std::tuple(tile::shapeOf(arg)[0], tile::shapeOf(arg)[1]); rows > 1) {
+      shape.sums += rows * columns;
+      shape.isWide |= shape.sums > rows * columns; // what sums lose is carried too
+      shape.values = std::max(shape.values, columns);
     }
+  auto given = forall->getParentOfType<func::FuncOp>()->getAttrOfType<ScheduleAttr>(kKernelAttrName);
+  ScheduleAttr schedule = completeSchedule(given, shape);
   for (RoleSpec &role : body.roles) {
     if (role.kind == RoleKind::Elementwise) {
-      int64_t warps = isWide ? kElementwiseWarps / 2 : kElementwiseWarps;
-      role.warps = std::clamp<int64_t>(llvm::PowerOf2Ceil(keys) / 64, 1, warps);
+      // A loop that runs down fewer columns than the kernel's other one has more instances of fewer warps.
+      int64_t all = schedule.getElementwise() * schedule.getInstances();
+      role.warps = std::min<int64_t>(schedule.getElementwise(), getMostElementwiseWarps(shape));
       // What one turn hands to the next does not reach another instance.
       bool carries = !getCarried(&role - body.roles.data()).empty();
-      role.instances = carries ? 1 : warps / role.warps;
+      role.instances = carries ? 1 : all / role.warps;
     } else if (role.kind == RoleKind::Matrix) {
-      // As few as hold the state, since each reads all queries and keys; 16 values are the least for an instruction.
-      int64_t needed = llvm::PowerOf2Ceil(sums) / (32 * kMostSums);
-      role.warps =
-          std::min<int64_t>(llvm::PowerOf2Ceil(values) / 16, std::clamp(needed, kMatrixWarps, 2 * kMatrixWarps));
+      role.warps = schedule.getMatrix();
     } else if (role.kind == RoleKind::Epilogue) {
-      role.warps = kEpilogueWarps;
+      role.warps = schedule.getEpilogue();
     } else if (role.kind == RoleKind::Load) {
-      role.warps = kLoadWarps;
+      role.warps = schedule.getLoad();
     }
   }
 }
@@ -201,6 +199,13 @@ void PipelineBuilder::shareMatrixMemory() {
 
 LogicalResult PipelineBuilder::build() {
   sizeRoles();
+  constexpr int64_t kMostWarps = 32; // of a block
+  int64_t warps = 0;
+  for (const RoleSpec &role : body.roles)
+    warps += role.warps * role.instances;
+  warps = llvm::alignTo(warps, 4); // groups of four share registers
+  if (warps > kMostWarps)
+    return emitNamedError(forall) << "needs " << warps << " warps by its schedule, a block has at most " << kMostWarps;
   builder.setInsertionPoint(loop);
   pipeline = warp::PipelineOp::create(builder, loc, /*stages=*/1);
   builder.setInsertionPointToStart(&pipeline.getBody().emplaceBlock());

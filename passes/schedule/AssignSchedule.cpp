@@ -1,7 +1,9 @@
 //===- AssignSchedule.cpp - Chooses how each attention runs ---------------===//
 
 #include "dialect/fgla/FGLA.h"
+#include "passes/schedule/Choices.h"
 #include "passes/schedule/Passes.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace fgla {
@@ -12,18 +14,30 @@ namespace fgla {
 using namespace mlir;
 using namespace fgla;
 
-/// The tile length for a CPU, by measurement (docs/performance/cpu-forward.md): each tile passes over the whole state,
-/// which wants long tiles where the state is large, and does work of its square on the diagonal. A tile longer than the
-/// sequence is waste.
-static int64_t chooseTile(AttentionOp op, bool gpu) {
-  if (gpu)
-    return 16; // rows of a matrix instruction
-  constexpr int64_t kLargeState = 64 * 1024; // elements
-  int64_t tile = op.getKeyDim() * op.getValueDim() > kLargeState ? 64 : 32;
-  int64_t tokens = op.getQuery().getType().getDimSize(1);
-  if (ShapedType::isDynamic(tokens) || tokens >= tile)
-    return tile;
-  return static_cast<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(tokens, 1)));
+/// Reads "stages=4,matrix=8", or the same as an attribute: what is named in it replaces what `given` says.
+static FailureOr<ScheduleAttr> parseSchedule(StringRef text, ScheduleAttr given,
+                                             function_ref<InFlightDiagnostic()> emitError) {
+  constexpr std::array<StringRef, 10> names = {"tile", "segments",    "key_slice", "value_slice", "stages",
+                                               "load", "elementwise", "instances", "matrix",      "epilogue"};
+  std::array<int64_t, 10> values = {
+      given.getTile(), given.getSegments(),    given.getKeySlice(),  given.getValueSlice(), given.getStages(),
+      given.getLoad(), given.getElementwise(), given.getInstances(), given.getMatrix(),     given.getEpilogue()};
+  text = text.trim();
+  if (text.consume_front("#fgla.schedule<"))
+    text.consume_back(">");
+  for (StringRef member : llvm::split(text, ',')) {
+    auto [name, value] = member.split('=');
+    const auto *found = llvm::find(names, name.trim());
+    if (found == names.end())
+      return emitError() << "schedule has no member '" << name.trim() << "' (known: " << llvm::join(names, ", ") << ")";
+    if (value.trim().getAsInteger(10, values[found - names.begin()]))
+      return emitError() << "'" << *found << "' must be a number, got '" << value.trim() << "'";
+  }
+  auto schedule = std::apply(
+      [&](auto... members) { return ScheduleAttr::getChecked(emitError, given.getContext(), members...); }, values);
+  if (!schedule)
+    return failure();
+  return schedule;
 }
 
 namespace {
@@ -41,19 +55,39 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
     }
     bool gpu = getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName).getName() != "cpu";
     getOperation()->walk([&](AttentionOp op) {
-      if (op->hasAttr(kScheduleAttrName))
-        return;
-      if (op.isDeltaRule()) {
+      FailureOr<ScheduleAttr> given = op->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
+      if (op.isDeltaRule() && !*given) {
         op.emitRemark() << "rule '" << stringifyUpdateRule(op.getRule())
                         << "' has no kernel yet and runs by the sequential lowering";
         return;
       }
-      int64_t tokens = op.getQuery().getType().getDimSize(1);
-      int64_t chosenTile = tile != 0 ? tile : chooseTile(op, gpu);
-      bool oneTile = !ShapedType::isDynamic(tokens) && tokens <= chosenTile;
-      int64_t chosenSegments = oneTile ? 1 : segments >= 0 ? static_cast<int64_t>(segments) : 0;
-      op->setAttr(kScheduleAttrName, ScheduleAttr::get(&getContext(), chosenTile, chosenSegments));
+      if (!*given)
+        given = choose(op, gpu);
+      if (failed(given))
+        return signalPassFailure();
+      op->setAttr(kScheduleAttrName, gpu ? completeSchedule(*given, getKernelShape(op, *given)) : *given);
     });
+  }
+
+private:
+  /// What the options say, and choices for the rest.
+  FailureOr<ScheduleAttr> choose(AttentionOp op, bool gpu) {
+    auto [keySlice, valueSlice] = gpu ? chooseSlices(op) : std::pair<int64_t, int64_t>();
+    auto schedule = ScheduleAttr::get(&getContext(), tile != 0 ? int64_t(tile) : chooseTile(op, gpu),
+                                      segments >= 0 ? int64_t(segments) : 0, keySlice, valueSlice);
+    if (!this->schedule.empty()) {
+      auto parsed = parseSchedule(this->schedule, schedule, [&] { return getOperation()->emitError(); });
+      if (failed(parsed))
+        return failure();
+      schedule = *parsed;
+    }
+    // One tile can't be cut into segments.
+    int64_t tokens = op.getQuery().getType().getDimSize(1);
+    if (ShapedType::isDynamic(tokens) || tokens > schedule.getTile())
+      return schedule;
+    return ScheduleAttr::get(&getContext(), schedule.getTile(), 1, schedule.getKeySlice(), schedule.getValueSlice(),
+                             schedule.getStages(), schedule.getLoad(), schedule.getElementwise(),
+                             schedule.getInstances(), schedule.getMatrix(), schedule.getEpilogue());
   }
 };
 } // namespace

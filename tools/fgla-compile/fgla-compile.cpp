@@ -47,6 +47,9 @@ static cl::opt<int64_t>
     segments("segments",
              cl::desc("parts of a sequence that run in parallel (0: decided at launch, -1: the schedule's choice)"),
              cl::init(-1), cl::cat(category));
+static cl::opt<std::string>
+    schedule("schedule", cl::desc("members of the schedule, tile=16,stages=4,matrix=8,... (docs/schedules.md)"),
+             cl::value_desc("NAME=N,..."), cl::cat(category));
 static cl::opt<int64_t> tile("tile", cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
                              cl::init(0), cl::cat(category));
 
@@ -62,6 +65,7 @@ static Result<CompileOptions> getOptions(bool wantsText) {
   if (segments < -1)
     return Status(FGLA_INVALID_ARGUMENT, "--segments must be >= -1, got " + std::to_string(segments));
   options.phases.segments = segments;
+  options.phases.schedule = schedule;
   options.target = target;
   options.dumpDir = dumpDir;
   Result<Phase> from = tools::parsePhase(compileFrom);

@@ -26,3 +26,19 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
     return
   }
 }
+
+// -----
+
+module attributes {fgla.target = #fgla.target<"sm_90a">} {
+  func.func private @given(%x: tensor<128x128xf32>) attributes {fgla.kernel = #fgla.schedule<tile = 128, stages = 4>} {
+    // expected-error @below {{needs 270400 bytes of shared memory for the 4 turns that its schedule says, 'sm_90a' has 231424}}
+    fgla_warp.pipeline stages(1) {
+      %a = fgla_warp.channel : <tensor<128x128xf32>>
+      fgla_warp.role "load" warps(1) instances(1) {
+      ^bb0(%i: index):
+        fgla_warp.put %x, %a[%i] : tensor<128x128xf32>, <tensor<128x128xf32>>
+      }
+    }
+    return
+  }
+}

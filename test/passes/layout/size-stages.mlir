@@ -76,3 +76,21 @@ module attributes {fgla.target = #fgla.target<"sm_86">} {
     return
   }
 }
+
+// -----
+
+// Fewer turns than fit, where the kernel's schedule says so.
+module attributes {fgla.target = #fgla.target<"sm_90a">} {
+  // CHECK-LABEL: func.func private @given
+  // CHECK: fgla_warp.pipeline stages(4)
+  func.func private @given(%x: tensor<16x128xbf16>) attributes {fgla.kernel = #fgla.schedule<tile = 16, stages = 4>} {
+    fgla_warp.pipeline stages(1) {
+      %a = fgla_warp.channel : <tensor<16x128xbf16>>
+      fgla_warp.role "load" warps(1) instances(1) {
+      ^bb0(%i: index):
+        fgla_warp.put %x, %a[%i] : tensor<16x128xbf16>, <tensor<16x128xbf16>>
+      }
+    }
+    return
+  }
+}

@@ -56,3 +56,24 @@ func.func private @region(%z: memref<?x32xf32>, %n: index, %p: i1) attributes {f
   }
   return
 }
+
+// -----
+
+func.func private @warps(%z: memref<?x32xf32>, %y: memref<?x32xf32>, %n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16, load = 8, instances = 32>} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  // expected-error @+1 {{'scf.forall' needs 40 warps by its schedule, a block has at most 32}}
+  scf.forall (%b) in (%n) {
+    scf.for %i = %c0 to %n step %c16 {
+      %x = fgla_tile.load %z[%i, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+      %e = fgla_tile.map(%x) : (tensor<16x32xf32>) -> tensor<16x32xf32> {
+      ^bb0(%a: f32):
+        %m = math.exp %a : f32
+        fgla_tile.yield %m : f32
+      }
+      %s = fgla_tile.scan mul %e : tensor<16x32xf32>
+      fgla_tile.store %s, %y[%i, %c0] rows(%c16) dims [0, 1] : tensor<16x32xf32>, memref<?x32xf32>
+    }
+  }
+  return
+}

@@ -1,4 +1,11 @@
 // RUN: fgla-opt %s --fgla-assign-roles --canonicalize --cse | FileCheck %s
+// RUN: sed 's/schedule<tile = 16>/schedule<tile = 16, load = 4, elementwise = 4, instances = 2, matrix = 2>/' %s | fgla-opt --fgla-assign-roles | FileCheck %s --check-prefix=GIVEN
+
+// What the schedule says goes; but 64 channels give work to one warp, so eight of them make eight instances.
+// GIVEN-LABEL: func.func private @all
+// GIVEN: role "load" warps(4) instances(1)
+// GIVEN: role "elementwise" warps(1) instances(8)
+// GIVEN: role "matrix" warps(2) instances(1)
 
 // Each op by what it is: reads load; one number a row; tiles of tokens; what depends on the carried state multiplies.
 // CHECK-LABEL: func.func private @all

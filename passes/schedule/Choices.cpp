@@ -1,0 +1,88 @@
+//===- Choices.cpp - What a schedule is where nothing was said ------------===//
+
+#include "passes/schedule/Choices.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace fgla;
+
+/// The next size that tiles are shared out by: layouts are made of bits, and 16 channels are the least.
+static int64_t padForLayouts(int64_t size) { return std::max<int64_t>(llvm::PowerOf2Ceil(size), 16); }
+
+/// For a CPU by measurement (docs/performance/cpu-forward.md): each tile passes over the whole state, which wants long
+/// tiles where the state is large, and does work of its square on the diagonal. A tile longer than the sequence is
+/// waste. For a GPU: the rows of a matrix instruction.
+int64_t fgla::chooseTile(AttentionOp op, bool gpu) {
+  if (gpu)
+    return 16;
+  constexpr int64_t kLargeState = 64 * 1024; // elements
+  int64_t tile = op.getKeyDim() * op.getValueDim() > kLargeState ? 64 : 32;
+  int64_t tokens = op.getQuery().getType().getDimSize(1);
+  if (ShapedType::isDynamic(tokens) || tokens >= tile)
+    return tile;
+  return static_cast<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(tokens, 1)));
+}
+
+/// The state is in the registers of one role. Programs that share a head each compute queries, keys and decays of the
+/// key channels that they own: so as many values as fit. Key slices make that work as small as it is without slices,
+/// but their outputs are parts of sums, which cost a trip through memory.
+std::pair<int64_t, int64_t> fgla::chooseSlices(AttentionOp op) {
+  constexpr int64_t kMostElements = 128 * 128, kMostKeys = 128;
+  int64_t keys = padForLayouts(op.getKeyDim()), values = padForLayouts(op.getValueDim());
+  std::pair<int64_t, int64_t> slices{0, 0};
+  if (keys * values <= kMostElements)
+    return slices;
+  if (keys > kMostKeys)
+    keys = slices.first = kMostKeys;
+  if (keys * values > kMostElements)
+    slices.second = kMostElements / keys;
+  return slices;
+}
+
+KernelShape fgla::getKernelShape(AttentionOp op, ScheduleAttr schedule) {
+  auto channels = [](int64_t size, int64_t slice) { return padForLayouts(slice != 0 ? std::min(size, slice) : size); };
+  int64_t keys = channels(op.getKeyDim(), schedule.getKeySlice());
+  int64_t values = channels(op.getValueDim(), schedule.getValueSlice());
+  KernelShape shape;
+  shape.keys = keys;
+  shape.values = values;
+  if (op.getAxis() == DecayAxis::Value) // decays run down the columns of the values
+    shape.keys = std::max(keys, values);
+  shape.isWide = op.getQuery().getType().getElementType().isF32();
+  shape.sums = keys * values * (shape.isWide ? 2 : 1);
+  return shape;
+}
+
+/// Two columns a lane.
+int64_t fgla::getMostElementwiseWarps(const KernelShape &shape) {
+  constexpr int64_t kKeysOfWarp = 64;
+  return std::max<int64_t>(llvm::PowerOf2Ceil(shape.keys) / kKeysOfWarp, 1);
+}
+
+ScheduleAttr fgla::completeSchedule(ScheduleAttr given, const KernelShape &shape) {
+  // Loads: a warp alone is too slow (16 warps in all: 0.224 ms where these take 0.18), and so is it for the epilogue.
+  constexpr int64_t kLoad = 2, kEpilogue = 4;
+  // The elementwise role has the most instructions: as many warps as registers allow. f32 needs twice the registers.
+  constexpr int64_t kElementwise = 8;
+  // The matrix role: as few as hold the state, since each reads all queries and keys.
+  constexpr int64_t kMatrix = 4, kMostSums = 128, kValuesOfWarp = 16;
+
+  int64_t load = given.getLoad(), epilogue = given.getEpilogue(), elementwise = given.getElementwise(),
+          instances = given.getInstances(), matrix = given.getMatrix();
+  int64_t all = shape.isWide ? kElementwise / 2 : kElementwise;
+  if (!load)
+    load = kLoad;
+  if (!elementwise)
+    elementwise = std::min(getMostElementwiseWarps(shape), all);
+  if (!instances)
+    instances = std::max<int64_t>(all / elementwise, 1);
+  if (!matrix) {
+    int64_t needed = llvm::PowerOf2Ceil(shape.sums) / (32 * kMostSums);
+    matrix =
+        std::min<int64_t>(llvm::PowerOf2Ceil(shape.values) / kValuesOfWarp, std::clamp(needed, kMatrix, 2 * kMatrix));
+  }
+  if (!epilogue)
+    epilogue = kEpilogue;
+  return ScheduleAttr::get(given.getContext(), given.getTile(), given.getSegments(), given.getKeySlice(),
+                           given.getValueSlice(), given.getStages(), load, elementwise, instances, matrix, epilogue);
+}

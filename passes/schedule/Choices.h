@@ -1,0 +1,57 @@
+//===- Choices.h - What a schedule is where nothing was said --------------===//
+//
+// The numbers that kernels are tuned by, and why they are what they are: the one place to change them. What is measured
+// was measured on an H100 (docs/performance/gpu-forward.md). A schedule attribute, `--schedule` and the table of tuned
+// schedules say otherwise for one kernel.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_PASSES_SCHEDULE_CHOICES_H
+#define FGLA_PASSES_SCHEDULE_CHOICES_H
+
+#include "dialect/fgla/FGLA.h"
+
+namespace fgla {
+
+/// What the choices for a GPU depend on.
+struct KernelShape {
+  int64_t keys = 1;    ///< columns of the tiles that the elementwise role runs down
+  int64_t values = 16; ///< columns of the state
+  int64_t sums = 0;    ///< elements of tiles that the loop carries
+  bool isWide = false; ///< arrays of f32: what sums lose is carried too, and instructions are six times as many
+};
+
+/// The shape of the kernel that `op` becomes.
+KernelShape getKernelShape(AttentionOp op, ScheduleAttr schedule);
+
+/// The channels of the state that one program owns on a GPU, keys and values; 0 where it owns all.
+std::pair<int64_t, int64_t> chooseSlices(AttentionOp op);
+
+/// The warps of an instance of the elementwise role that all have columns.
+int64_t getMostElementwiseWarps(const KernelShape &shape);
+
+/// Fills in what `given` leaves open (0) for a GPU. `stages` stays open: as many as fit, which layouts decide.
+ScheduleAttr completeSchedule(ScheduleAttr given, const KernelShape &shape);
+
+/// The tile length where none was given.
+int64_t chooseTile(AttentionOp op, bool gpu);
+
+/// Registers of a thread, where a target can share them out among groups of warps.
+struct RegisterShares {
+  static constexpr int64_t kSmall = 32;       ///< roles that share a group: loads, numbers of rows
+  static constexpr int64_t kRows = 40;        ///< the epilogue: rows whole in a warp, 16 bytes a thread
+  static constexpr int64_t kBesidesSums = 72; ///< beside carried sums. With 16 to 32 less, products no longer overlap
+  static constexpr int64_t kLeast = 32, kMost = 232;
+};
+
+/// Groups of epilogue warps that take turns where a kernel does nothing but work on rows.
+constexpr int64_t kInstancesOfRows = 4;
+
+/// Turns under way. More than 16 were never of use, and each costs barriers.
+constexpr int64_t kMostStages = 16;
+
+/// A segment is read twice, so it has to be long, and the workers have to be idle otherwise.
+constexpr int64_t kLeastTilesOfSegment = 8;
+
+} // namespace fgla
+
+#endif // FGLA_PASSES_SCHEDULE_CHOICES_H
