@@ -5,6 +5,7 @@
 #include "passes/kernel/Passes.h"
 #include "passes/kernel/RoleEmitter.h"
 #include "passes/kernel/TurnCosts.h"
+#include "passes/schedule/Choices.h"
 #include "passes/schedule/Passes.h"
 #include "passes/tiled/Passes.h"
 
@@ -127,7 +128,7 @@ void KernelBuilder::groupRoles() {
 /// The registers that all threads have at the start are shared out anew among the groups: small roles need few, carried
 /// sums have to fit, the rest is for the others. More than all had can't be given: the last group would wait for ever.
 void KernelBuilder::shareRegisters() {
-  constexpr int64_t kSmall = 32, kRows = 40, kBesidesSums = 72, kLeast = 32, kMost = 232;
+  using Shares = RegisterShares;
   int64_t left = 0, units = 0;
   SmallVector<WarpGroup *> others;
   for (WarpGroup &group : groups) {
@@ -135,19 +136,19 @@ void KernelBuilder::shareRegisters() {
     left += getRegistersAtStart() * size;
     bool multiplies = contains<tile::DotOp, tile::DecayedScoresOp>(group.roles[0]);
     if (group.roles.size() > 1)
-      group.registers = kSmall;
+      group.registers = Shares::kSmall;
     else if (sums > 0)
-      group.registers = std::min<int64_t>(llvm::alignTo(sums + kBesidesSums, 8), kMost);
+      group.registers = std::min<int64_t>(llvm::alignTo(sums + Shares::kBesidesSums, 8), Shares::kMost);
     else if (!multiplies && contains<tile::StoreOp>(group.roles[0]))
-      group.registers = kRows;
+      group.registers = Shares::kRows;
     else
       others.push_back(&group);
     left -= group.registers * size;
     units += group.registers ? 0 : size;
   }
   for (WarpGroup *group : others)
-    group->registers = std::min(left / units / 8 * 8, kMost);
-  if (left < kLeast * units) // all stay with what they had
+    group->registers = std::min(left / units / 8 * 8, Shares::kMost);
+  if (left < Shares::kLeast * units) // all stay with what they had
     for (WarpGroup &group : groups)
       group.registers = 0;
 }
