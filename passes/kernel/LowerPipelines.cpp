@@ -131,6 +131,7 @@ void KernelBuilder::shareRegisters() {
   using Shares = RegisterShares;
   int64_t left = 0, units = 0;
   SmallVector<WarpGroup *> others;
+  bool hasSums = llvm::any_of(groups, [](const WarpGroup &group) { return countSums(group.roles[0]) > 0; });
   for (WarpGroup &group : groups) {
     int64_t size = group.numWarps / kWarpsOfGroup, sums = countSums(group.roles[0]);
     left += getRegistersAtStart() * size;
@@ -139,7 +140,7 @@ void KernelBuilder::shareRegisters() {
       group.registers = Shares::kSmall;
     else if (sums > 0)
       group.registers = std::min<int64_t>(llvm::alignTo(sums + Shares::kBesidesSums, 8), Shares::kMost);
-    else if (!multiplies && contains<tile::StoreOp>(group.roles[0]))
+    else if (hasSums && !multiplies && contains<tile::StoreOp>(group.roles[0]))
       group.registers = Shares::kRows;
     else
       others.push_back(&group);

@@ -99,6 +99,9 @@ void PipelineBuilder::sizeRoles() {
       role.warps = schedule.getMatrix();
     } else if (role.kind == RoleKind::Epilogue) {
       role.warps = schedule.getEpilogue();
+      // Where it is all that is done, memory is to be kept busy.
+      if (llvm::none_of(body.roles, [](const RoleSpec &other) { return other.kind == RoleKind::Matrix; }))
+        role.instances = kInstancesOfRows;
     } else if (role.kind == RoleKind::Load) {
       role.warps = schedule.getLoad();
     }

@@ -130,8 +130,26 @@ bool LoopBody::dependsOn(Operation *op, int role) const {
   });
 }
 
+/// Whether rows are read and stored, and nothing else is done: no products, no running combinations, nothing carried.
+static bool worksOnRows(Block &body) {
+  bool stores = false;
+  for (Operation &op : body.without_terminator()) {
+    stores |= isa<tile::StoreOp>(op);
+    if (auto reduce = dyn_cast<tile::ReduceOp>(op); reduce && reduce.getDim() == 0)
+      return false;
+    if (op.getNumResults() > 0 && isTile(op.getResult(0)) &&
+        !isa<tile::LoadOp, tile::MapOp, tile::ReduceOp, tile::RowNormOp, tile::ValidOp>(op))
+      return false;
+  }
+  return stores;
+}
+
 void LoopBody::assignRest() {
   int load = -1, elementwise = -1;
+  // Then rows are whole in a warp from end to end.
+  bool onRows = loop.getRegionIterArgs().empty() && worksOnRows(*loop.getBody());
+  if (onRows)
+    elementwise = addRole(RoleKind::Epilogue, "epilogue");
   auto assign = [&](Operation &op, int role) {
     owners[&op] = role;
     roles[role].ops.insert(&op);
@@ -143,7 +161,7 @@ void LoopBody::assignRest() {
       if (load < 0)
         load = addRole(RoleKind::Load, "load");
       assign(op, load);
-    } else if (isPerRow(&op) && !(elementwise >= 0 && dependsOn(&op, elementwise))) {
+    } else if (!onRows && isPerRow(&op) && !(elementwise >= 0 && dependsOn(&op, elementwise))) {
       // (Rows of what the elementwise role makes are its own: it would wait for another role within the turn.)
       // With what it depends on, if that is of rows too; else it has a warp of its own.
       int role = -1;

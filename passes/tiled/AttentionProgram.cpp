@@ -14,9 +14,11 @@ using tile::buildSplat;
 using tile::ReduceKind;
 using tile::shapeOf;
 
-AttentionProgram::AttentionProgram(OpBuilder &builder, Fusion &fusion, const IRMapping &arrays, int64_t tileLength)
+AttentionProgram::AttentionProgram(OpBuilder &builder, Fusion &fusion, const IRMapping &arrays, int64_t tileLength,
+                                   const StateSlice &slice)
     : builder(builder), fusion(fusion), arrays(arrays), root(fusion.root), loc(fusion.root.getLoc()),
-      tileLength(tileLength), keyDim(root.getKeyDim()), valueDim(root.getValueDim()),
+      tileLength(tileLength), slice(slice), keyDim(slice.keys.offset ? slice.keys.width : root.getKeyDim()),
+      valueDim(slice.values.offset ? slice.values.width : root.getValueDim()),
       compute(getComputeType(root.getQuery().getType().getElementType())),
       tracksComplement(root.getQuery().getType().getElementType().isF32() ||
                        root.getQuery().getType().getElementType().isF64()),
@@ -29,6 +31,8 @@ AttentionProgram::AttentionProgram(OpBuilder &builder, Fusion &fusion, const IRM
 //===----------------------------------------------------------------------===//
 // Small pieces
 //===----------------------------------------------------------------------===//
+
+Value AttentionProgram::zero() { return arith::ConstantIndexOp::create(builder, loc, 0); }
 
 Value AttentionProgram::mask(Value tile, Value rows, double value) {
   Value valid = tile::ValidOp::create(builder, loc, RankedTensorType::get({tileLength, 1}, builder.getI1Type()), rows);
@@ -79,6 +83,12 @@ SmallVector<int64_t> AttentionProgram::getTotalShape() {
 // What a tile's tokens bring into the state
 //===----------------------------------------------------------------------===//
 
+/// The slice that a decay is of, if it has channels.
+const ChannelSlice &AttentionProgram::getDecaySlice() const {
+  static const ChannelSlice all;
+  return axis == DecayAxis::Key ? slice.keys : axis == DecayAxis::Value ? slice.values : all;
+}
+
 Decay AttentionProgram::buildGivenDecay(TileReader &reader, Value rows) {
   Value given = root.getAnyDecay();
   if (!given)
@@ -96,18 +106,18 @@ Decay AttentionProgram::buildGivenDecay(TileReader &reader, Value rows) {
   if (root.getAxis() == DecayAxis::Constant) {
     decay = fromTile(reader.readHeadScalar(given), {tileLength, 1});
   } else if (reader.isGate(given)) {
-    SmallVector<Value> pair = reader.readAll(given);
+    SmallVector<Value> pair = reader.readAll(given, getDecaySlice());
     decay = {pair[0], pair[1]};
   } else {
-    Value tile = reader.read(given);
+    Value tile = reader.read(given, getDecaySlice());
     decay = fromTile(tile, llvm::to_vector(shapeOf(tile)));
   }
   return {mask(decay.factor, rows, 1), mask(decay.complement, rows, 0)};
 }
 
-/// The keys of a tile from their logits; for `running` also the maximum after the tile and the decay that the growth of
-/// the maximum is.
-Value AttentionProgram::buildKeys(Value logits, Value rows, KeyTiles &tiles, Value max, Decay &stabilizer) {
+/// The keys of a tile from their logits, those of the slice from `part`; for `running` also the maximum after the tile
+/// and the decay that the growth of the maximum is.
+Value AttentionProgram::buildKeys(Value logits, Value part, Value rows, KeyTiles &tiles, Value max, Decay &stabilizer) {
   auto subtractExp = [&](Value from, Value what) {
     return buildMap(builder, loc, {from, what}, shapeOf(from), [](OpBuilder &b, Location l, ValueRange v) -> Value {
       Value difference = arith::SubFOp::create(b, l, v[0], v[1]);
@@ -117,16 +127,16 @@ Value AttentionProgram::buildKeys(Value logits, Value rows, KeyTiles &tiles, Val
   constexpr double kMinusInf = -std::numeric_limits<double>::infinity();
   switch (root.getStabilizer()) {
   case Stabilizer::None:
-    return mask(logits, rows, 0);
+    return mask(part, rows, 0);
   case Stabilizer::Token:
-    return mask(subtractExp(logits, reduce(ReduceKind::Max, logits, 1)), rows, 0);
+    return mask(subtractExp(part, reduce(ReduceKind::Max, logits, 1)), rows, 0);
   case Stabilizer::Sequence:
     tiles.nextMax = max;
-    return subtractExp(mask(logits, rows, kMinusInf), max);
+    return subtractExp(mask(part, rows, kMinusInf), max);
   case Stabilizer::Running:
     break;
   }
-  Value masked = mask(logits, rows, kMinusInf);
+  Value masked = mask(logits, rows, kMinusInf), maskedPart = part == logits ? masked : mask(part, rows, kMinusInf);
   Value rowMax = reduce(ReduceKind::Max, masked, 1);
   Value running = scan(ReduceKind::Max, rowMax, max, /*exclusive=*/false, /*reverse=*/false);
   Value before = scan(ReduceKind::Max, rowMax, max, /*exclusive=*/true, /*reverse=*/false);
@@ -138,14 +148,15 @@ Value AttentionProgram::buildKeys(Value logits, Value rows, KeyTiles &tiles, Val
                       });
   stabilizer = {map.getResult(0), map.getResult(1)};
   tiles.nextMax = lastRow(running);
-  return subtractExp(masked, running);
+  return subtractExp(maskedPart, running);
 }
 
 KeyTiles AttentionProgram::buildKeyTiles(TileReader &reader, Value rows, Value max) {
   KeyTiles tiles;
   Decay stabilizer;
-  tiles.key = buildKeys(reader.read(root.getKey()), rows, tiles, max, stabilizer);
-  tiles.value = reader.read(root.getValue());
+  Value logits = reader.read(root.getKey()), part = reader.read(root.getKey(), slice.keys);
+  tiles.key = buildKeys(logits, part, rows, tiles, max, stabilizer);
+  tiles.value = reader.read(root.getValue(), slice.values);
   Decay given = buildGivenDecay(reader, rows);
   tiles.decay = given.factor ? given : stabilizer;
   if (given.factor && stabilizer.factor) {
@@ -246,7 +257,7 @@ Value AttentionProgram::buildScores(const KeyTiles &tiles, Value query) {
 }
 
 Value AttentionProgram::buildOutput(TileReader &reader, const KeyTiles &tiles, Value state) {
-  Value raw = reader.read(root.getQuery());
+  Value raw = reader.read(root.getQuery(), slice.keys);
   Value query = buildMap(builder, loc, {raw}, shapeOf(raw), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
     return arith::MulFOp::create(b, l, v[0], buildConstant(b, l, compute, root.getEffectiveScale()));
   });
@@ -266,22 +277,29 @@ Value AttentionProgram::buildOutput(TileReader &reader, const KeyTiles &tiles, V
   return dot(scores, tiles.value, fromState, /*transposeA=*/false, /*transposeB=*/false);
 }
 
+void AttentionProgram::buildConsumers(TileReader &reader, Value result, Value output, ValueRange indices, Value rows) {
+  Value tensor = root.getOutput();
+  for (TileFormInterface consumer : fusion.consumers) {
+    result = reader.computeConsumer(consumer, tensor, result);
+    tensor = consumer->getResult(0);
+  }
+  result = convertTile(builder, loc, result, cast<MemRefType>(output.getType()).getElementType());
+  tile::StoreOp::create(builder, loc, result, output, indices, rows, ArrayRef<int64_t>{1, 3});
+}
+
 /// The outputs of all query heads that read this key/value head, or of one.
 void AttentionProgram::buildOutputs(const KeyTiles &tiles, TileReader &keyReader, Value batch, Value head, Value token,
-                                    Value rows, Value state, Value output, Value onlyHead,
+                                    Value rows, Value state, Value output, Value onlyHead, Value firstHead,
                                     OpBuilder::InsertPoint prologue) {
   int64_t group = root.getNumQueryHeads() / root.getNumHeads();
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value zero = this->zero();
   auto buildHead = [&](TileReader &reader, Value queryHead) {
     Value result = buildOutput(reader, tiles, state);
-    Value tensor = root.getOutput();
-    for (TileFormInterface consumer : fusion.consumers) {
-      result = reader.computeConsumer(consumer, tensor, result);
-      tensor = consumer->getResult(0);
-    }
-    Type element = cast<MemRefType>(output.getType()).getElementType();
-    result = convertTile(builder, loc, result, element);
-    tile::StoreOp::create(builder, loc, result, output, ValueRange{batch, token, queryHead, zero}, rows,
+    if (!isSliced())
+      return buildConsumers(reader, result, output, {batch, token, queryHead, zero}, rows);
+    result = convertTile(builder, loc, result, cast<MemRefType>(output.getType()).getElementType());
+    Value head = firstHead ? arith::AddIOp::create(builder, loc, firstHead, queryHead).getResult() : queryHead;
+    tile::StoreOp::create(builder, loc, result, output, ValueRange{batch, token, head, getFirstValue()}, rows,
                           ArrayRef<int64_t>{1, 3});
   };
   if (group == 1)
@@ -333,10 +351,10 @@ Carried AttentionProgram::buildInitial(Value batch, Value head, Value sequenceMa
   Carried carried = buildEmpty();
   carried.total = {};
   if (root.getInitialState()) {
-    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
     auto type = RankedTensorType::get({keyDim, valueDim}, compute);
-    carried.state = tile::LoadOp::create(builder, loc, type, arrays.lookup(root.getInitialState()),
-                                         ValueRange{batch, head, zero, zero}, Value(), ArrayRef<int64_t>{2, 3});
+    carried.state =
+        tile::LoadOp::create(builder, loc, type, arrays.lookup(root.getInitialState()),
+                             ValueRange{batch, head, getFirstKey(), getFirstValue()}, Value(), ArrayRef<int64_t>{2, 3});
   }
   Value initialMax;
   if (root.getInitialMax())
@@ -410,7 +428,7 @@ static Carried unpack(const Carried &like, ValueRange values) {
 }
 
 Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value end, Carried initial, Value output,
-                                    Value queryHead) {
+                                    Value queryHead, Value firstHead) {
   Value step = arith::ConstantIndexOp::create(builder, loc, tileLength);
   auto loop = scf::ForOp::create(builder, loc, begin, end, step, pack(initial));
   OpBuilder::InsertionGuard guard(builder);
@@ -424,7 +442,7 @@ Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value 
 
   KeyTiles tiles = buildKeyTiles(reader, rows, carried.max);
   if (output)
-    buildOutputs(tiles, reader, batch, head, token, rows, carried.state, output, queryHead, prologue);
+    buildOutputs(tiles, reader, batch, head, token, rows, carried.state, output, queryHead, firstHead, prologue);
   Carried next;
   buildNextState(tiles, carried, next);
   next.max = carried.max ? tiles.nextMax : Value();
@@ -443,6 +461,34 @@ Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value 
   }
   scf::YieldOp::create(builder, loc, pack(next));
   return unpack(initial, loop.getResults());
+}
+
+void AttentionProgram::buildSums(Value batch, Value queryHead, Value begin, Value end, Value parts, Value output) {
+  Value step = arith::ConstantIndexOp::create(builder, loc, tileLength);
+  auto loop = scf::ForOp::create(builder, loc, begin, end, step);
+  OpBuilder::InsertionGuard guard(builder);
+  OpBuilder::InsertPoint prologue(loop->getBlock(), Block::iterator(loop));
+  TileReader reader(builder, fusion, arrays, tileLength, batch, queryHead, prologue);
+  builder.setInsertionPointToStart(loop.getBody());
+  Value token = loop.getInductionVar();
+  Value rows = buildRows(builder, loc, token, end, step);
+  reader.moveTo(token, rows);
+  auto type = cast<MemRefType>(parts.getType());
+  auto tileType = RankedTensorType::get({tileLength, root.getValueDim()}, type.getElementType());
+  SmallVector<Value> loaded;
+  for (int64_t first = 0; first < type.getDimSize(2); first += root.getNumQueryHeads()) {
+    Value offset = arith::ConstantIndexOp::create(builder, loc, first);
+    Value head = arith::AddIOp::create(builder, loc, queryHead, offset);
+    Value tile = tile::LoadOp::create(builder, loc, tileType, parts, ValueRange{batch, token, head, zero()}, rows,
+                                      ArrayRef<int64_t>{1, 3});
+    loaded.push_back(convertTile(builder, loc, tile, compute));
+  }
+  Value sum = loaded.front();
+  for (Value part : llvm::drop_begin(loaded))
+    sum = buildMap(builder, loc, {sum, part}, shapeOf(sum), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+      return arith::AddFOp::create(b, l, v[0], v[1]);
+    });
+  buildConsumers(reader, sum, output, {batch, token, queryHead, zero()}, rows);
 }
 
 Carried AttentionProgram::buildMerge(Carried earlier, Carried later) {

@@ -27,11 +27,17 @@ struct KeyTiles {
   mlir::Value nextMax;    ///< the running maximum after the tile
 };
 
+/// What of the state a program owns.
+struct StateSlice {
+  ChannelSlice keys, values;
+};
+
 /// Builds the body of the loop over the tiles of one batch and key/value head. The formulas are in
 /// docs/rationale-tiled.md.
 class AttentionProgram {
 public:
-  AttentionProgram(mlir::OpBuilder &builder, Fusion &fusion, const mlir::IRMapping &arrays, int64_t tileLength);
+  AttentionProgram(mlir::OpBuilder &builder, Fusion &fusion, const mlir::IRMapping &arrays, int64_t tileLength,
+                   const StateSlice &slice);
 
   /// Zeros, an empty maximum and no decay: the state before anything was seen.
   Carried buildEmpty();
@@ -40,19 +46,33 @@ public:
   /// The maximum of the key logits of a whole sequence and of `initial_max`, [1, 1].
   mlir::Value buildSequenceMax(mlir::Value batch, mlir::Value head, mlir::Value tokens);
   /// The loop over the tokens [`begin`, `end`). With an `output` memref, its tiles are written; without, only the state
-  /// is kept: of all query heads that read this key/value head, or of `queryHead` alone.
+  /// is kept: of all query heads that read this key/value head, or of `queryHead` alone. The outputs of a slice of the
+  /// state are parts of outputs, without what consumes them: those of head h are written as those of `firstHead` + h.
   Carried buildLoop(mlir::Value batch, mlir::Value head, mlir::Value begin, mlir::Value end, Carried initial,
-                    mlir::Value output, mlir::Value queryHead = {});
+                    mlir::Value output, mlir::Value queryHead = {}, mlir::Value firstHead = {});
+  /// The loop over the tokens [`begin`, `end`) of the outputs from their `parts`, [B, T, N H, V]: the sum of the N
+  /// parts of each, and what consumes it.
+  void buildSums(mlir::Value batch, mlir::Value queryHead, mlir::Value begin, mlir::Value end, mlir::Value parts,
+                 mlir::Value output);
   /// The state after two parts of a sequence: `later` started from the empty state.
   Carried buildMerge(Carried earlier, Carried later);
 
   /// The shape of a segment's total decay; empty without decay.
   llvm::SmallVector<int64_t> getTotalShape();
   mlir::Type getElement() { return compute; }
+  /// The first key and value channel of the program's slice.
+  mlir::Value getFirstKey() { return slice.keys.offset ? slice.keys.offset : zero(); }
+  mlir::Value getFirstValue() { return slice.values.offset ? slice.values.offset : zero(); }
+  /// The first channel of the program's slice of a total decay.
+  mlir::Value getFirstOfTotal() { return getDecaySlice().offset ? getDecaySlice().offset : zero(); }
+  /// The key and value channels that the program owns.
+  int64_t getKeyDim() { return keyDim; }
+  int64_t getValueDim() { return valueDim; }
 
 private:
   KeyTiles buildKeyTiles(TileReader &reader, mlir::Value rows, mlir::Value max);
-  mlir::Value buildKeys(mlir::Value logits, mlir::Value rows, KeyTiles &tiles, mlir::Value max, Decay &stabilizer);
+  mlir::Value buildKeys(mlir::Value logits, mlir::Value part, mlir::Value rows, KeyTiles &tiles, mlir::Value max,
+                        Decay &stabilizer);
   Decay buildGivenDecay(TileReader &reader, mlir::Value rows);
   mlir::Value buildOutput(TileReader &reader, const KeyTiles &tiles, mlir::Value state);
   mlir::Value buildScores(const KeyTiles &tiles, mlir::Value query);
@@ -60,7 +80,13 @@ private:
   mlir::Value scaleState(mlir::Value state, Decay total);
   void buildOutputs(const KeyTiles &tiles, TileReader &keyReader, mlir::Value batch, mlir::Value head,
                     mlir::Value token, mlir::Value rows, mlir::Value state, mlir::Value output, mlir::Value queryHead,
-                    mlir::OpBuilder::InsertPoint prologue);
+                    mlir::Value firstHead, mlir::OpBuilder::InsertPoint prologue);
+  /// Stores what consumes the tile `result` of the attention's output.
+  void buildConsumers(TileReader &reader, mlir::Value result, mlir::Value output, mlir::ValueRange indices,
+                      mlir::Value rows);
+  bool isSliced() const { return slice.keys.offset || slice.values.offset; }
+  mlir::Value zero();
+  const ChannelSlice &getDecaySlice() const;
 
   mlir::Value mask(mlir::Value tile, mlir::Value rows, double value);
   mlir::Value dot(mlir::Value a, mlir::Value b, mlir::Value acc, bool transposeA, bool transposeB);
@@ -75,7 +101,9 @@ private:
   const mlir::IRMapping &arrays;
   AttentionOp root;
   mlir::Location loc;
-  int64_t tileLength, keyDim, valueDim;
+  int64_t tileLength;
+  StateSlice slice;
+  int64_t keyDim, valueDim; ///< of the slice
   mlir::Type compute;
   bool tracksComplement; ///< whether 1 - G is kept beside G, and what sums lose: of use only where storage is f32
   std::optional<DecayAxis> axis; ///< of the decay, stabilizer included

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Dominance.h"
+#include "passes/schedule/Choices.h"
 #include "passes/schedule/Passes.h"
 #include "passes/tiled/AttentionProgram.h"
 #include "passes/tiled/Passes.h"
@@ -27,6 +28,8 @@ public:
   KernelWriter(Fusion &fusion, ScheduleAttr schedule, func::FuncOp kernel, bool roles)
       : fusion(fusion), root(fusion.root), schedule(schedule), kernel(kernel), roles(roles),
         group(roles ? root.getNumQueryHeads() / root.getNumHeads() : 1), loc(fusion.root.getLoc()),
+        keySlices(countSlices(root.getKeyDim(), schedule.getKeySlice())),
+        valueSlices(countSlices(root.getValueDim(), schedule.getValueSlice())),
         builder(OpBuilder::atBlockBegin(kernel.addEntryBlock())) {
     unsigned next = 0;
     for (Value input : fusion.inputs)
@@ -42,14 +45,25 @@ public:
 
 private:
   using Body = function_ref<void(AttentionProgram &, ValueRange)>;
-  /// A parallel loop over `bounds`; the body starts with batch and head.
-  void forall(ArrayRef<Value> bounds, Body body);
+  /// A parallel loop over `bounds`; the body starts with batch and head. Where the programs own the state, also over
+  /// its slices.
+  void forall(ArrayRef<Value> bounds, bool ownsState, Body body);
+  StateSlice decodeSlice(Value number);
   void planSegments();
+  /// Cuts sequences into `wanted` parts of whole tiles, at least one; all have tokens, unless the sequence has none.
+  /// Returns their length and their number.
+  std::pair<Value, Value> cutTokens(Value wanted);
+  /// As many parts for each of `programs` as keep all workers busy, of `minTiles` at least.
+  Value countIdle(int64_t programs, int64_t minTiles);
+  static int64_t countSlices(int64_t size, int64_t slice) { return slice == 0 ? 1 : llvm::divideCeil(size, slice); }
+  /// Where parts of outputs are written: by heads of one key slice after the other.
+  Value makeParts();
   void writeSequenceMax();
   void writeSegmentStates();
   void writeOutputs();
+  void writeSums();
   Carried loadSegment(AttentionProgram &program, ValueRange position);
-  void storeFinal(const Carried &carried, Value batch, Value head);
+  void storeFinal(AttentionProgram &program, const Carried &carried, Value batch, Value head);
   Value isWhole(Value queryHead, Value segment);
   Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
   /// A buffer [B, H, segments, trailing...], for what segments tell later ones. Bufferization's deallocation frees it.
@@ -62,22 +76,45 @@ private:
   bool roles;    ///< whether the kernel is to be split into roles
   int64_t group; ///< of query heads that each have a program of their own, though they read one key/value head
   Location loc;
+  int64_t keySlices, valueSlices; ///< of the state
   OpBuilder builder;
   IRMapping arrays;
   Value output, finalState, finalMax;
   Value batches, heads, tokens;
   Value segments, segmentLength; ///< null where the schedule has one segment
-  Value sequenceMax;             ///< [B, H], for the stabilizer `sequence`
+  Value parts;       ///< of outputs, where programs own slices of the state and something is done to the whole
+  Value sequenceMax; ///< [B, H], for the stabilizer `sequence`
   Value states, maxima, totals, complements;
 };
 } // namespace
 
-void KernelWriter::forall(ArrayRef<Value> bounds, Body body) {
-  auto loop = scf::ForallOp::create(builder, loc, llvm::to_vector_of<OpFoldResult>(bounds), ValueRange(), std::nullopt);
+void KernelWriter::forall(ArrayRef<Value> bounds, bool ownsState, Body body) {
+  bool isSliced = ownsState && keySlices * valueSlices > 1;
+  SmallVector<OpFoldResult> sizes(bounds);
+  // Fastest: the slices of a head run together, and read what they share while it is in the cache.
+  if (isSliced)
+    sizes.push_back(index(keySlices * valueSlices));
+  auto loop = scf::ForallOp::create(builder, loc, sizes, ValueRange(), std::nullopt);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
-  AttentionProgram program(builder, fusion, arrays, schedule.getTile());
-  body(program, loop.getInductionVars());
+  StateSlice slice = isSliced ? decodeSlice(loop.getInductionVars().back()) : StateSlice();
+  AttentionProgram program(builder, fusion, arrays, schedule.getTile(), slice);
+  body(program, ValueRange(loop.getInductionVars()).drop_back(isSliced));
+}
+
+StateSlice KernelWriter::decodeSlice(Value number) {
+  StateSlice slice;
+  Value keys = number, values = number;
+  if (keySlices > 1 && valueSlices > 1) {
+    keys = arith::DivUIOp::create(builder, loc, number, index(valueSlices));
+    values = arith::RemUIOp::create(builder, loc, number, index(valueSlices));
+  }
+  if (keySlices > 1)
+    slice.keys = {arith::MulIOp::create(builder, loc, keys, index(schedule.getKeySlice())), schedule.getKeySlice()};
+  if (valueSlices > 1)
+    slice.values = {arith::MulIOp::create(builder, loc, values, index(schedule.getValueSlice())),
+                    schedule.getValueSlice()};
+  return slice;
 }
 
 Value KernelWriter::allocate(ArrayRef<int64_t> trailing, bool perSegment) {
@@ -92,37 +129,52 @@ Value KernelWriter::allocate(ArrayRef<int64_t> trailing, bool perSegment) {
   return memref::AllocOp::create(builder, loc, type, sizes);
 }
 
-/// Cuts sequences into whole tiles: as many segments as the schedule says, or as keep all workers busy. All segments
-/// have tokens, unless the sequence has none.
-void KernelWriter::planSegments() {
+Value KernelWriter::countIdle(int64_t programsOfBatch, int64_t minTiles) {
+  Value workers = tile::WorkersOp::create(builder, loc, builder.getIndexType());
+  Value programs = arith::MulIOp::create(builder, loc, batches, index(programsOfBatch));
+  Value atLeastOne = arith::MaxSIOp::create(builder, loc, programs, index(1));
+  Value wanted = arith::DivSIOp::create(builder, loc, workers, atLeastOne);
+  Value tiles = arith::CeilDivSIOp::create(builder, loc, tokens, index(schedule.getTile()));
+  Value most = arith::DivSIOp::create(builder, loc, tiles, index(minTiles));
+  return arith::MinSIOp::create(builder, loc, wanted, most);
+}
+
+std::pair<Value, Value> KernelWriter::cutTokens(Value wanted) {
   Value one = index(1), tile = index(schedule.getTile());
   Value tiles = arith::CeilDivSIOp::create(builder, loc, tokens, tile);
-  Value wanted;
-  if (schedule.getSegments() == 0) {
-    // A segment is read twice, so it has to be long and the workers have to be idle otherwise.
-    constexpr int64_t kMinTiles = 8;
-    Value workers = tile::WorkersOp::create(builder, loc, builder.getIndexType());
-    Value programs = arith::MulIOp::create(builder, loc, batches, index(root.getNumHeads() * group));
-    Value atLeastOne = arith::MaxSIOp::create(builder, loc, programs, one);
-    wanted = arith::DivSIOp::create(builder, loc, workers, atLeastOne);
-    Value most = arith::DivSIOp::create(builder, loc, tiles, index(kMinTiles));
-    wanted = arith::MinSIOp::create(builder, loc, wanted, most);
-  } else {
-    wanted = index(schedule.getSegments());
-  }
   wanted = arith::MaxSIOp::create(builder, loc, wanted, one);
   Value tilesEach = arith::CeilDivSIOp::create(builder, loc, tiles, wanted);
   tilesEach = arith::MaxSIOp::create(builder, loc, tilesEach, one);
-  segmentLength = arith::MulIOp::create(builder, loc, tilesEach, tile);
   Value needed = arith::CeilDivSIOp::create(builder, loc, tiles, tilesEach);
-  segments = arith::MaxSIOp::create(builder, loc, needed, one);
+  return {arith::MulIOp::create(builder, loc, tilesEach, tile), arith::MaxSIOp::create(builder, loc, needed, one)};
+}
+
+/// As many segments as the schedule says, or as keep all workers busy.
+void KernelWriter::planSegments() {
+  // A segment is read twice, so it has to be long and the workers have to be idle otherwise.
+  Value wanted = schedule.getSegments() == 0
+                     ? countIdle(root.getNumHeads() * group * keySlices * valueSlices, kLeastTilesOfSegment)
+                     : index(schedule.getSegments());
+  std::tie(segmentLength, segments) = cutTokens(wanted);
+}
+
+/// Parts cross as what the epilogue of a GPU gets: bf16 has the range of sums. Where the output is of that type and
+/// each part is whole but for what consumes it, the output holds them.
+Value KernelWriter::makeParts() {
+  Type output = cast<MemRefType>(this->output.getType()).getElementType();
+  Type element = output.getIntOrFloatBitWidth() == 16 ? builder.getBF16Type() : output;
+  if (keySlices * valueSlices == 1 || (keySlices == 1 && (fusion.consumers.empty() || element == output)))
+    return this->output;
+  auto type = MemRefType::get(
+      {ShapedType::kDynamic, ShapedType::kDynamic, keySlices * root.getNumQueryHeads(), root.getValueDim()}, element);
+  return memref::AllocOp::create(builder, loc, type, ValueRange{batches, tokens});
 }
 
 void KernelWriter::writeSequenceMax() {
   if (root.getStabilizer() != Stabilizer::Sequence)
     return;
   sequenceMax = allocate({}, /*perSegment=*/false);
-  forall({batches, heads}, [&](AttentionProgram &program, ValueRange position) {
+  forall({batches, heads}, /*ownsState=*/false, [&](AttentionProgram &program, ValueRange position) {
     Value max = program.buildSequenceMax(position[0], position[1], tokens);
     tile::StoreOp::create(builder, loc, max, sequenceMax, position, Value(), ArrayRef<int64_t>{-1, -1});
   });
@@ -136,7 +188,7 @@ void KernelWriter::writeSegmentStates() {
     maxima = allocate({1}, /*perSegment=*/true);
   SmallVector<int64_t> total;
   {
-    AttentionProgram program(builder, fusion, arrays, schedule.getTile());
+    AttentionProgram program(builder, fusion, arrays, schedule.getTile(), StateSlice());
     total = program.getTotalShape();
   }
   if (!total.empty()) {
@@ -145,7 +197,7 @@ void KernelWriter::writeSegmentStates() {
       complements = allocate(ArrayRef<int64_t>(total).drop_front(), /*perSegment=*/true);
   }
   Value earlier = arith::SubIOp::create(builder, loc, segments, index(1));
-  forall({batches, heads, earlier}, [&](AttentionProgram &program, ValueRange position) {
+  forall({batches, heads, earlier}, /*ownsState=*/true, [&](AttentionProgram &program, ValueRange position) {
     Value begin = arith::MulIOp::create(builder, loc, position[2], segmentLength);
     Value end = arith::AddIOp::create(builder, loc, begin, segmentLength);
     Carried initial = program.buildEmpty();
@@ -154,40 +206,47 @@ void KernelWriter::writeSegmentStates() {
                                          position.take_front(2), Value(), ArrayRef<int64_t>{-1, -1});
     Carried local = program.buildLoop(position[0], position[1], begin, end, initial, /*output=*/Value());
     SmallVector<Value> indices(position);
-    indices.push_back(index(0));
-    auto storeRow = [&](Value tile, Value buffer) {
+    indices.push_back(Value());
+    auto storeRow = [&](Value tile, Value buffer, Value first) {
+      indices.back() = first;
       if (buffer)
         tile::StoreOp::create(builder, loc, tile, buffer, indices, Value(), ArrayRef<int64_t>{-1, 3});
     };
-    storeRow(local.max, maxima);
-    storeRow(local.total.factor, totals);
-    storeRow(local.total.complement, complements);
-    indices.push_back(index(0));
+    storeRow(local.max, maxima, index(0));
+    storeRow(local.total.factor, totals, program.getFirstOfTotal());
+    storeRow(local.total.complement, complements, program.getFirstOfTotal());
+    indices.back() = program.getFirstKey();
+    indices.push_back(program.getFirstValue());
     tile::StoreOp::create(builder, loc, local.state, states, indices, Value(), ArrayRef<int64_t>{3, 4});
   });
 }
 
 Carried KernelWriter::loadSegment(AttentionProgram &program, ValueRange position) {
   SmallVector<Value> indices(position);
-  indices.push_back(index(0));
-  auto loadRow = [&](Value buffer) -> Value {
+  indices.push_back(Value());
+  auto loadRow = [&](Value buffer, ArrayRef<int64_t> shape, Value first) -> Value {
     if (!buffer)
       return {};
-    auto type = RankedTensorType::get({1, cast<MemRefType>(buffer.getType()).getDimSize(3)}, program.getElement());
+    indices.back() = first;
+    auto type = RankedTensorType::get(shape, program.getElement());
     return tile::LoadOp::create(builder, loc, type, buffer, indices, Value(), ArrayRef<int64_t>{-1, 3});
   };
+  SmallVector<int64_t> total = program.getTotalShape();
+  Value first = program.getFirstOfTotal();
   Carried carried;
-  carried.max = loadRow(maxima);
-  carried.total = {loadRow(totals), loadRow(complements)};
-  indices.push_back(index(0));
-  auto type = RankedTensorType::get({root.getKeyDim(), root.getValueDim()}, program.getElement());
+  carried.max = loadRow(maxima, {1, 1}, index(0));
+  carried.total = {loadRow(totals, total, first), loadRow(complements, total, first)};
+  indices.back() = program.getFirstKey();
+  indices.push_back(program.getFirstValue());
+  auto type = RankedTensorType::get({program.getKeyDim(), program.getValueDim()}, program.getElement());
   carried.state = tile::LoadOp::create(builder, loc, type, states, indices, Value(), ArrayRef<int64_t>{3, 4});
   return carried;
 }
 
-void KernelWriter::storeFinal(const Carried &carried, Value batch, Value head) {
+void KernelWriter::storeFinal(AttentionProgram &program, const Carried &carried, Value batch, Value head) {
   if (finalState)
-    tile::StoreOp::create(builder, loc, carried.state, finalState, ValueRange{batch, head, index(0), index(0)}, Value(),
+    tile::StoreOp::create(builder, loc, carried.state, finalState,
+                          ValueRange{batch, head, program.getFirstKey(), program.getFirstValue()}, Value(),
                           ArrayRef<int64_t>{2, 3});
   if (finalMax)
     tile::StoreOp::create(builder, loc, carried.max, finalMax, ValueRange{batch, head}, Value(),
@@ -213,7 +272,8 @@ void KernelWriter::writeOutputs() {
   SmallVector<Value> bounds{batches, group == 1 ? heads : index(root.getNumHeads() * group)};
   if (segments)
     bounds.push_back(segments);
-  forall(bounds, [&](AttentionProgram &program, ValueRange position) {
+  parts = makeParts();
+  forall(bounds, /*ownsState=*/true, [&](AttentionProgram &program, ValueRange position) {
     Value batch = position[0], head = position[1], begin = index(0), end = tokens, max, queryHead;
     if (group > 1) {
       queryHead = head;
@@ -248,17 +308,37 @@ void KernelWriter::writeOutputs() {
       if (initial.max)
         initial.max = merge.getResult(1);
     }
-    Carried last = program.buildLoop(batch, head, begin, end, initial, output, queryHead);
+    Value firstHead;
+    if (keySlices > 1) {
+      Value slice = arith::DivUIOp::create(builder, loc, program.getFirstKey(), index(schedule.getKeySlice()));
+      firstHead = arith::MulIOp::create(builder, loc, slice, index(root.getNumQueryHeads()));
+    }
+    Carried last = program.buildLoop(batch, head, begin, end, initial, parts, queryHead, firstHead);
     if (!finalState)
       return;
     Value condition = isWhole(queryHead, segments ? position[2] : Value());
     if (!condition)
-      return storeFinal(last, batch, head);
+      return storeFinal(program, last, batch, head);
     auto branch = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&branch.getThenRegion().front());
-    storeFinal(last, batch, head);
+    storeFinal(program, last, batch, head);
   });
+}
+
+/// What the parts of outputs make together. No program has all of them, so it is done when all programs have ended.
+void KernelWriter::writeSums() {
+  if (keySlices == 1 && (valueSlices == 1 || fusion.consumers.empty()))
+    return;
+  constexpr int64_t kMinTiles = 4;
+  Value queryHeads = index(root.getNumQueryHeads());
+  auto [length, count] = cutTokens(countIdle(root.getNumQueryHeads(), kMinTiles));
+  forall({batches, queryHeads, count}, /*ownsState=*/false,
+         [&, length = length](AttentionProgram &program, ValueRange position) {
+           Value begin = arith::MulIOp::create(builder, loc, position[2], length);
+           Value end = arith::MinSIOp::create(builder, loc, arith::AddIOp::create(builder, loc, begin, length), tokens);
+           program.buildSums(position[0], position[1], begin, end, parts, output);
+         });
 }
 
 void KernelWriter::write() {
@@ -273,6 +353,7 @@ void KernelWriter::write() {
     writeSegmentStates();
   }
   writeOutputs();
+  writeSums();
   func::ReturnOp::create(builder, loc);
 }
 

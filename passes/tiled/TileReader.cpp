@@ -3,6 +3,8 @@
 #include "passes/tiled/TileReader.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 using namespace fgla;
@@ -32,7 +34,63 @@ bool TileReader::isGate(Value tensor) const {
   return op && fusion.producers.contains(op) && isa<GateOp>(op);
 }
 
-SmallVector<Value> TileReader::readAll(Value tensor) {
+SmallVector<Value> TileReader::readAll(Value tensor, const ChannelSlice &slice) {
+  SmallVector<Value> result = readWhole(tensor);
+  if (slice.offset)
+    for (Value &tile : result)
+      tile = cut(tile, slice);
+  return result;
+}
+
+/// What the slice leaves unused of wide tiles is dead code.
+Value TileReader::cut(Value tile, const ChannelSlice &slice) {
+  if (tile::shapeOf(tile)[1] == 1)
+    return tile; // one number for all channels
+  auto [known, isNew] = slices.try_emplace({tile, slice.offset});
+  if (!isNew)
+    return known->second;
+  Operation *op = tile.getDefiningOp();
+  Location loc = tile.getLoc();
+  OpBuilder::InsertionGuard guard(builder);
+  auto sliced = [&](Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    return RankedTensorType::get({type.getDimSize(0), slice.width}, type.getElementType());
+  };
+  Value result;
+  if (auto load = dyn_cast<tile::LoadOp>(op); load && load.getDims()[1] >= 0) {
+    builder.setInsertionPointAfter(op);
+    SmallVector<Value> indices(load.getIndices());
+    Value &column = indices[load.getDims()[1]];
+    column = arith::AddIOp::create(builder, loc, column, slice.offset);
+    result =
+        tile::LoadOp::create(builder, loc, sliced(tile), load.getSource(), indices, load.getRows(), load.getDims());
+  } else if (auto map = dyn_cast<tile::MapOp>(op)) {
+    IRMapping mapping;
+    for (Value input : map.getInputs())
+      mapping.map(input, cut(input, slice));
+    builder.setInsertionPointAfter(op);
+    Operation *copy = builder.clone(*op, mapping);
+    for (auto [old, created] : llvm::zip_equal(op->getResults(), copy->getResults())) {
+      created.setType(sliced(old));
+      slices[{old, slice.offset}] = created;
+    }
+    result = copy->getResult(cast<OpResult>(tile).getResultNumber());
+  } else if (auto dot = dyn_cast<tile::DotOp>(op); dot && !dot.getAcc() && !dot.getTransposeB()) {
+    Value b = cut(dot.getB(), slice);
+    builder.setInsertionPointAfter(op);
+    result = tile::DotOp::create(builder, loc, sliced(tile), dot.getA(), b, Value(), dot.getTransposeA(),
+                                 /*transpose_b=*/false);
+  } else {
+    builder.setInsertionPointAfter(op);
+    SmallVector<OpFoldResult> offsets{builder.getIndexAttr(0), slice.offset};
+    SmallVector<OpFoldResult> sizes{builder.getIndexAttr(tile::shapeOf(tile)[0]), builder.getIndexAttr(slice.width)};
+    SmallVector<OpFoldResult> strides(2, builder.getIndexAttr(1));
+    result = tensor::ExtractSliceOp::create(builder, loc, sliced(tile), tile, offsets, sizes, strides);
+  }
+  return slices[{tile, slice.offset}] = result;
+}
+
+SmallVector<Value> TileReader::readWhole(Value tensor) {
   auto [known, isNew] = tiles.try_emplace(tensor);
   if (!isNew)
     return known->second;

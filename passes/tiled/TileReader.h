@@ -7,6 +7,12 @@
 #include "passes/tiled/Fusion.h"
 
 namespace fgla {
+/// The channels [`offset`, `offset` + `width`) of a tensor's last dim; all of them without an offset.
+struct ChannelSlice {
+  mlir::Value offset;
+  int64_t width = 0;
+};
+
 /// Builds tiles of tensors inside a kernel: loads those that the kernel reads, computes those that producers make.
 /// One reader serves one head; the tiles of tokens that it has built are kept until the position moves.
 class TileReader {
@@ -22,9 +28,10 @@ public:
   void moveTo(mlir::Value token, mlir::Value rows);
 
   /// The tile of a tensor with token axis, in the computation type.
-  mlir::Value read(mlir::Value tensor) { return readAll(tensor).front(); }
-  /// All tiles that the producer of a tensor makes: two for a gate, else one.
-  llvm::SmallVector<mlir::Value> readAll(mlir::Value tensor);
+  mlir::Value read(mlir::Value tensor, const ChannelSlice &slice = {}) { return readAll(tensor, slice).front(); }
+  /// All tiles that the producer of a tensor makes: two for a gate, else one. What is computed element by element is
+  /// computed for the slice alone; what combines rows still reads whole rows.
+  llvm::SmallVector<mlir::Value> readAll(mlir::Value tensor, const ChannelSlice &slice = {});
   /// True if a gate computes the tensor inside the kernel.
   bool isGate(mlir::Value tensor) const;
   /// Computes the result of a consumer from the tile of its operand `value`.
@@ -36,6 +43,9 @@ public:
   mlir::Value readHeadScalar(mlir::Value tensor);
 
 private:
+  llvm::SmallVector<mlir::Value> readWhole(mlir::Value tensor);
+  /// The columns of `tile`, which this reader has built, that are in the slice.
+  mlir::Value cut(mlir::Value tile, const ChannelSlice &slice);
   /// Loads once, in front of the loop over tokens, and converts to the computation type.
   mlir::Value loadInvariant(mlir::Value tensor, llvm::ArrayRef<int64_t> shape, bool startsWithHead,
                             llvm::ArrayRef<int64_t> dims);
@@ -49,6 +59,7 @@ private:
   mlir::OpBuilder::InsertPoint prologue;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> tiles;
   llvm::DenseMap<mlir::Value, mlir::Value> parameters;
+  llvm::DenseMap<std::pair<mlir::Value, mlir::Value>, mlir::Value> slices; ///< by tile and offset
 };
 
 /// Converts a tile's elements between float types.

@@ -195,6 +195,31 @@ def roles(config):
     return run
 
 
+SLICE_CONFIGS = [
+    Config(heads=1, state="inout", norm="rms+w", output_gate=True, dtype="bf16", key_dim=32, value_dim=48),
+    Config(state="inout", norm="layer+wb", output_gate=True, gate="log.head", key="elu1", query="elu1", key_dim=32, value_dim=64),
+    Config(state="inout", gate="factor.value", key="logits:token", query="softmax", key_dim=32, value_dim=32, group=2),
+    Config(state="out", gate="refined.key", key="logits:sequence", key_dim=48, value_dim=32, norm="rms+w", dtype="f16", group=2),
+    Config(state="inout", gate="sigmoid.key", query="elu1*W", key="logits*W:running", key_dim=32, value_dim=32, dtype="bf16"),
+]
+
+
+def slices(config):
+    """Nor how many programs share the state of a head."""
+
+    def run(context, report):
+        program = Program(config)
+        for lowering, segments, keys, values in (("tiled", 1, 16, 0), ("tiled", 3, 16, 16), ("roles", 1, 0, 16), ("roles", 3, 16, 16)):
+            options = ["--tile=16", f"--segments={segments}", f"--schedule=key_slice={keys},value_slice={values}"]
+            function = context.compile(program.text(), lowering=lowering, options=options)
+            for batch, tokens, profile in ((2, 1, "normal"), (1, 200, "normal"), (1, 77, "strong"), (1, 130, "jumps"), (1, 0, "normal")):
+                inputs = make_inputs(program, batch, tokens, profile)
+                name = f"{lowering} {' '.join(options)} T={tokens} {profile}"
+                compare(report, name, config.dtype, function(inputs), expected(config, inputs))
+
+    return run
+
+
 def split_in_two(config):
     """Two calls through the state are one call."""
 
@@ -262,6 +287,8 @@ def invariant_cases(lowering):
     if lowering == "tiled":
         for config in ROLE_CONFIGS:
             yield Case(f"roles: {config}", roles(config))
+        for config in SLICE_CONFIGS:
+            yield Case(f"slices: {config}", slices(config))
     for config in (Config(), Config(gate="log.head", value_dim=96), Config(gate="none", dtype="f16")):
         yield Case(f"running is sequence: {config}", running_is_sequence(config))
 
@@ -279,6 +306,7 @@ def quick_cases():
     delta = Config(heads=1, key_dim=16, value_dim=16, query="identity", key="identity", gate="log.key", rule="gated_delta", state="inout")
     yield Case(f"quick: {delta}", against_reference(delta, [(2, 33, "normal")]))
     yield Case("quick: roles", roles(ROLE_CONFIGS[1]))
+    yield Case("quick: slices", slices(SLICE_CONFIGS[0]))
     yield Case("quick: split in two", split_in_two(Config(heads=1, state="inout")))
 
 

@@ -1,0 +1,25 @@
+// RUN: fgla-opt %s --fgla-assign-schedule | FileCheck %s
+// RUN: fgla-opt %s --fgla-assign-schedule="schedule=value_slice=32" | FileCheck %s --check-prefix=GIVEN
+
+// What a state of more than 128 x 128 elements is cut into on a GPU: values as long as keys are few.
+module attributes {fgla.target = #fgla.target<"sm_90a">} {
+  // CHECK-LABEL: func.func @fits
+  // CHECK: #fgla.schedule<tile = 16, segments = 0, load
+  // GIVEN: #fgla.schedule<tile = 16, segments = 0, value_slice = 32, load
+  func.func @fits(%q: tensor<?x?x2x128xf32>, %v: tensor<?x?x2x128xf32>) -> tensor<?x?x2x128xf32> {
+    %o = fgla.attention %q, %q, %v : (tensor<?x?x2x128xf32>, tensor<?x?x2x128xf32>, tensor<?x?x2x128xf32>) -> (tensor<?x?x2x128xf32>)
+    return %o : tensor<?x?x2x128xf32>
+  }
+  // CHECK-LABEL: func.func @values
+  // CHECK: #fgla.schedule<tile = 16, segments = 0, value_slice = 256, load
+  func.func @values(%q: tensor<?x?x2x64xbf16>, %v: tensor<?x?x2x512xbf16>) -> tensor<?x?x2x512xbf16> {
+    %o = fgla.attention %q, %q, %v : (tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>, tensor<?x?x2x512xbf16>) -> (tensor<?x?x2x512xbf16>)
+    return %o : tensor<?x?x2x512xbf16>
+  }
+  // CHECK-LABEL: func.func @both
+  // CHECK: #fgla.schedule<tile = 16, segments = 0, key_slice = 128, value_slice = 128, load = 2, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
+  func.func @both(%q: tensor<?x?x2x256xbf16>, %v: tensor<?x?x2x512xbf16>) -> tensor<?x?x2x512xbf16> {
+    %o = fgla.attention %q, %q, %v : (tensor<?x?x2x256xbf16>, tensor<?x?x2x256xbf16>, tensor<?x?x2x512xbf16>) -> (tensor<?x?x2x512xbf16>)
+    return %o : tensor<?x?x2x512xbf16>
+  }
+}
