@@ -51,6 +51,13 @@ private:
   void initializeBarriers(Value thread);
   LogicalResult emitGroup(const WarpGroup &group, Value warp, Value lane);
   void dispatch(LLVM::LLVMFuncOp function);
+  /// Blocks that are to run on a multiprocessor at once.
+  int64_t countBlocks() const {
+    constexpr int64_t kRegisters = 128; // enough for a step
+    bool isStep = plan.numBarriers == 0;
+    return isStep ? std::max<int64_t>(context.target.registersPerMultiprocessor / (getNumThreads() * kRegisters), 1)
+                  : 1;
+  }
   int64_t getRegistersAtStart() const { return context.target.registersPerMultiprocessor / getNumThreads() / 8 * 8; }
   int64_t getNumThreads() const { return (groups.back().firstWarp + groups.back().numWarps) * kWarpSize; }
 
@@ -230,7 +237,7 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
   auto function = LLVM::LLVMFuncOp::create(builder, loc, name, type);
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), builder.getUnitAttr());
   function->setAttr("nvvm.maxntid", builder.getDenseI32ArrayAttr({static_cast<int32_t>(getNumThreads())}));
-  function->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(1));
+  function->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(countBlocks()));
   function->setAttr("fgla.shared_bytes", builder.getI64IntegerAttr(plan.getTotal(context.stages)));
   function->setAttr("fgla.report", describe());
   auto isNarrow = [](Type type) {
@@ -302,6 +309,8 @@ static int64_t countArrivals(warp::RoleOp role) {
 }
 
 void KernelBuilder::initializeBarriers(Value thread) {
+  if (plan.numBarriers == 0)
+    return;
   auto pointer = [&](int64_t offset) {
     return LLVM::GEPOp::create(builder, loc, context.shared.getType(), builder.getI8Type(), context.shared,
                                LLVM::GEPArg(static_cast<int32_t>(offset)));

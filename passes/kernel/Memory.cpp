@@ -213,6 +213,27 @@ void RoleEmitter::copyElements(tile::LoadOp load, const GlobalArray &array, cons
   }
 }
 
+void RoleEmitter::writeOnce(const LinearLayout &layout, function_ref<void()> before, function_ref<void()> write) {
+  bool isShared = llvm::all_of(layout.warps, [](Element basis) { return basis.isZero(); });
+  if (!isShared || threads.warps == 1)
+    return write();
+  before();
+  code.ifThen(code.equal(threads.warp, code.i32(0)), write);
+}
+
+/// How many neighbouring columns in neighbouring registers are one access, of up to 16 bytes.
+static int64_t getAccessLength(const warp::LinearLayout &layout, MemRefType array, ArrayRef<int64_t> dims) {
+  int64_t last = array.getRank() - 1, length = 1, most = kCopyBytes / (array.getElementTypeBitWidth() / 8);
+  if (dims[1] != last)
+    return 1;
+  for (Element basis : layout.registers) {
+    if (basis != Element{0, static_cast<int32_t>(length)} || length >= most || array.getDimSize(last) % (2 * length))
+      break;
+    length *= 2;
+  }
+  return length;
+}
+
 /// A tile that stays in registers.
 void RoleEmitter::emitLoad(tile::LoadOp load) {
   auto found = cast<RankedTensorType>(load.getResult().getType()).getEncoding();
@@ -234,14 +255,21 @@ void RoleEmitter::emitLoad(tile::LoadOp load) {
   Value first =
       LLVM::GEPOp::create(builder, code.loc, base.getType(), array.element, base, LLVM::GEPArg(at(row, column)));
   Registers &values = registers[load.getResult()];
-  for (int64_t number = 0; number < layout.getNumRegisters(); ++number) {
+  int64_t length = getAccessLength(layout, cast<MemRefType>(load.getSource().getType()), load.getDims());
+  for (int64_t number = 0; number < layout.getNumRegisters(); number += length) {
     Element element = layout.ofRegister(number);
     Value pointer = LLVM::GEPOp::create(builder, code.loc, base.getType(), array.element, first,
                                         LLVM::GEPArg(at(code.i32(element.row), code.i32(element.column))));
-    Value value = LLVM::LoadOp::create(builder, code.loc, array.element, pointer);
-    if (!array.element.isF32())
-      value = LLVM::FPExtOp::create(builder, code.loc, builder.getF32Type(), value);
-    values.push_back(value);
+    int64_t bytes = length * array.element.getIntOrFloatBitWidth() / 8;
+    Type type = length == 1 ? array.element : VectorType::get(length, array.element);
+    Value loaded = LLVM::LoadOp::create(builder, code.loc, type, pointer, bytes);
+    for (int64_t i = 0; i < length; ++i) {
+      Value value =
+          length == 1 ? loaded : Value(LLVM::ExtractElementOp::create(builder, code.loc, loaded, code.i32(i)));
+      if (!array.element.isF32())
+        value = LLVM::FPExtOp::create(builder, code.loc, builder.getF32Type(), value);
+      values.push_back(value);
+    }
   }
 }
 
@@ -289,7 +317,7 @@ void RoleEmitter::emitStore(tile::StoreOp store) {
     if (rows)
       code.ifThen(code.less(row, rows), write);
     else
-      write();
+      writeOnce(layout, [] {}, write);
   }
 }
 

@@ -128,6 +128,10 @@ private:
   void arrive(int64_t number);
   mlir::Value getAddress(const GlobalArray &array, mlir::ValueRange indices);
   SharedTile getScratch(mlir::Operation *op, mlir::RankedTensorType type, int64_t bytesEach, int64_t offset = 0);
+  /// Whether `op` is in a loop of its role.
+  static bool isInLoop(mlir::Operation *op) { return static_cast<bool>(op->getParentOfType<mlir::scf::ForOp>()); }
+  /// Where all warps hold the same of `layout`, one of them is to `write`, after all have done `before`.
+  void writeOnce(const LinearLayout &layout, llvm::function_ref<void()> before, llvm::function_ref<void()> write);
   void sync() { code.barrier(threads.barrier, threads.warps * 32); }
 
   //===--- Rows: Rows.cpp ---===//
@@ -138,6 +142,7 @@ private:
                                             llvm::function_ref<mlir::Value(int64_t)> element);
   void exchangeRows(mlir::Operation *op, int64_t number, tile::ReduceKind kind, const LinearLayout &result,
                     Registers &values);
+  void exchangeColumns(tile::ReduceOp reduce);
   mlir::Value findWidened(mlir::Value tile);
   mlir::Value reducePacked(mlir::Value tile, const LinearLayout &layout);
   mlir::LogicalResult emitRowScan(tile::ScanOp scan);

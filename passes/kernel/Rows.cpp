@@ -135,9 +135,35 @@ LogicalResult RoleEmitter::emitReduce(tile::ReduceOp reduce) {
     for (auto [bit, basis] : llvm::enumerate(layout.lanes))
       if (basis.row != 0)
         sum = combineLanes(kind, sum, int64_t(1) << bit);
-  if (llvm::any_of(layout.warps, [](Element basis) { return basis.row != 0; }))
-    return emitNamedError(reduce) << "combines rows among warps, which has no GPU code yet";
+  if (combinesRowsOfWarps(reduce))
+    exchangeColumns(reduce);
   return success();
+}
+
+/// Combines what each warp has of each column, through shared memory.
+void RoleEmitter::exchangeColumns(tile::ReduceOp reduce) {
+  RankedTensorType type = getPartsOfWarps(reduce, threads.warps);
+  SharedTile place = getScratch(reduce, type, TileMemory(type).getBytes());
+  LinearLayout own = getLayout(reduce.getResult()), all = own;
+  Registers &values = registers[reduce.getResult()];
+  int64_t count = own.getNumRegisters(), length = getVectorLength(place.memory, own);
+  for (auto [bit, basis] : llvm::enumerate(own.warps)) {
+    basis = {1 << bit, 0};
+    all.registers.push_back(basis);
+  }
+  if (isInLoop(reduce))
+    sync(); // what was here has been read
+  for (int64_t first = 0; first < count; first += length)
+    storeGroup(place, own, first, packGroup(place, own, first, [&](int64_t number) { return values[number]; }));
+  sync();
+  Registers parts(all.getNumRegisters());
+  for (int64_t number = 0; number < all.getNumRegisters(); ++number)
+    if (!parts[number])
+      readShared(place, all, number, [&](int64_t other, Value value) { parts[other] = value; });
+  for (int64_t number = 0; number < all.getNumRegisters(); ++number)
+    values[number % count] =
+        number < count ? parts[number]
+                       : tile::buildCombine(builder, code.loc, reduce.getKind(), values[number % count], parts[number]);
 }
 
 /// The root of the sum of squares; where a sum has overflowed, again with rows that are divided by their largest
@@ -241,8 +267,10 @@ LogicalResult RoleEmitter::emitConvert(warp::ConvertOp convert) {
   RankedTensorType type = convert.getInput().getType();
   type = RankedTensorType::get(type.getShape(), type.getElementType());
   SharedTile scratch = getScratch(convert, type, TileMemory(type).getBytes());
-  sync();
-  writeTile(scratch, from, convert.getInput());
+  if (isInLoop(convert))
+    sync(); // what was here has been read
+  writeOnce(
+      from, [&] { (void)pullAll(convert.getInput(), from); }, [&] { writeTile(scratch, from, convert.getInput()); });
   sync();
   for (int64_t number = 0; number < to.getNumRegisters(); ++number)
     values.push_back(readShared(scratch, to, number, [](int64_t, Value) {}));

@@ -28,6 +28,11 @@ public:
       multiplies |= isa<tile::DotOp, tile::DecayedScoresOp>(op);
     });
     writesRows &= !multiplies;
+    hasLoop =
+        role.walk([](Operation *op) {
+              return isa<scf::ForOp, warp::GetOp, warp::PutOp>(op) ? WalkResult::interrupt() : WalkResult::advance();
+            })
+            .wasInterrupted();
   }
 
   void assign();
@@ -70,6 +75,7 @@ private:
   OpBuilder builder;
   int64_t warps;
   bool writesRows = false, multiplies = false;
+  bool hasLoop = false; ///< or channels; else it is a step, of one token
 };
 } // namespace
 
@@ -154,7 +160,18 @@ void RoleLayouts::demandOperands(Operation *op, const LinearLayout &layout) {
   for (OpOperand &operand : op->getOpOperands()) {
     if (!isTile(operand.get()))
       continue;
-    if (isa<tile::TransposeOp>(op))
+    if (isa<tile::TransposeOp>(op) && !hasLoop) {
+      // A row that each warp has whole becomes a column of the state: computed once, not by each lane for all.
+      Value row = demand(operand.get(), getRows(operand.get()));
+      auto type = cast<RankedTensorType>(row.getType());
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPoint(op);
+      operand.set(
+          warp::ConvertOp::create(builder, op->getLoc(),
+                                  RankedTensorType::get(type.getShape(), type.getElementType(),
+                                                        warp::LayoutAttr::get(role.getContext(), layout.transposed())),
+                                  row));
+    } else if (isa<tile::TransposeOp>(op))
       operand.set(demand(operand.get(), layout.transposed()));
     else if (isa<tile::MapOp>(op))
       operand.set(demand(operand.get(), restrictTo(layout, operand.get())));
@@ -194,16 +211,18 @@ LinearLayout RoleLayouts::prefer(Value value) {
   if (std::optional<LinearLayout> bound = findBound(value))
     return *bound;
   auto shape = tile::shapeOf(value);
-  if (shape[1] == 1 || writesRows)
+  if (shape[1] == 1 || writesRows || !hasLoop)
     return getRows(value);
   return LinearLayout::columns(shape[0], shape[1], warps);
 }
 
 /// For what is combined or stored row by row: where rows are stored, they are whole in a warp, and leave 16 bytes a
-/// thread.
+/// thread. So are those of the state of one token, f32; rows of which there is one are whole in each warp.
 LinearLayout RoleLayouts::getRows(Value tile) {
   auto shape = tile::shapeOf(tile);
-  constexpr int64_t kTogether = 8;
+  constexpr int64_t kTogether = 8, kTogetherOfState = 4;
+  if (!hasLoop)
+    return LinearLayout::wholeRows(shape[0], shape[1], warps, kTogetherOfState);
   return writesRows ? LinearLayout::wholeRows(shape[0], shape[1], warps, kTogether)
                     : LinearLayout::rows(shape[0], shape[1], warps);
 }
@@ -266,9 +285,9 @@ void RoleLayouts::assignOp(Operation *op) {
     readByMap(reduce.getInputMutable());
     auto shape = tile::shapeOf(reduce.getInput());
     std::optional<LinearLayout> bound = findBound(reduce.getInput());
-    LinearLayout layout = bound                  ? *bound
-                          : reduce.getDim() == 0 ? LinearLayout::columns(shape[0], shape[1], warps)
-                                                 : getRows(reduce.getInput());
+    LinearLayout layout = bound                             ? *bound
+                          : reduce.getDim() == 0 && hasLoop ? LinearLayout::columns(shape[0], shape[1], warps)
+                                                            : getRows(reduce.getInput());
     reduce.getInputMutable().assign(demand(reduce.getInput(), layout));
     setLayout(reduce.getResult(), reduce.getDim() == 0 ? layout.dropRows() : layout.dropColumns());
   } else if (auto norm = dyn_cast<tile::RowNormOp>(op)) {

@@ -70,6 +70,17 @@ Type fgla::getOperandElement(tile::DecayedScoresOp scores) {
   return isNarrow ? Type(BFloat16Type::get(scores.getContext())) : Float32Type::get(scores.getContext());
 }
 
+bool fgla::combinesRowsOfWarps(tile::ReduceOp reduce) {
+  auto layout = dyn_cast_or_null<warp::LayoutAttr>(reduce.getInput().getType().getEncoding());
+  return reduce.getDim() == 0 && layout &&
+         llvm::any_of(layout.getMap().warps, [](warp::Element basis) { return basis.row != 0; });
+}
+
+RankedTensorType fgla::getPartsOfWarps(tile::ReduceOp reduce, int64_t warps) {
+  auto type = cast<RankedTensorType>(reduce.getResult().getType());
+  return RankedTensorType::get({warps, type.getDimSize(1)}, type.getElementType());
+}
+
 /// Bytes that one instance needs to work on `op`.
 static int64_t getScratch(Operation *op, int64_t warps) {
   if (auto scores = dyn_cast<tile::DecayedScoresOp>(op)) {
@@ -87,6 +98,8 @@ static int64_t getScratch(Operation *op, int64_t warps) {
                : TileMemory(sum.getScores().getType()).getBytes();
   if (auto convert = dyn_cast<warp::ConvertOp>(op))
     return TileMemory(convert.getInput().getType()).getBytes();
+  if (auto reduce = dyn_cast<tile::ReduceOp>(op); reduce && combinesRowsOfWarps(reduce))
+    return TileMemory(getPartsOfWarps(reduce, warps)).getBytes();
   return 0;
 }
 
@@ -133,6 +146,6 @@ SharedMemoryPlan::SharedMemoryPlan(warp::PipelineOp pipeline) {
       }
     });
   }
-  ++numBarriers; // the turn is free
+  numBarriers = channels.empty() ? 0 : numBarriers + 1; // the turn is free
   turnBytes = llvm::alignTo(turnBytes, alignment);
 }

@@ -49,6 +49,11 @@ std::pair<warp::GetOp, warp::GetOp> findPlaces(tile::DecayedScoresOp scores);
 /// is a 16-bit float; else f32.
 mlir::Type getOperandElement(tile::DecayedScoresOp scores);
 
+/// Whether warps have different rows of what is combined down its columns.
+bool combinesRowsOfWarps(tile::ReduceOp reduce);
+/// What each of the warps has combined, in a row of its own.
+mlir::RankedTensorType getPartsOfWarps(tile::ReduceOp reduce, int64_t warps);
+
 /// The memory of one turn, with a place for each channel, and what lies behind the turns. Offsets and sizes in bytes.
 struct SharedMemoryPlan {
   llvm::MapVector<mlir::Value, int64_t> channels; ///< offset in the turn's memory

@@ -27,6 +27,8 @@ struct SizeStages : fgla::impl::SizeStagesBase<SizeStages> {
     }
     getOperation()->walk([&](warp::PipelineOp pipeline) {
       constexpr int64_t kAlignment = 1024;
+      if (pipeline.getBody().getOps<warp::ChannelOp>().empty())
+        return; // no turns
       SharedMemoryPlan plan(pipeline);
       auto kernel = pipeline->getParentOfType<func::FuncOp>();
       auto schedule = kernel ? kernel->getAttrOfType<ScheduleAttr>(kKernelAttrName) : ScheduleAttr();

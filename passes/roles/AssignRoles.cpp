@@ -464,6 +464,42 @@ void PipelineBuilder::cloneTail(int role, Block &block, IRMapping &mapping) {
   }
 }
 
+/// All loads are under way before anything waits for one; first those of rows, which there is the most to do with.
+static void hoistLoads(Block &body) {
+  auto isTile = [](Value value) { return isa<RankedTensorType>(value.getType()); };
+  SmallVector<Operation *> numbers, rows, others;
+  for (Operation &op : body)
+    if (auto load = dyn_cast<tile::LoadOp>(op))
+      (tile::shapeOf(load.getResult())[0] == 1 ? rows : others).push_back(&op);
+    else if (isPure(&op) && op.getNumRegions() == 0 && llvm::none_of(op.getOperands(), isTile))
+      numbers.push_back(&op);
+  numbers.append(rows);
+  numbers.append(others);
+  for (Operation *op : llvm::reverse(numbers))
+    op->moveBefore(&body, body.begin());
+}
+
+/// A body without a loop has one role: all warps share out each tile.
+static void buildOneRole(scf::ForallOp forall) {
+  // So that a thread has at most 64 elements of the largest tile: two blocks fit a multiprocessor, and while one
+  // computes or stores, the other loads.
+  constexpr int64_t kElementsOfThread = 64, kLeast = 4, kMost = 8;
+  int64_t largest = 1;
+  forall.getBody()->walk(
+      [&](tile::LoadOp load) { largest = std::max(largest, load.getResult().getType().getNumElements()); });
+  int64_t warps = std::clamp<int64_t>(llvm::PowerOf2Ceil(largest) / (32 * kElementsOfThread), kLeast, kMost);
+  Location loc = forall.getLoc();
+  OpBuilder builder = OpBuilder::atBlockBegin(forall.getBody());
+  auto pipeline = warp::PipelineOp::create(builder, loc, /*stages=*/1);
+  builder.setInsertionPointToStart(&pipeline.getBody().emplaceBlock());
+  auto role = warp::RoleOp::create(builder, loc, "step", warps, /*instances=*/1);
+  Block &body = role.getBody().emplaceBlock();
+  body.addArgument(builder.getIndexType(), loc);
+  auto &ops = forall.getBody()->getOperations();
+  body.getOperations().splice(body.end(), ops, std::next(pipeline->getIterator()), std::prev(ops.end()));
+  hoistLoads(body);
+}
+
 namespace {
 struct AssignRoles : fgla::impl::AssignRolesBase<AssignRoles> {
   void runOnOperation() override {
@@ -477,6 +513,10 @@ struct AssignRoles : fgla::impl::AssignRolesBase<AssignRoles> {
       keep.erase();
     });
     for (scf::ForallOp forall : foralls) {
+      if (forall.getBody()->getOps<scf::ForOp>().empty() && !forall.getBody()->getOps<tile::StoreOp>().empty()) {
+        buildOneRole(forall);
+        continue;
+      }
       FailureOr<LoopBody> body = LoopBody::analyze(forall);
       if (failed(body) || failed(PipelineBuilder(forall, *body).build()))
         return signalPassFailure();

@@ -35,6 +35,8 @@ AttentionProgram::AttentionProgram(OpBuilder &builder, Fusion &fusion, const IRM
 Value AttentionProgram::zero() { return arith::ConstantIndexOp::create(builder, loc, 0); }
 
 Value AttentionProgram::mask(Value tile, Value rows, double value) {
+  if (!rows)
+    return tile;
   Value valid = tile::ValidOp::create(builder, loc, RankedTensorType::get({tileLength, 1}, builder.getI1Type()), rows);
   return buildMap(builder, loc, {tile, valid}, shapeOf(tile), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
     return arith::SelectOp::create(b, l, v[1], v[0], buildConstant(b, l, compute, value));
@@ -49,6 +51,12 @@ Value AttentionProgram::dot(Value a, Value b, Value acc, bool transposeA, bool t
 Value AttentionProgram::multiply(Value a, Value b) { return tile::buildProduct(builder, loc, a, b); }
 
 Value AttentionProgram::scan(ReduceKind kind, Value tile, Value init, bool exclusive, bool reverse) {
+  if (isStep && exclusive)
+    return init;
+  if (isStep)
+    return buildMap(builder, loc, {tile, init}, shapeOf(tile), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+      return tile::buildCombine(b, l, kind, v[0], v[1]);
+    });
   return tile::ScanOp::create(builder, loc, tile.getType(), tile, init, kind, exclusive, reverse);
 }
 
@@ -59,6 +67,8 @@ Value AttentionProgram::reduce(ReduceKind kind, Value tile, int64_t dim) {
 }
 
 Value AttentionProgram::lastRow(Value tile) {
+  if (isStep)
+    return tile;
   auto shape = shapeOf(tile);
   SmallVector<OpFoldResult> offsets{builder.getIndexAttr(shape[0] - 1), builder.getIndexAttr(0)};
   SmallVector<OpFoldResult> sizes{builder.getIndexAttr(1), builder.getIndexAttr(shape[1])};
@@ -168,7 +178,9 @@ KeyTiles AttentionProgram::buildKeyTiles(TileReader &reader, Value rows, Value m
                         });
     tiles.decay = {map.getResult(0), map.getResult(1)};
   }
-  if (!tiles.decay.factor)
+  if (isStep)
+    tiles.total = {tiles.decay.factor, tracksComplement ? tiles.decay.complement : Value()};
+  if (isStep || !tiles.decay.factor)
     return tiles;
   tiles.fromStart = scan(ReduceKind::Mul, tiles.decay.factor, Value(), /*exclusive=*/false, /*reverse=*/false);
   tiles.toEnd = scan(ReduceKind::Mul, tiles.decay.factor, Value(), /*exclusive=*/true, /*reverse=*/true);
@@ -399,6 +411,36 @@ Value AttentionProgram::buildSequenceMax(Value batch, Value head, Value tokens) 
       [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::MaximumFOp::create(b, l, v[0], v[1]); });
   scf::YieldOp::create(builder, loc, max);
   return loop.getResult(0);
+}
+
+Carried AttentionProgram::buildStep(Value batch, Value head, const Carried &initial, Value output, Value queryHead) {
+  isStep = true;
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  OpBuilder::InsertPoint here = builder.saveInsertionPoint();
+  TileReader reader(builder, fusion, arrays, tileLength, batch, head, here);
+  reader.moveTo(zero, Value());
+  KeyTiles tiles = buildKeyTiles(reader, /*rows=*/Value(), initial.max);
+  auto toColumn = [&](Value row) -> Value {
+    return tile::TransposeOp::create(builder, loc, RankedTensorType::get({shapeOf(row)[1], 1}, compute), row);
+  };
+  Carried next;
+  next.max = initial.max ? tiles.nextMax : Value();
+  Value state = tiles.total.factor ? scaleState(initial.state, tiles.total) : initial.state;
+  next.state = buildMap(builder, loc, {state, toColumn(tiles.key), tiles.value}, shapeOf(state),
+                        [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                          Value added = arith::MulFOp::create(b, l, v[1], v[2]);
+                          return arith::AddFOp::create(b, l, v[0], added);
+                        });
+  TileReader queryReader(builder, fusion, arrays, tileLength, batch, queryHead ? queryHead : head, here);
+  queryReader.moveTo(zero, Value());
+  TileReader &outputs = queryHead ? queryReader : reader;
+  Value raw = outputs.read(root.getQuery());
+  Value query = buildMap(builder, loc, {raw}, shapeOf(raw), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::MulFOp::create(b, l, v[0], buildConstant(b, l, compute, root.getEffectiveScale()));
+  });
+  Value read = reduce(ReduceKind::Add, multiply(next.state, toColumn(query)), 0);
+  buildConsumers(outputs, read, output, {batch, zero, queryHead ? queryHead : head, zero}, /*rows=*/Value());
+  return next;
 }
 
 /// The values of `carried` that are there, in a fixed order, and back.

@@ -54,6 +54,10 @@ public:
   /// parts of each, and what consumes it.
   void buildSums(mlir::Value batch, mlir::Value queryHead, mlir::Value begin, mlir::Value end, mlir::Value parts,
                  mlir::Value output);
+  /// The one token that there is, without a loop: the state after it, and the output from that. Sums, no products of
+  /// matrices: the state is read and written once, and nothing else takes time.
+  Carried buildStep(mlir::Value batch, mlir::Value head, const Carried &initial, mlir::Value output,
+                    mlir::Value queryHead);
   /// The state after two parts of a sequence: `later` started from the empty state.
   Carried buildMerge(Carried earlier, Carried later);
 
@@ -107,6 +111,7 @@ private:
   mlir::Type compute;
   bool tracksComplement; ///< whether 1 - G is kept beside G, and what sums lose: of use only where storage is f32
   std::optional<DecayAxis> axis; ///< of the decay, stabilizer included
+  bool isStep = false;           ///< tiles have one row, and that is a token
 };
 } // namespace fgla
 

@@ -60,10 +60,12 @@ private:
   Value makeParts();
   void writeSequenceMax();
   void writeSegmentStates();
+  bool writeStep();
   void writeOutputs();
   void writeSums();
   Carried loadSegment(AttentionProgram &program, ValueRange position);
   void storeFinal(AttentionProgram &program, const Carried &carried, Value batch, Value head);
+  void storeWhole(AttentionProgram &program, const Carried &carried, Value batch, Value head, Value condition);
   Value isWhole(Value queryHead, Value segment);
   Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
   /// A buffer [B, H, segments, trailing...], for what segments tell later ones. Bufferization's deallocation frees it.
@@ -268,6 +270,17 @@ Value KernelWriter::isWhole(Value queryHead, Value segment) {
   return whole ? Value(arith::AndIOp::create(builder, loc, whole, isFirst)) : isFirst;
 }
 
+/// Stores what a head ends with where `condition` holds, or everywhere.
+void KernelWriter::storeWhole(AttentionProgram &program, const Carried &carried, Value batch, Value head,
+                              Value condition) {
+  if (!condition)
+    return storeFinal(program, carried, batch, head);
+  auto branch = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&branch.getThenRegion().front());
+  storeFinal(program, carried, batch, head);
+}
+
 void KernelWriter::writeOutputs() {
   SmallVector<Value> bounds{batches, group == 1 ? heads : index(root.getNumHeads() * group)};
   if (segments)
@@ -316,13 +329,7 @@ void KernelWriter::writeOutputs() {
     Carried last = program.buildLoop(batch, head, begin, end, initial, parts, queryHead, firstHead);
     if (!finalState)
       return;
-    Value condition = isWhole(queryHead, segments ? position[2] : Value());
-    if (!condition)
-      return storeFinal(program, last, batch, head);
-    auto branch = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(&branch.getThenRegion().front());
-    storeFinal(program, last, batch, head);
+    storeWhole(program, last, batch, head, isWhole(queryHead, segments ? position[2] : Value()));
   });
 }
 
@@ -341,12 +348,53 @@ void KernelWriter::writeSums() {
          });
 }
 
+/// Whether a GPU has code for a kernel without a loop: all that it computes is elementwise or a sum.
+static bool isElementwise(scf::ForallOp forall) {
+  return llvm::all_of(forall.getBody()->without_terminator(), [](Operation &op) {
+    return !isa<tile::DotOp, tile::ScanOp>(op) && !isa<tensor::TensorDialect>(op.getDialect());
+  });
+}
+
+/// One token, without a loop; false where that has no code for a GPU.
+bool KernelWriter::writeStep() {
+  constexpr int64_t kMostState = 128 * 128, kLeastSide = 16; // registers; lanes with 4 columns each
+  int64_t keys = root.getKeyDim(), values = root.getValueDim();
+  bool fitsLayouts = llvm::isPowerOf2_64(keys) && llvm::isPowerOf2_64(values) && std::min(keys, values) >= kLeastSide;
+  if (!roles || cast<MemRefType>(output.getType()).getDimSize(1) != 1 || !fitsLayouts || keys * values > kMostState ||
+      root.getStabilizer() == Stabilizer::Sequence)
+    return false;
+  Value count = group == 1 ? heads : index(root.getNumHeads() * group);
+  auto loop =
+      scf::ForallOp::create(builder, loc, SmallVector<OpFoldResult>{batches, count}, ValueRange(), std::nullopt);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  AttentionProgram program(builder, fusion, arrays, /*tileLength=*/1, StateSlice());
+  Value batch = loop.getInductionVar(0), head = loop.getInductionVar(1), queryHead;
+  if (group > 1) {
+    queryHead = head;
+    head = arith::DivUIOp::create(builder, loc, head, index(group));
+  }
+  Carried initial = program.buildInitial(batch, head, /*sequenceMax=*/Value());
+  Carried last = program.buildStep(batch, head, initial, output, queryHead);
+  if (!isElementwise(loop)) {
+    loop.erase();
+    return false;
+  }
+  if (finalState)
+    storeWhole(program, last, batch, head, isWhole(queryHead, /*segment=*/Value()));
+  return true;
+}
+
 void KernelWriter::write() {
   batches = memref::DimOp::create(builder, loc, output, 0);
   tokens = memref::DimOp::create(builder, loc, output, 1);
   if (roles)
     tokens = tile::KeepOp::create(builder, loc, tokens);
   heads = index(root.getNumHeads());
+  if (writeStep()) {
+    func::ReturnOp::create(builder, loc);
+    return;
+  }
   writeSequenceMax();
   if (schedule.getSegments() != 1) {
     planSegments();

@@ -1,0 +1,32 @@
+// RUN: fgla-opt %s --fgla-assign-layouts | FileCheck %s
+
+// One token: rows are whole in each warp, the state's among the warps, 16 bytes of f32 a thread. A row becomes a column
+// through shared memory, and what is summed down the columns is combined among warps.
+// CHECK-LABEL: func.func private @step
+// CHECK: fgla_tile.load {{.*}} -> tensor<1x128xf32, [[ROW:#fgla_warp.layout<registers = \[\[0, 1\], \[0, 2\]\], lanes = \[\[0, 4\], \[0, 8\], \[0, 16\], \[0, 32\], \[0, 64\]\], warps = \[\[0, 0\], \[0, 0\], \[0, 0\]\]>]]>
+// CHECK: fgla_tile.load {{.*}} -> tensor<32x128xf32, [[STATE:#fgla_warp.layout<registers = \[\[0, 1\], \[0, 2\], \[8, 0\], \[16, 0\]\], lanes = \[\[0, 4\], \[0, 8\], \[0, 16\], \[0, 32\], \[0, 64\]\], warps = \[\[1, 0\], \[2, 0\], \[4, 0\]\]>]]>
+// CHECK: %[[K:.*]] = fgla_warp.convert %{{.*}} : tensor<1x32xf32, {{.*}}> -> tensor<1x32xf32, #fgla_warp.layout<registers = {{\[\[}}0, 8], [0, 16]], lanes = {{.*}}, warps = {{\[\[}}0, 1], [0, 2], [0, 4]]>>
+// CHECK: fgla_tile.transpose %[[K]]
+// CHECK: fgla_tile.map{{.*}} -> tensor<32x128xf32, [[STATE]]>
+// CHECK: fgla_tile.reduce add {{.*}} : tensor<32x128xf32, [[STATE]]> -> tensor<1x128xf32, [[ROW]]>
+func.func private @step(%v: memref<1x128xf32>, %k: memref<1x32xf32>, %s: memref<32x128xf32>) {
+  %c0 = arith.constant 0 : index
+  fgla_warp.pipeline stages(1) {
+    fgla_warp.role "step" warps(8) instances(1) {
+    ^bb0(%i: index):
+      %value = fgla_tile.load %v[%c0, %c0] dims [0, 1] : memref<1x128xf32> -> tensor<1x128xf32>
+      %key = fgla_tile.load %k[%c0, %c0] dims [0, 1] : memref<1x32xf32> -> tensor<1x32xf32>
+      %state = fgla_tile.load %s[%c0, %c0] dims [0, 1] : memref<32x128xf32> -> tensor<32x128xf32>
+      %column = fgla_tile.transpose %key : tensor<1x32xf32> -> tensor<32x1xf32>
+      %next = fgla_tile.map(%state, %column, %value) : (tensor<32x128xf32>, tensor<32x1xf32>, tensor<1x128xf32>) -> tensor<32x128xf32> {
+      ^bb0(%a: f32, %b: f32, %c: f32):
+        %p = arith.mulf %b, %c : f32
+        %n = arith.addf %a, %p : f32
+        fgla_tile.yield %n : f32
+      }
+      %sum = fgla_tile.reduce add %next dim 0 : tensor<32x128xf32> -> tensor<1x128xf32>
+      fgla_tile.store %sum, %v[%c0, %c0] dims [0, 1] : tensor<1x128xf32>, memref<1x128xf32>
+    }
+  }
+  return
+}
