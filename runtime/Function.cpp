@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <memory_resource>
 
 using namespace fgla::runtime;
 
@@ -33,7 +34,18 @@ struct Binding {
   Who origin;
   size_t originDim;
 };
-using Bindings = std::vector<Binding>;
+using Bindings = std::pmr::vector<Binding>;
+using Dims = std::pmr::vector<int64_t>;
+
+/// The memory of one call: on the stack, and from the heap only where a signature is unusually large.
+class CallMemory {
+public:
+  operator std::pmr::memory_resource *() { return &resource; }
+
+private:
+  alignas(std::max_align_t) std::byte bytes[8192];
+  std::pmr::monotonic_buffer_resource resource{bytes, sizeof(bytes)};
+};
 
 /// Bytes [begin, end) that a tensor touches; empty when it has no elements.
 struct MemoryRange {
@@ -45,27 +57,35 @@ struct MemoryRange {
 /// block of words.
 class Descriptors {
 public:
-  void add(void *data, std::span<const int64_t> shape) {
-    starts.push_back(words.size());
-    int64_t pointer;
-    std::memcpy(&pointer, &data, sizeof(pointer));
-    words.insert(words.end(), {pointer, pointer, 0});
-    words.insert(words.end(), shape.begin(), shape.end());
-    std::vector<int64_t> strides = contiguousStrides(shape);
-    words.insert(words.end(), strides.begin(), strides.end());
+  /// For tensors as `specs` say.
+  Descriptors(std::pmr::memory_resource *memory, std::initializer_list<const std::vector<ValueSpec> *> specs)
+      : words(memory), starts(memory) {
+    size_t size = 0, count = 0;
+    for (const std::vector<ValueSpec> *values : specs)
+      for (const ValueSpec &value : *values) {
+        size += 3 + 2 * value.rank();
+        ++count;
+      }
+    words.reserve(size);
+    starts.reserve(count);
   }
 
-  /// Valid until the next add().
-  std::vector<void *> pointers() {
-    std::vector<void *> result;
-    for (size_t start : starts)
-      result.push_back(words.data() + start);
-    return result;
+  void add(void *data, std::span<const int64_t> shape) {
+    size_t start = words.size();
+    words.resize(start + 3 + 2 * shape.size());
+    int64_t *word = words.data() + start;
+    starts.push_back(word);
+    std::memcpy(&word[0], &data, sizeof(data));
+    std::memcpy(&word[1], &data, sizeof(data));
+    std::copy(shape.begin(), shape.end(), word + 3);
+    writeContiguousStrides(shape, word + 3 + shape.size());
   }
+
+  void **pointers() { return starts.data(); }
 
 private:
-  std::vector<int64_t> words;
-  std::vector<size_t> starts;
+  std::pmr::vector<int64_t> words; ///< of the size that was reserved
+  std::pmr::vector<void *> starts;
 };
 
 struct FreeMemory {
@@ -178,15 +198,15 @@ static Status checkArgs(const FunctionSpec &spec, std::span<const fgla_tensor> a
 
 /// Runs the shape function on checked arguments. What it gives has to agree
 /// with the manifest, or else the artifact is wrong.
-static Result<std::vector<int64_t>> inferDims(const FunctionSpec &spec, Function::ShapeEntry shapeEntry,
-                                              std::span<const fgla_tensor> args, Bindings &bindings) {
-  Descriptors descriptors;
+static Result<Dims> inferDims(const FunctionSpec &spec, Function::ShapeEntry shapeEntry,
+                              std::span<const fgla_tensor> args, Bindings &bindings,
+                              std::pmr::memory_resource *memory) {
+  Descriptors descriptors(memory, {&spec.args});
   for (const fgla_tensor &arg : args)
     descriptors.add(nullptr, shapeOf(arg));
-  std::vector<void *> pointers = descriptors.pointers();
   // -1 shows a dim that the function left alone.
-  std::vector<int64_t> dims(spec.numResultDims(), -1);
-  shapeEntry(pointers.data(), dims.data());
+  Dims dims(spec.numResultDims(), -1, memory);
+  shapeEntry(descriptors.pointers(), dims.data());
 
   std::span<const int64_t> rest = dims;
   for (const ValueSpec &result : spec.results) {
@@ -224,8 +244,9 @@ static Status checkResults(const FunctionSpec &spec, std::span<const fgla_tensor
 }
 
 static Status checkMemory(const FunctionSpec &spec, std::span<const fgla_tensor> args,
-                          std::span<const fgla_tensor> results) {
-  std::vector<std::pair<Who, MemoryRange>> seen;
+                          std::span<const fgla_tensor> results, std::pmr::memory_resource *memory) {
+  std::pmr::vector<std::pair<Who, MemoryRange>> seen(memory);
+  seen.reserve(args.size() + results.size());
   for (size_t i = 0; i < args.size(); ++i) {
     MemoryRange range;
     Who who{"argument", &spec.args[i]};
@@ -263,14 +284,24 @@ static Status inFunction(const FunctionSpec &spec, const Status &status) {
   return Status(status.code(), status.message() + " (function " + quote(spec.name) + ")");
 }
 
-Result<std::vector<int64_t>> Function::resultShapes(std::span<const fgla_tensor> args) const {
-  Bindings bindings;
-  if (Status s = checkArgs(signature, args, bindings); !s.ok())
-    return inFunction(signature, s);
-  Result<std::vector<int64_t>> dims = inferDims(signature, shapeEntry, args, bindings);
+/// Dims of all results, from arguments that are checked here.
+static Result<Dims> resultDims(const FunctionSpec &spec, Function::ShapeEntry shapeEntry,
+                               std::span<const fgla_tensor> args, std::pmr::memory_resource *memory) {
+  Bindings bindings(memory);
+  if (Status s = checkArgs(spec, args, bindings); !s.ok())
+    return inFunction(spec, s);
+  Result<Dims> dims = inferDims(spec, shapeEntry, args, bindings, memory);
   if (!dims.ok())
-    return inFunction(signature, dims.status());
+    return inFunction(spec, dims.status());
   return dims;
+}
+
+Result<std::vector<int64_t>> Function::resultShapes(std::span<const fgla_tensor> args) const {
+  CallMemory memory;
+  Result<Dims> dims = resultDims(signature, shapeEntry, args, memory);
+  if (!dims.ok())
+    return dims.status();
+  return std::vector<int64_t>(dims->begin(), dims->end());
 }
 
 /// Calls `check` with each tensor and what the signature says of it, as far as there are both.
@@ -321,7 +352,8 @@ Status Function::call(std::span<const fgla_tensor> args, std::span<const fgla_te
                       const fgla_launch_options &options, bool wait) const {
   if (Status s = checkPlaces(signature, program, args, results); !s.ok())
     return inFunction(signature, s);
-  Result<std::vector<int64_t>> dims = resultShapes(args);
+  CallMemory memory;
+  Result<Dims> dims = resultDims(signature, shapeEntry, args, memory);
   if (!dims.ok())
     return dims.status();
   if (Status s = checkResults(signature, results, *dims); !s.ok())
@@ -329,11 +361,11 @@ Status Function::call(std::span<const fgla_tensor> args, std::span<const fgla_te
   if (program)
     if (Status s = checkForKernels(signature, args, results); !s.ok())
       return inFunction(signature, s);
-  if (Status s = checkMemory(signature, args, results); !s.ok())
+  if (Status s = checkMemory(signature, args, results, memory); !s.ok())
     return inFunction(signature, s);
 
   std::vector<Buffer> buffers;
-  Descriptors descriptors;
+  Descriptors descriptors(memory, {&signature.args, &signature.results});
   for (size_t i = 0; i < args.size(); ++i) {
     void *data = args[i].data;
     if (!isDense(args[i]) && !(data = packed(args[i], buffers)))
@@ -343,15 +375,14 @@ Status Function::call(std::span<const fgla_tensor> args, std::span<const fgla_te
   }
   for (const fgla_tensor &result : results)
     descriptors.add(result.data, shapeOf(result));
-  std::vector<void *> pointers = descriptors.pointers();
   if (!program) {
-    entry(pointers.data());
+    entry(descriptors.pointers());
     return {};
   }
   if (args.empty() && results.empty())
     return inFunction(signature, invalid("a function without tensors has no device to run on"));
   int32_t device = (args.empty() ? results : args).front().device.index;
   Status status = program->call(reinterpret_cast<cuda::Program::Entry>(reinterpret_cast<void *>(entry)),
-                                pointers.data(), device, options, wait);
+                                descriptors.pointers(), device, options, wait);
   return status.ok() ? status : inFunction(signature, status);
 }

@@ -9,12 +9,16 @@ using namespace fgla::runtime;
 
 std::vector<int64_t> fgla::runtime::contiguousStrides(std::span<const int64_t> shape) {
   std::vector<int64_t> strides(shape.size());
+  writeContiguousStrides(shape, strides.data());
+  return strides;
+}
+
+void fgla::runtime::writeContiguousStrides(std::span<const int64_t> shape, int64_t *strides) {
   int64_t stride = 1;
   for (size_t i = shape.size(); i-- > 0;) {
     strides[i] = stride;
     stride *= std::max<int64_t>(shape[i], 1);
   }
-  return strides;
 }
 
 bool fgla::runtime::isContiguous(std::span<const int64_t> shape, std::span<const int64_t> strides) {

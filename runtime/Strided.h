@@ -13,6 +13,7 @@ namespace fgla::runtime {
 /// Row-major strides in elements, last dimension fastest. A dim of 0 counts as
 /// 1, so that no stride is 0. The product must fit (byteSize()).
 std::vector<int64_t> contiguousStrides(std::span<const int64_t> shape);
+void writeContiguousStrides(std::span<const int64_t> shape, int64_t *strides);
 
 /// Whether the elements lie as contiguousStrides() says; strides of dims of
 /// size 1, and of empty tensors, do not matter.
