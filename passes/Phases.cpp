@@ -143,6 +143,9 @@ static void buildTiled(OpPassManager &manager, const PhaseOptions &options) {
   fgla::FormKernelsOptions kernels;
   kernels.roles = options.gpu || options.lowering == Lowering::Roles;
   manager.addPass(fgla::createFormKernels(kernels));
+  fgla::PadTilesOptions padding;
+  padding.isWidening = kernels.roles;
+  manager.addPass(fgla::createPadTiles(padding));
   // Roles take diagonal blocks and rows as a whole.
   if (!options.gpu && options.lowering != Lowering::Roles)
     addExpansions(manager);

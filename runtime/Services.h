@@ -24,6 +24,10 @@ struct Services {
   void (*copy)(Services *, void *to, const void *from, int64_t bytes);
   /// Multiprocessors of the device.
   int64_t (*workers)(Services *);
+  /// Writes the 128 bytes of a tensor map: an array without gaps of `rank` dims, and what one copy of it moves; both
+  /// in elements. Along the last dim these are lines of 128 bytes, along one other dim rows (fgla_warp.tensor_map).
+  void (*describe)(Services *, void *map, const void *array, int64_t elementBytes, int64_t rank, const int64_t *sizes,
+                   const int64_t *box);
 };
 
 /// The code of one GPU module in an artifact.

@@ -238,8 +238,12 @@ static bool hasType(Value tile, RankedTensorType type) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult ValidOp::verify() {
-  if (!getResult().getType().hasStaticShape() || shapeOf(getResult())[1] != 1)
-    return emitOpError() << "result must be [C, 1], got " << getResult().getType() << " (valid_c1)";
+  if (!getRows() == !getCols())
+    return emitOpError() << "must have either 'rows' or 'cols' (valid_c1)";
+  bool ofRows = static_cast<bool>(getRows());
+  if (!getResult().getType().hasStaticShape() || shapeOf(getResult())[ofRows ? 1 : 0] != 1)
+    return emitOpError() << "result must be " << (ofRows ? "[C, 1]" : "[1, D]") << ", got " << getResult().getType()
+                         << " (valid_c1)";
   return success();
 }
 

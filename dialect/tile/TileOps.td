@@ -31,7 +31,7 @@ def Tile_LoadOp : Tile_Op<"load", [DeclareOpInterfaceMethods<MemoryEffectsOpInte
   let summary = "reads a tile of a global array";
   let description = [{
     Element `(r, c)` of the result is the element of `source` at `indices` moved on by `r` along the first of `dims` and by `c`
-    along the second, for `r < rows`; the rest of the tile is zero. Without `rows` the tile is whole. A
+    along the second, for `r < rows` and `c < cols`; the rest of the tile is zero. Without `rows` all rows are read, and without `cols` all columns. A
     dim that the array lacks is written -1: a vector `[D]` read as a tile `[1, D]` has `dims [-1, 0]`.
 
     Example:
@@ -43,10 +43,16 @@ def Tile_LoadOp : Tile_Op<"load", [DeclareOpInterfaceMethods<MemoryEffectsOpInte
     - (load_c2) two dims, each -1 or a dim of `source`, not the same; where -1, the tile's size is 1.
     - (load_c3) the result has the element type of `source`.
   }];
-  let arguments = (ins AnyMemRef:$source, Variadic<Index>:$indices, Optional<Index>:$rows, DenseI64ArrayAttr:$dims);
+  let arguments = (ins AnyMemRef:$source, Variadic<Index>:$indices, Optional<Index>:$rows, Optional<Index>:$cols,
+    DenseI64ArrayAttr:$dims);
   let results = (outs Tile_Tile:$result);
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$source, "::mlir::ValueRange":$indices,
+    "::mlir::Value":$rows, "::llvm::ArrayRef<int64_t>":$dims), [{
+    build($_builder, $_state, result, source, indices, rows, ::mlir::Value(), dims);
+  }]>];
   let assemblyFormat = [{
-    $source `[` $indices `]` (`rows` `(` $rows^ `)`)? `dims` $dims attr-dict `:` type($source) `->` type($result)
+    $source `[` $indices `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)? `dims` $dims attr-dict `:` type($source)
+    `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -54,7 +60,7 @@ def Tile_LoadOp : Tile_Op<"load", [DeclareOpInterfaceMethods<MemoryEffectsOpInte
 def Tile_StoreOp : Tile_Op<"store", [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>, AttrSizedOperandSegments]> {
   let summary = "writes a tile to a global array";
   let description = [{
-    The inverse of `load`: writes the first `rows` rows of the tile, or all.
+    The inverse of `load`: writes the first `rows` rows and `cols` columns of the tile, or all.
 
     Example:
     ```mlir
@@ -63,9 +69,14 @@ def Tile_StoreOp : Tile_Op<"store", [DeclareOpInterfaceMethods<MemoryEffectsOpIn
     Constraints: those of `load`, under the same numbers (store_c1, store_c2, store_c3).
   }];
   let arguments = (ins Tile_Tile:$value, AnyMemRef:$dest, Variadic<Index>:$indices, Optional<Index>:$rows,
-    DenseI64ArrayAttr:$dims);
+    Optional<Index>:$cols, DenseI64ArrayAttr:$dims);
+  let builders = [OpBuilder<(ins "::mlir::Value":$value, "::mlir::Value":$dest, "::mlir::ValueRange":$indices,
+    "::mlir::Value":$rows, "::llvm::ArrayRef<int64_t>":$dims), [{
+    build($_builder, $_state, value, dest, indices, rows, ::mlir::Value(), dims);
+  }]>];
   let assemblyFormat = [{
-    $value `,` $dest `[` $indices `]` (`rows` `(` $rows^ `)`)? `dims` $dims attr-dict `:` type($value) `,` type($dest)
+    $value `,` $dest `[` $indices `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)? `dims` $dims attr-dict `:`
+    type($value) `,` type($dest)
   }];
   let hasVerifier = 1;
 }
@@ -105,19 +116,22 @@ def Tile_MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
   let hasCanonicalizer = 1;
 }
 
-def Tile_ValidOp : Tile_Op<"valid", [Pure]> {
-  let summary = "which rows of a tile are tokens";
+def Tile_ValidOp : Tile_Op<"valid", [Pure, AttrSizedOperandSegments]> {
+  let summary = "which rows or columns of a tile are there";
   let description = [{
-    True for the rows `r < rows`, false behind the end of a sequence.
+    True for the rows `r < rows`, false behind the end of a sequence; or the same for the columns of a tile that is wider than its array.
 
-    Example: `%t = fgla_tile.valid rows(%n) : tensor<32x1xi1>`
+    Examples: `%t = fgla_tile.valid rows(%n) : tensor<32x1xi1>`, `%c = fgla_tile.valid cols(%c100) : tensor<1x128xi1>`
 
     Constraints:
-    - (valid_c1) the result is `[C, 1]`.
+    - (valid_c1) there is `rows` and the result is `[C, 1]`, or there is `cols` and it is `[1, D]`.
   }];
-  let arguments = (ins Index:$rows);
+  let arguments = (ins Optional<Index>:$rows, Optional<Index>:$cols);
   let results = (outs Tile_Of<[I1]>:$result);
-  let assemblyFormat = "`rows` `(` $rows `)` attr-dict `:` type($result)";
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$rows), [{
+    build($_builder, $_state, result, rows, ::mlir::Value());
+  }]>];
+  let assemblyFormat = "(`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)? attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 

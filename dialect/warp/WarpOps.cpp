@@ -2,7 +2,6 @@
 
 #include "dialect/warp/Warp.h"
 #include "mlir/IR/Builders.h"
-#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace fgla::warp;
@@ -11,47 +10,8 @@ using namespace fgla::warp;
 #include "dialect/warp/WarpOps.cpp.inc"
 
 //===----------------------------------------------------------------------===//
-// Pipeline, channel, role
+// Channel, role (pipeline: VerifyPipeline.cpp)
 //===----------------------------------------------------------------------===//
-
-/// The roles that put into and that get from a channel.
-static llvm::SetVector<RoleOp> findRoles(ChannelOp channel, bool putting) {
-  llvm::SetVector<RoleOp> roles;
-  for (Operation *user : channel->getUsers())
-    if (putting ? isa<PutOp>(user) : isa<GetOp>(user))
-      if (auto role = user->getParentOfType<RoleOp>())
-        roles.insert(role);
-  return roles;
-}
-
-LogicalResult PipelineOp::verifyRegions() {
-  if (auto stages = static_cast<int64_t>(getStages()); stages < 1)
-    return emitOpError() << "must have at least one stage, got " << stages << " (pipeline_c1)";
-  llvm::DenseMap<Operation *, llvm::SmallVector<RoleOp>> readers;
-  for (auto channel : getBody().getOps<ChannelOp>()) {
-    auto putters = findRoles(channel, /*putting=*/true);
-    if (putters.size() != 1)
-      return channel.emitOpError() << "must be put by one role, is put by " << putters.size() << " (pipeline_c2)";
-    for (RoleOp reader : findRoles(channel, /*putting=*/false))
-      readers[putters.front()].push_back(reader);
-  }
-  // A cycle of roles would wait for itself within a turn.
-  llvm::DenseMap<Operation *, int> state; // 1: being visited, 2: done
-  std::function<RoleOp(RoleOp)> findOnCycle = [&](RoleOp role) -> RoleOp {
-    if (int seen = state.lookup(role))
-      return seen == 1 ? role : RoleOp();
-    state[role] = 1;
-    for (RoleOp reader : readers.lookup(role))
-      if (RoleOp found = findOnCycle(reader))
-        return found;
-    state[role] = 2;
-    return {};
-  };
-  for (auto role : getBody().getOps<RoleOp>())
-    if (RoleOp found = findOnCycle(role))
-      return found.emitOpError() << "\"" << found.getName() << "\" waits for a tile that it puts itself (pipeline_c3)";
-  return success();
-}
 
 LogicalResult ChannelOp::verify() {
   if (getReuses() && getReuses().getType() != getResult().getType())
@@ -113,6 +73,20 @@ LogicalResult ConvertOp::verify() {
   RankedTensorType input = getInput().getType(), result = getResult().getType();
   if (input.getShape() != result.getShape() || input.getElementType() != result.getElementType())
     return emitOpError() << "must change the layout alone, got " << input << " and " << result << " (convert_c1)";
+  return success();
+}
+
+LogicalResult TensorMapOp::verify() {
+  constexpr int64_t kMostDims = 4, kLineBits = 128 * 8;
+  auto type = cast<MemRefType>(getArray().getType());
+  ArrayRef<int64_t> box = getBox();
+  if (type.getRank() != static_cast<int64_t>(box.size()) || box.empty() || type.getRank() > kMostDims ||
+      box.back() <= 0 || box.back() * type.getElementTypeBitWidth() % kLineBits != 0)
+    return emitOpError() << "must have a size for each of at most " << kMostDims
+                         << " dims and lines of 128 bytes along the last of " << type << ", got [" << box
+                         << "] (tensor_map_c1)";
+  if (llvm::count_if(box.drop_back(), [](int64_t size) { return size != 1; }) > 1)
+    return emitOpError() << "must have several rows along one dim alone, got [" << box << "] (tensor_map_c2)";
   return success();
 }
 

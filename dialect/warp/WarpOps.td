@@ -5,6 +5,7 @@
 include "dialect/warp/WarpTypes.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/IR/BuiltinAttributes.td"
 include "mlir/IR/SymbolInterfaces.td"
 
 def Warp_Tile : RankedTensorOf<[AnyType], [HasAnyRankOfPred<[2]>, HasStaticShapePred], "static 2-D tile">;
@@ -25,8 +26,12 @@ def Warp_PipelineOp : Warp_Op<"pipeline", [SingleBlock, NoTerminator]> {
     ```
     Constraints:
     - (pipeline_c1) `stages` is at least 1.
-    - (pipeline_c2) each channel is put by exactly one role.
+    - (pipeline_c2) each channel is put by exactly one role, once in each turn.
     - (pipeline_c3) no role waits, through channels, for what itself puts in the same turn.
+    - (pipeline_c4) each channel is got by a role, and by each that reads it in each turn.
+    - (pipeline_c5) a role that gets releases each turn, once, behind all that reads what it got.
+    - (pipeline_c6) a channel that reuses another's memory is alone in doing so, and is put when all roles have read that: its own role by the order of ops,
+      others because they handed on a tile behind their last reading.
   }];
   let arguments = (ins I64Attr:$stages);
   let regions = (region SizedRegion<1>:$body);
@@ -149,11 +154,32 @@ def Warp_ConvertOp : Warp_Op<"convert", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Warp_TensorMapOp : Warp_Op<"tensor_map", [Pure]> {
+  let summary = "describes an array to the copy engine";
+  let description = [{
+    Host code. `box` is what one copy moves, a size for each dim of the array. Along the last dim these are lines of 128 bytes: in
+    shared memory the first lines of all rows come before the second ones, and the 16-byte parts of a line are permuted by the
+    number of its row (modulo 8). What lies behind the end of the array is zero.
+
+    Example: a tile of 16 tokens of one head
+    ```mlir
+    %m = fgla_warp.tensor_map %x box [1, 16, 1, 128] : memref<?x?x4x128xbf16> -> !fgla_warp.tensor_map
+    ```
+    Constraints:
+    - (tensor_map_c1) `box` has a size for each dim, at most 4 of them, and whole lines along the last.
+    - (tensor_map_c2) there are several rows along one dim alone.
+  }];
+  let arguments = (ins AnyMemRef:$array, DenseI64ArrayAttr:$box);
+  let results = (outs Warp_TensorMapType:$result);
+  let assemblyFormat = "$array `box` $box attr-dict `:` type($array) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Warp_DispatchOp : Warp_Op<"dispatch", [MemoryEffects<[MemRead, MemWrite]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "starts a kernel on a grid";
   let description = [{
     Host code. The kernel is a function in a `gpu.module`; threads and shared memory are its attributes. Arrays are passed as pointers to
-    device memory, numbers as they are (index as i64). Where a size of the grid is zero, nothing happens.
+    device memory, numbers as they are (index as i64), tensor maps as they are. Where a size of the grid is zero, nothing happens.
 
     Example:
     ```mlir

@@ -19,6 +19,16 @@ def Warp_ChannelType : TypeDef<Warp_Dialect, "Channel"> {
   let genVerifyDecl = 1;
 }
 
+def Warp_TensorMapType : TypeDef<Warp_Dialect, "TensorMap"> {
+  let mnemonic = "tensor_map";
+  let summary = "an array as the copy engine knows it";
+  let description = [{
+    What the copy engine needs to know of an array: where it lies, its sizes, and how much one copy moves.
+
+    Example: `!fgla_warp.tensor_map`
+  }];
+}
+
 def Warp_LayoutAttr : AttrDef<Warp_Dialect, "Layout"> {
   let mnemonic = "layout";
   let summary = "which thread holds which element of a tile";

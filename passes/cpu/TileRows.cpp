@@ -56,7 +56,17 @@ struct LowerLoad : TilePattern<tile::LoadOp> {
                         });
     };
     SmallVector<Value> tile{loops.destination(op.getResult())};
-    if (Value valid = op.getRows()) {
+    if (Value valid = op.getCols()) {
+      tile = loops.loop(0, rows, 1, tile, zero);
+      Value end = op.getRows() ? op.getRows() : loops.index(rows);
+      tile = loops.loop(loops.index(0), end, 1, tile, [&](Value row, ValueRange carried) {
+        return loops.loop(loops.index(0), valid, 1, carried, [&](Value column, ValueRange inner) -> SmallVector<Value> {
+          SmallVector<Value> indices = arrayIndices(loops, op.getIndices(), op.getDims(), row, column);
+          Value scalar = memref::LoadOp::create(rewriter, op.getLoc(), op.getSource(), indices);
+          return {loops.insert(scalar, inner[0], {row, column})};
+        });
+      });
+    } else if (Value valid = op.getRows()) {
       tile = loops.loop(loops.index(0), valid, 1, tile, copy);
       tile = loops.loop(valid, loops.index(rows), 1, tile, zero);
     } else {
@@ -78,6 +88,13 @@ struct LowerStore : TilePattern<tile::StoreOp> {
     VectorType vector = loops.vectorFor(type.getElementType(), contiguous ? columns : 1);
     Value rows = op.getRows() ? op.getRows() : loops.index(type.getDimSize(0));
     loops.loop(loops.index(0), rows, 1, {}, [&](Value row, ValueRange) -> SmallVector<Value> {
+      if (Value end = op.getCols())
+        return loops.loop(loops.index(0), end, 1, {}, [&](Value column, ValueRange) -> SmallVector<Value> {
+          SmallVector<Value> indices = arrayIndices(loops, op.getIndices(), op.getDims(), row, column);
+          memref::StoreOp::create(rewriter, op.getLoc(), loops.extract(op.getValue(), {row, column}), op.getDest(),
+                                  indices);
+          return {};
+        });
       return loops.loop(0, columns, vector.getNumElements(), {}, [&](Value column, ValueRange) -> SmallVector<Value> {
         SmallVector<Value> indices = arrayIndices(loops, op.getIndices(), op.getDims(), row, column);
         if (contiguous) {
@@ -168,6 +185,8 @@ private:
   static Value readValid(VectorLoops &loops, tile::ValidOp valid, const Position &at) {
     OpBuilder &builder = loops.builder;
     auto mask = VectorType::get(at.lanes, builder.getI1Type());
+    if (valid.getCols())
+      return vector::CreateMaskOp::create(builder, loops.loc, mask, ValueRange{loops.sub(valid.getCols(), at.column)});
     if (at.isColumn) // the lanes [0, rows - column)
       return vector::CreateMaskOp::create(builder, loops.loc, mask, ValueRange{loops.sub(valid.getRows(), at.column)});
     Value inside = arith::CmpIOp::create(builder, loops.loc, arith::CmpIPredicate::slt, at.row, valid.getRows());

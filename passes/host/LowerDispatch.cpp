@@ -23,7 +23,7 @@ namespace fgla::host {
 using namespace mlir;
 
 /// The members of runtime::Services, in order.
-enum class Service { Launch, Allocate, Release, Copy, Workers };
+enum class Service { Launch, Allocate, Release, Copy, Workers, Describe };
 
 /// Calls a service of the call that `op` is part of. Returns its result, if it has one.
 static Value callService(OpBuilder &builder, Operation *op, Service service, ValueRange args, Type result = {}) {
@@ -37,6 +37,15 @@ static Value callService(OpBuilder &builder, Operation *op, Service service, Val
   auto type = LLVM::LLVMFunctionType::get(result ? result : LLVM::LLVMVoidType::get(builder.getContext()), types);
   auto call = LLVM::CallOp::create(builder, loc, type, operands);
   return result ? call.getResult() : Value();
+}
+
+/// Memory on the stack of the function that holds `op`, not of a loop in it.
+static Value allocateOnStack(OpBuilder &builder, Operation *op, Type type, int64_t count, unsigned alignment = 0) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&op->getParentOfType<func::FuncOp>().getBody().front());
+  Value size = LLVM::ConstantOp::create(builder, op->getLoc(), builder.getI64Type(), count);
+  auto ptr = LLVM::LLVMPointerType::get(builder.getContext());
+  return LLVM::AllocaOp::create(builder, op->getLoc(), ptr, type, size, alignment);
 }
 
 namespace {
@@ -104,6 +113,38 @@ struct LowerWorkers : ConvertOpToLLVMPattern<fgla::tile::WorkersOp> {
   }
 };
 
+struct LowerTensorMap : ConvertOpToLLVMPattern<fgla::warp::TensorMapOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult matchAndRewrite(fgla::warp::TensorMapOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    constexpr int64_t kMapBytes = 128, kMapAlignment = 64;
+    auto type = cast<MemRefType>(op.getArray().getType());
+    if (!isConvertibleAndHasIdentityMaps(type))
+      return op.emitOpError("needs memory without gaps, got ") << type;
+    Location loc = op.getLoc();
+    Type i64 = rewriter.getI64Type();
+    auto constant = [&](int64_t value) -> Value { return LLVM::ConstantOp::create(rewriter, loc, i64, value); };
+    MemRefDescriptor array(adaptor.getArray());
+    Value map = allocateOnStack(rewriter, op, rewriter.getI8Type(), kMapBytes, kMapAlignment);
+    Value sizes = allocateOnStack(rewriter, op, i64, type.getRank()),
+          box = allocateOnStack(rewriter, op, i64, type.getRank());
+    auto store = [&](Value to, int64_t at, Value value) {
+      Value slot = LLVM::GEPOp::create(rewriter, loc, getPtrType(), i64, to, LLVM::GEPArg(static_cast<int>(at)));
+      LLVM::StoreOp::create(rewriter, loc, value, slot);
+    };
+    for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+      store(sizes, dim, type.isDynamicDim(dim) ? array.size(rewriter, loc, dim) : constant(type.getDimSize(dim)));
+      store(box, dim, constant(op.getBox()[dim]));
+    }
+    callService(rewriter, op, Service::Describe,
+                {map, array.alignedPtr(rewriter, loc), constant(type.getElementTypeBitWidth() / 8),
+                 constant(type.getRank()), sizes, box});
+    rewriter.replaceOp(op, map);
+    return success();
+  }
+};
+
 struct LowerDispatchOp : ConvertOpToLLVMPattern<fgla::warp::DispatchOp> {
   LowerDispatchOp(const LLVMTypeConverter &converter, ArrayRef<LLVM::LLVMFuncOp> kernels)
       : ConvertOpToLLVMPattern(converter), kernels(kernels) {}
@@ -124,22 +165,19 @@ LogicalResult LowerDispatchOp::matchAndRewrite(fgla::warp::DispatchOp op, OpAdap
   Location loc = op.getLoc();
   Type ptr = getPtrType(), i64 = rewriter.getI64Type();
   auto constant = [&](int64_t value) -> Value { return LLVM::ConstantOp::create(rewriter, loc, i64, value); };
-  // On the stack of the function, not of a loop in it.
-  auto allocate = [&](Type type, int64_t count) -> Value {
-    OpBuilder::InsertionGuard guard(rewriter);
-    rewriter.setInsertionPointToStart(&op->getParentOfType<func::FuncOp>().getBody().front());
-    return LLVM::AllocaOp::create(rewriter, loc, ptr, type, constant(count));
-  };
   // One pointer for each parameter, to its value.
-  Value pointers = allocate(ptr, std::max<int64_t>(1, op.getArgs().size()));
+  Value pointers = allocateOnStack(rewriter, op, ptr, std::max<int64_t>(1, op.getArgs().size()));
   for (auto [i, arg, value] : llvm::enumerate(op.getArgs(), adaptor.getArgs())) {
     if (auto type = dyn_cast<MemRefType>(arg.getType())) {
       if (!isConvertibleAndHasIdentityMaps(type))
         return op.emitOpError("needs memory without gaps, got ") << type;
       value = MemRefDescriptor(value).alignedPtr(rewriter, loc);
     }
-    Value memory = allocate(value.getType(), 1);
-    LLVM::StoreOp::create(rewriter, loc, value, memory);
+    Value memory = value; // a tensor map's, which the kernel is given as it is
+    if (!isa<fgla::warp::TensorMapType>(arg.getType())) {
+      memory = allocateOnStack(rewriter, op, value.getType(), 1);
+      LLVM::StoreOp::create(rewriter, loc, value, memory);
+    }
     Value slot = LLVM::GEPOp::create(rewriter, loc, ptr, ptr, pointers, LLVM::GEPArg(static_cast<int>(i)));
     LLVM::StoreOp::create(rewriter, loc, memory, slot);
   }
@@ -187,13 +225,15 @@ struct LowerDispatch : fgla::host::impl::LowerDispatchBase<LowerDispatch> {
     if (failed(checkAccesses(module)) || failed(addServices(module)))
       return signalPassFailure();
     LLVMTypeConverter converter(&getContext());
+    converter.addConversion(
+        [](fgla::warp::TensorMapType type) { return LLVM::LLVMPointerType::get(type.getContext()); });
     SmallVector<LLVM::LLVMFuncOp> kernels = fgla::binary::getKernels(module);
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerAlloc, LowerDealloc, LowerCopy, LowerWorkers>(converter);
+    patterns.add<LowerAlloc, LowerDealloc, LowerCopy, LowerWorkers, LowerTensorMap>(converter);
     patterns.add<LowerDispatchOp>(converter, kernels);
     LLVMConversionTarget target(getContext());
     target.addIllegalOp<memref::AllocOp, memref::DeallocOp, memref::CopyOp, fgla::tile::WorkersOp,
-                        fgla::warp::DispatchOp>();
+                        fgla::warp::DispatchOp, fgla::warp::TensorMapOp>();
     if (failed(applyPartialConversion(module, target, std::move(patterns))))
       signalPassFailure();
   }

@@ -41,6 +41,14 @@ Value Code::toI64(Value value) {
     return arith::IndexCastOp::create(builder, loc, builder.getI64Type(), value);
   return arith::ExtSIOp::create(builder, loc, builder.getI64Type(), value);
 }
+Value Code::opaque(Value value) {
+  return LLVM::InlineAsmOp::create(builder, loc, value.getType(), value, "mov.b32 $0, $1;", "=r,r",
+                                   /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                                   LLVM::AsmDialectAttr::get(builder.getContext(), LLVM::AsmDialect::AD_ATT),
+                                   /*operand_attrs=*/ArrayAttr())
+      .getResult(0);
+}
+
 Value Code::mulF(Value a, Value b) {
   auto flags = arith::FastMathFlagsAttr::get(builder.getContext(), arith::FastMathFlags::contract);
   return arith::MulFOp::create(builder, loc, a, b, flags);

@@ -33,6 +33,9 @@ public:
   mlir::Value toI32(mlir::Value value);
   mlir::Value toI64(mlir::Value value);
   mlir::Value mulF(mlir::Value a, mlir::Value b);
+  /// `value` (i32), of which nothing is known here: what seldom runs and is computed from it stays where it stands, and
+  /// takes no registers in front of the loop.
+  mlir::Value opaque(mlir::Value value);
 
   /// The element of a 32-bit word that holds two of `element`, as f32.
   mlir::Value unpack(mlir::Value word, bool high, mlir::Type element);

@@ -183,6 +183,20 @@ Value RoleEmitter::packGroup(const SharedTile &tile, const LinearLayout &layout,
   return code.vector(words);
 }
 
+/// The elements of a group as they are stored.
+Value RoleEmitter::loadGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first) {
+  int64_t length = getVectorLength(tile.memory, layout), bytes = length * tile.memory.elementBytes;
+  Element element = layout.ofRegister(first);
+  int64_t words = bytes / 4;
+  Type type = bytes < 4                       ? tile.element
+              : tile.memory.elementBytes == 4 ? Type(builder.getF32Type())
+                                              : builder.getI32Type();
+  if (words > 1)
+    type = VectorType::get(words, type);
+  Value pointer = getPointer(tile, getThreadElement(layout), element.row, element.column);
+  return LLVM::LoadOp::create(builder, code.loc, type, pointer, bytes);
+}
+
 void RoleEmitter::storeGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first, Value packed) {
   int64_t bytes = getVectorLength(tile.memory, layout) * tile.memory.elementBytes;
   Element element = layout.ofRegister(first);
@@ -239,8 +253,11 @@ Value RoleEmitter::pull(Value tile, const LinearLayout &layout, int64_t number) 
     pullMap(map, layout, number);
     return memo.lookup({tile, number});
   }
-  if (auto valid = dyn_cast<tile::ValidOp>(op); valid && fullRows == valid.getRows()) {
+  if (auto valid = dyn_cast<tile::ValidOp>(op); valid && valid.getRows() && fullRows == valid.getRows()) {
     result = arith::ConstantIntOp::create(builder, code.loc, 1, 1);
+  } else if (valid && valid.getCols()) {
+    Value column = code.add(getThreadElement(layout).second, layout.ofRegister(number).column);
+    result = code.less(column, scalarI32(valid.getCols()));
   } else if (valid) {
     Value row = code.add(getThreadElement(layout).first, layout.ofRegister(number).row);
     result = code.less(row, scalarI32(valid.getRows()));

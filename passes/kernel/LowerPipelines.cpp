@@ -72,6 +72,8 @@ private:
   Code code;
   SmallVector<WarpGroup> groups;
   llvm::SetVector<Value> arrays, numbers; ///< of the host
+  /// Arrays that the copy engine reads, by the columns of one copy, and what it moves.
+  llvm::MapVector<std::pair<Value, int64_t>, SmallVector<int64_t>> maps;
   llvm::DenseMap<std::pair<Value, int64_t>, Value> sizes;
   llvm::DenseMap<Operation *, int64_t> barriers; ///< the first named barrier of each role
   IRMapping scalars;
@@ -126,7 +128,7 @@ void KernelBuilder::groupRoles() {
   int64_t nextBarrier = 1; // 0 is everybody's
   for (warp::RoleOp role : roles) {
     barriers[role] = nextBarrier;
-    nextBarrier += role.getWarps() > 1 ? role.getInstances() : 0;
+    nextBarrier += (role.getWarps() > 1 ? role.getInstances() : 0) + (role.getInstances() > 1);
   }
   if (context.target.hasRegisterMoves && groups.size() > 1)
     shareRegisters();
@@ -179,10 +181,14 @@ void KernelBuilder::collectArguments() {
     for (Value operand : op->getOperands()) {
       if (op == forall || forall.getRegion().isAncestor(operand.getParentRegion()))
         continue;
-      if (isa<MemRefType>(operand.getType()))
-        arrays.insert(operand);
-      else
+      if (isa<MemRefType>(operand.getType())) {
+        if (SmallVector<int64_t> box = getTensorCopyBox(op, context.target); !box.empty())
+          maps.insert({{operand, box.back()}, box});
+        else
+          arrays.insert(operand);
+      } else {
         addNumber(operand);
+      }
     }
   });
   llvm::DenseMap<int64_t, Value> known; // arrays [B, T, ...] of a kernel have one T
@@ -230,7 +236,8 @@ DictionaryAttr KernelBuilder::describe() {
 
 LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
   builder.setInsertionPointToEnd(module.getBody());
-  SmallVector<Type> types(arrays.size(), LLVM::LLVMPointerType::get(builder.getContext(), 1));
+  SmallVector<Type> types(maps.size(), LLVM::LLVMPointerType::get(builder.getContext()));
+  types.append(arrays.size(), LLVM::LLVMPointerType::get(builder.getContext(), 1));
   for (Value number : numbers)
     types.push_back(number.getType().isIndex() ? builder.getI64Type() : number.getType());
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), types);
@@ -246,7 +253,15 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
   };
   if (llvm::none_of(forall->getParentOfType<func::FuncOp>().getArgumentTypes(), isNarrow))
     function->setAttr(kPreciseAttrName, builder.getUnitAttr());
-  for (size_t i = 0; i < arrays.size(); ++i) {
+  for (size_t i = 0; i < maps.size(); ++i) {
+    constexpr int64_t kMapBytes = 128, kMapAlignment = 64;
+    Type map = LLVM::LLVMArrayType::get(builder.getI8Type(), kMapBytes);
+    function.setArgAttr(i, LLVM::LLVMDialect::getByValAttrName(), TypeAttr::get(map));
+    function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), builder.getI64IntegerAttr(kMapAlignment));
+    // Without it, LLVM copies the map to the stack, where the copy engine finds nothing.
+    function.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(), builder.getUnitAttr());
+  }
+  for (size_t i = maps.size(); i < maps.size() + arrays.size(); ++i) {
     function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
     function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), builder.getI64IntegerAttr(16));
   }
@@ -255,6 +270,8 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
 
 void KernelBuilder::bindArguments(LLVM::LLVMFuncOp function) {
   unsigned next = 0;
+  for (auto &[key, box] : maps)
+    context.maps[key] = function.getArgument(next++);
   for (Value array : arrays)
     context.arrays[array] = {function.getArgument(next++), {}, cast<MemRefType>(array.getType()).getElementType()};
   for (Value number : numbers) {
@@ -300,12 +317,15 @@ void KernelBuilder::decodeGrid() {
 // Code
 //===----------------------------------------------------------------------===//
 
-/// How often a barrier is arrived at in a turn: once by what starts bulk copies, else by each thread that copies, in
-/// other roles by each warp.
-static int64_t countArrivals(warp::RoleOp role) {
+/// How often a barrier is arrived at in a turn: once by what starts copies of the copy engine, else by each thread that
+/// copies, in other roles by each warp.
+static int64_t countArrivals(warp::RoleOp role, const GPUTarget &target) {
   bool copies = false;
   role.walk([&](warp::PutOp put) { copies |= isa_and_nonnull<tile::LoadOp>(put.getValue().getDefiningOp()); });
-  return role.getWarps() * (copies ? kWarpSize * (1 + hasElementCopies(role)) : 1);
+  if (copies && hasOnlyTensorCopies(role, target))
+    return 1;
+  bool hasTensorCopies = TensorCopies(role, target).tiles > 0;
+  return role.getWarps() * (copies ? kWarpSize * (1 + hasElementCopies(role, target)) : 1) + hasTensorCopies;
 }
 
 void KernelBuilder::initializeBarriers(Value thread) {
@@ -319,16 +339,15 @@ void KernelBuilder::initializeBarriers(Value thread) {
     int64_t releases = 0;
     SmallVector<int64_t> counts;
     for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
-      counts.push_back(countArrivals(role));
+      counts.push_back(countArrivals(role, context.target));
       if (role.walk([](warp::ReleaseOp) { return WalkResult::interrupt(); }).wasInterrupted())
         releases += role.getWarps();
     }
     counts.push_back(releases);
     for (int64_t stage = 0; stage < context.stages; ++stage)
       for (auto [number, count] : llvm::enumerate(counts))
-        NVVM::MBarrierInitOp::create(
-            builder, loc, pointer(plan.getBarrierOffset(context.stages) + (stage * plan.numBarriers + number) * 8),
-            code.i32(count), Value());
+        NVVM::MBarrierInitOp::create(builder, loc, pointer(stage * plan.turnBytes + plan.barriers + number * 8),
+                                     code.i32(count), Value());
     if (context.target.hasBulkCopies)
       NVVM::FenceMbarrierInitOp::create(builder, loc);
   });
@@ -358,6 +377,7 @@ LogicalResult KernelBuilder::emitGroup(const WarpGroup &group, Value warp, Value
       threads.instance = code.mask(inRole, instances - 1);
       threads.warp = code.shiftRight(inRole, llvm::Log2_64(instances));
       threads.barrier = code.add(threads.instance, barriers[role]);
+      threads.roundBarrier = barriers[role] + (warps > 1 ? instances : 0);
       result = RoleEmitter(builder, context, role, threads, scalars).emit();
     });
     if (failed(result))
@@ -374,7 +394,11 @@ void KernelBuilder::dispatch(LLVM::LLVMFuncOp function) {
     Value size = isa<Value>(bound) ? cast<Value>(bound) : code.index(*getConstantIntValue(bound));
     blocks = arith::MulIOp::create(builder, loc, blocks, size);
   }
-  SmallVector<Value> arguments(arrays.begin(), arrays.end());
+  SmallVector<Value> arguments;
+  for (auto &[key, box] : maps)
+    arguments.push_back(
+        warp::TensorMapOp::create(builder, loc, warp::TensorMapType::get(builder.getContext()), key.first, box));
+  llvm::append_range(arguments, arrays);
   llvm::append_range(arguments, numbers);
   auto symbol = SymbolRefAttr::get(module.getNameAttr(), {FlatSymbolRefAttr::get(function)});
   warp::DispatchOp::create(builder, loc, symbol, blocks, one, one, arguments);

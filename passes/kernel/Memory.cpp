@@ -13,10 +13,7 @@ using warp::Element;
 
 /// The address of a barrier of this turn.
 Value RoleEmitter::getBarrier(int64_t number) {
-  Value index = code.add(code.mul(slot, kernel.plan.numBarriers), number);
-  Value offset = code.add(code.mul(index, 8), kernel.plan.getBarrierOffset(kernel.stages));
-  Value base = LLVM::PtrToIntOp::create(builder, code.loc, builder.getI32Type(), kernel.shared);
-  return code.sharedPointer(code.add(base, offset), 0);
+  return code.sharedPointer(turnAddress, kernel.plan.barriers + number * 8);
 }
 
 /// Waits for a barrier to leave `waited` phase.
@@ -28,7 +25,8 @@ static void wait(Code &code, Value barrier, Value parity, bool canSuspend) {
   Type i1 = builder.getI1Type();
   Value done;
   if (canSuspend)
-    done = NVVM::MBarrierTryWaitOp::create(builder, code.loc, i1, barrier, parity, /*ticks=*/Value());
+    done = NVVM::MBarrierTryWaitOp::create(builder, code.loc, i1, barrier, parity,
+                                           /*ticks=*/Value());
   else
     done = NVVM::MBarrierTestWaitOp::create(builder, code.loc, i1, barrier, parity);
   Value yes = arith::ConstantIntOp::create(builder, code.loc, 1, 1);
@@ -42,6 +40,12 @@ void RoleEmitter::arrive(int64_t number) {
   code.syncWarp();
   code.ifThen(code.equal(threads.lane, code.i32(0)),
               [&] { NVVM::MBarrierArriveOp::create(builder, code.loc, builder.getI64Type(), getBarrier(number)); });
+}
+
+void RoleEmitter::ifFirstThread(llvm::function_ref<void()> then) {
+  Value isElected = NVVM::ElectSyncOp::create(builder, code.loc, builder.getI1Type(), /*membermask=*/Value());
+  Value isFirst = code.equal(threads.warp, code.i32(0));
+  code.ifThen(arith::AndIOp::create(builder, code.loc, isFirst, isElected), then);
 }
 
 RoleEmitter::SharedTile RoleEmitter::getSlot(Value channel) {
@@ -72,17 +76,7 @@ void RoleEmitter::emitPut(warp::PutOp put) {
   announce();
 }
 
-void RoleEmitter::emitRelease() {
-  // What this role wrote into the turn's memory comes before the next copy into it, also where that is by the copy
-  // engine.
-  bool hasPut = role.walk([](warp::PutOp) { return WalkResult::interrupt(); }).wasInterrupted();
-  if (kernel.target.hasBulkCopies && hasPut) {
-    auto *context = builder.getContext();
-    NVVM::FenceProxyOp::create(builder, code.loc, NVVM::ProxyKindAttr::get(context, NVVM::ProxyKind::async_shared),
-                               NVVM::SharedSpaceAttr::get(context, NVVM::SharedSpace::shared_cta));
-  }
-  arrive(kernel.plan.numBarriers - 1);
-}
+void RoleEmitter::emitRelease() { arrive(kernel.plan.numBarriers - 1); }
 
 //===----------------------------------------------------------------------===//
 // Arrays
@@ -107,7 +101,28 @@ static std::pair<Value, Value> getTileStrides(const GlobalArray &array, ArrayRef
   return {get(dims[0]), get(dims[1])};
 }
 
-static constexpr int64_t kCopyBytes = 16; // of a thread
+static constexpr int64_t kMostCopyBytes = 16; // of a thread
+
+/// The largest power of two, up to 16, that the bytes of all rows of an array are a multiple of: rows start there, and
+/// where only a part of a row is there, it ends there.
+static int64_t getRowAlignment(MemRefType array) {
+  if (array.getRank() == 0 || array.isDynamicDim(array.getRank() - 1))
+    return array.getElementTypeBitWidth() / 8;
+  int64_t bytes = array.getShape().back() * array.getElementTypeBitWidth() / 8;
+  return std::min<int64_t>(bytes & -bytes, kMostCopyBytes);
+}
+
+/// The bytes of a tile that a thread copies at once, without registers. 0: there is no such copy.
+static int64_t getCopyBytes(tile::LoadOp load) {
+  constexpr int64_t kLeastCopyBytes = 4;
+  RankedTensorType type = load.getResult().getType();
+  auto array = cast<MemRefType>(load.getSource().getType());
+  int64_t rowBytes = type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
+  if (load.getDims()[1] != array.getRank() - 1)
+    return 0;
+  int64_t bytes = getRowAlignment(array);
+  return bytes >= kLeastCopyBytes && rowBytes >= kMostCopyBytes && llvm::isPowerOf2_64(rowBytes) ? bytes : 0;
+}
 
 /// Copies a tile of tokens into its slot; zeros behind the end.
 void RoleEmitter::emitLoadToChannel(tile::LoadOp load, warp::PutOp put) {
@@ -115,41 +130,84 @@ void RoleEmitter::emitLoadToChannel(tile::LoadOp load, warp::PutOp put) {
   if (awaited.insert(free).second) {
     Value before = arith::XOrIOp::create(builder, code.loc, phase, code.i32(1));
     wait(code, getBarrier(free), before, kernel.target.hasBulkCopies);
+    if (TensorCopies copies(role, kernel.target); copies.tiles > 0)
+      ifFirstThread([&] {
+        // What other roles wrote into the turn's memory comes before what the copy engine writes there.
+        NVVM::FenceProxyOp::create(builder, code.loc,
+                                   NVVM::ProxyKindAttr::get(builder.getContext(), NVVM::ProxyKind::async_shared),
+                                   NVVM::SharedSpaceAttr::get(builder.getContext(), NVVM::SharedSpace::shared_cta));
+        NVVM::MBarrierArriveExpectTxOp::create(builder, code.loc, /*res=*/Type(), getBarrier(kernel.roles.lookup(role)),
+                                               code.i32(copies.bytes), NVVM::MemScopeKind::CTA, /*relaxed=*/false,
+                                               /*predicate=*/Value());
+      });
   }
-  const GlobalArray &array = kernel.arrays.find(load.getSource())->second;
   SharedTile place = getSlot(put.getChannel());
-  Value rows = load.getRows() ? scalarI32(load.getRows()) : code.i32(place.memory.rows);
-  if (isCopiedInParts(place.memory))
-    copyParts(load, array, place, rows);
-  else
-    copyElements(load, array, place, rows);
-  if (--puts > 0)
+  if (!getTensorCopyBox(load, kernel.target).empty()) {
+    copyLines(load, place);
+  } else {
+    const GlobalArray &array = kernel.arrays.find(load.getSource())->second;
+    Value rows = load.getRows() ? scalarI32(load.getRows()) : code.i32(place.memory.rows);
+    if (getCopyBytes(load))
+      copyParts(load, array, place, rows);
+    else
+      copyElements(load, array, place, rows);
+  }
+  if (--puts > 0 || hasOnlyTensorCopies(role, kernel.target))
     return;
   Value barrier = getBarrier(kernel.roles.lookup(role));
   NVVM::CpAsyncMBarrierArriveOp::create(builder, code.loc, barrier, /*noinc=*/true);
-  if (hasElementCopies(role))
+  if (hasElementCopies(role, kernel.target))
     NVVM::MBarrierArriveOp::create(builder, code.loc, builder.getI64Type(), barrier);
 }
 
-bool fgla::kernel::isCopiedInParts(const TileMemory &memory) {
-  int64_t parts = memory.columns * memory.elementBytes / kCopyBytes;
-  return parts * kCopyBytes == memory.columns * memory.elementBytes && llvm::isPowerOf2_64(parts);
+TensorCopies::TensorCopies(warp::RoleOp role, const GPUTarget &target) {
+  role.walk([&](warp::PutOp put) {
+    auto load = put.getValue().getDefiningOp<tile::LoadOp>();
+    if (!load || getTensorCopyBox(load, target).empty())
+      return;
+    ++tiles;
+    bytes += TileMemory(put.getChannel().getType().getTile()).getBytes();
+  });
 }
 
-bool fgla::kernel::hasElementCopies(warp::RoleOp role) {
+/// A tile by the copy engine. Zeros lie behind the end of the array; segments end with a whole tile.
+void RoleEmitter::copyLines(tile::LoadOp load, const SharedTile &place) {
+  constexpr int64_t kLineColumns = TileMemory::kLine / 2;
+  // As the runtime describes arrays: columns within a line, rows, lines, then the other dims from the innermost.
+  int64_t rowDim = load.getDims()[0], last = load.getIndices().size() - 1;
+  SmallVector<Value> coordinates{code.i32(0), scalarI32(load.getIndices()[rowDim]),
+                                 code.shiftRight(scalarI32(load.getIndices()[last]), llvm::Log2_64(kLineColumns))};
+  for (int64_t dim = last - 1; dim >= 0; --dim)
+    if (dim != rowDim)
+      coordinates.push_back(scalarI32(load.getIndices()[dim]));
+  auto space = static_cast<unsigned>(NVVM::NVVMMemorySpace::SharedCluster);
+  Type cluster = LLVM::LLVMPointerType::get(builder.getContext(), space);
+  ifFirstThread([&] {
+    Value to = code.sharedPointer(place.address, place.offset);
+    NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
+        builder, code.loc, LLVM::AddrSpaceCastOp::create(builder, code.loc, cluster, to),
+        kernel.maps.lookup({load.getSource(), place.memory.columns}), coordinates,
+        getBarrier(kernel.roles.lookup(role)),
+        /*im2colOffsets=*/ValueRange(), /*multicastMask=*/Value(), /*l2CacheHint=*/Value(), NVVM::TMALoadMode::TILE,
+        /*isCTAOnly=*/false, /*group=*/nullptr, /*predicate=*/Value());
+  });
+}
+
+bool fgla::kernel::hasElementCopies(warp::RoleOp role, const GPUTarget &target) {
   return role
-      .walk([](warp::PutOp put) {
-        bool isLoad = isa_and_nonnull<tile::LoadOp>(put.getValue().getDefiningOp());
-        return isLoad && !isCopiedInParts(TileMemory(put.getChannel().getType().getTile())) ? WalkResult::interrupt()
-                                                                                            : WalkResult::advance();
+      .walk([&](warp::PutOp put) {
+        auto load = put.getValue().getDefiningOp<tile::LoadOp>();
+        bool isCopied = load && getTensorCopyBox(load, target).empty();
+        return isCopied && !getCopyBytes(load) ? WalkResult::interrupt() : WalkResult::advance();
       })
       .wasInterrupted();
 }
 
-/// 16 bytes a thread, asynchronously.
+/// 16 bytes a thread, asynchronously; fewer where rows of the array are no multiple of that.
 void RoleEmitter::copyParts(tile::LoadOp load, const GlobalArray &array, const SharedTile &place, Value rows) {
   Value rowStride = getTileStrides(array, load.getDims()).first;
-  int64_t perPart = kCopyBytes / place.memory.elementBytes, parts = place.memory.columns / perPart;
+  int64_t copyBytes = getCopyBytes(load);
+  int64_t perPart = copyBytes / place.memory.elementBytes, parts = place.memory.columns / perPart;
   int64_t numThreads = threads.warps * 32, rowsAtOnce = std::max<int64_t>(numThreads / parts, 1);
   Value row, column;
   {
@@ -164,16 +222,21 @@ void RoleEmitter::copyParts(tile::LoadOp load, const GlobalArray &array, const S
       code.add(arith::MulIOp::create(builder, code.loc, code.toI64(row), rowStride).getResult(), code.toI64(column));
   Value source = LLVM::GEPOp::create(builder, code.loc, base.getType(), array.element, base, LLVM::GEPArg(offset));
   Value step = code.mul(rowStride, rowsAtOnce);
-  auto cache = NVVM::LoadCacheModifierKindAttr::get(builder.getContext(), NVVM::LoadCacheModifierKind::CG);
+  auto cache = NVVM::LoadCacheModifierKindAttr::get(builder.getContext(), copyBytes == kMostCopyBytes
+                                                                              ? NVVM::LoadCacheModifierKind::CG
+                                                                              : NVVM::LoadCacheModifierKind::CA);
   for (int64_t first = 0; first < place.memory.rows; first += rowsAtOnce) {
     Value pointer = source;
     for (int64_t columns = 0; columns < parts; columns += numThreads) {
-      Value isToken = code.less(code.add(row, first), rows);
-      Value bytes = code.select(isToken, code.i32(kCopyBytes), code.i32(0));
+      Value isThere = code.less(code.add(row, first), rows);
+      if (Value cols = load.getCols())
+        isThere = arith::AndIOp::create(builder, code.loc, isThere,
+                                        code.less(code.add(column, columns * perPart), scalarI32(cols)));
+      Value bytes = code.select(isThere, code.i32(copyBytes), code.i32(0));
       NVVM::CpAsyncOp::create(builder, code.loc, getPointer(place, {row, column}, first, columns * perPart), pointer,
-                              builder.getI32IntegerAttr(kCopyBytes), cache, bytes);
+                              builder.getI32IntegerAttr(copyBytes), cache, bytes);
       if (columns + numThreads < parts)
-        pointer = code.globalPointer(pointer, numThreads * kCopyBytes);
+        pointer = code.globalPointer(pointer, numThreads * copyBytes);
     }
     source = LLVM::GEPOp::create(builder, code.loc, base.getType(), array.element, source, LLVM::GEPArg(step));
   }
@@ -194,7 +257,10 @@ void RoleEmitter::copyElements(tile::LoadOp load, const GlobalArray &array, cons
       column = arith::RemUIOp::create(builder, code.loc, number, code.i32(columns));
     }
     code.ifThen(code.less(row, code.i32(place.memory.rows)), [&, rowStride = rowStride] {
-      auto branch = scf::IfOp::create(builder, code.loc, array.element, code.less(row, rows), /*withElseRegion=*/true);
+      Value isThere = code.less(row, rows);
+      if (Value cols = load.getCols())
+        isThere = arith::AndIOp::create(builder, code.loc, isThere, code.less(column, scalarI32(cols)));
+      auto branch = scf::IfOp::create(builder, code.loc, array.element, isThere, /*withElseRegion=*/true);
       {
         OpBuilder::InsertionGuard guard(builder);
         builder.setInsertionPointToStart(&branch.getThenRegion().front());
@@ -223,7 +289,7 @@ void RoleEmitter::writeOnce(const LinearLayout &layout, function_ref<void()> bef
 
 /// How many neighbouring columns in neighbouring registers are one access, of up to 16 bytes.
 static int64_t getAccessLength(const warp::LinearLayout &layout, MemRefType array, ArrayRef<int64_t> dims) {
-  int64_t last = array.getRank() - 1, length = 1, most = kCopyBytes / (array.getElementTypeBitWidth() / 8);
+  int64_t last = array.getRank() - 1, length = 1, most = kMostCopyBytes / (array.getElementTypeBitWidth() / 8);
   if (dims[1] != last)
     return 1;
   for (Element basis : layout.registers) {
@@ -252,14 +318,26 @@ void RoleEmitter::emitLoad(tile::LoadOp load) {
       offset = code.add(offset, arith::MulIOp::create(builder, code.loc, code.toI64(c), columnStride));
     return offset;
   };
+  Value rows = load.getRows() ? scalarI32(load.getRows()) : Value();
+  Value cols = load.getCols() ? scalarI32(load.getCols()) : Value();
   Value first =
       LLVM::GEPOp::create(builder, code.loc, base.getType(), array.element, base, LLVM::GEPArg(at(row, column)));
   Registers &values = registers[load.getResult()];
-  int64_t length = getAccessLength(layout, cast<MemRefType>(load.getSource().getType()), load.getDims());
+  int64_t length =
+      rows || cols ? 1 : getAccessLength(layout, cast<MemRefType>(load.getSource().getType()), load.getDims());
   for (int64_t number = 0; number < layout.getNumRegisters(); number += length) {
     Element element = layout.ofRegister(number);
     Value pointer = LLVM::GEPOp::create(builder, code.loc, base.getType(), array.element, first,
                                         LLVM::GEPArg(at(code.i32(element.row), code.i32(element.column))));
+    // What is not there is read from where something is, the first element, and replaced by zero.
+    Value isThere;
+    for (auto [own, offset, count] : {std::tuple(row, element.row, rows), std::tuple(column, element.column, cols)})
+      if (count) {
+        Value isBefore = code.less(code.add(own, offset), count);
+        isThere = isThere ? Value(arith::AndIOp::create(builder, code.loc, isThere, isBefore)) : isBefore;
+      }
+    if (isThere)
+      pointer = arith::SelectOp::create(builder, code.loc, isThere, pointer, base);
     int64_t bytes = length * array.element.getIntOrFloatBitWidth() / 8;
     Type type = length == 1 ? array.element : VectorType::get(length, array.element);
     Value loaded = LLVM::LoadOp::create(builder, code.loc, type, pointer, bytes);
@@ -268,7 +346,7 @@ void RoleEmitter::emitLoad(tile::LoadOp load) {
           length == 1 ? loaded : Value(LLVM::ExtractElementOp::create(builder, code.loc, loaded, code.i32(i)));
       if (!array.element.isF32())
         value = LLVM::FPExtOp::create(builder, code.loc, builder.getF32Type(), value);
-      values.push_back(value);
+      values.push_back(isThere ? code.select(isThere, value, code.f32(0)) : value);
     }
   }
 }
@@ -281,13 +359,14 @@ void RoleEmitter::emitStore(tile::StoreOp store) {
   auto [threadRow, threadColumn] = getThreadElement(layout);
   bool narrow = !array.element.isF32();
   // Neighbouring columns in neighbouring registers leave together.
-  int64_t length = 1, most = narrow ? 8 : 4;
+  int64_t length = 1, most = getRowAlignment(cast<MemRefType>(store.getDest().getType())) / (narrow ? 2 : 4);
   for (Element basis : layout.registers) {
     if (!columnStride || basis != Element{0, static_cast<int32_t>(length)} || length >= most)
       break;
     length *= 2;
   }
   Value rows = store.getRows() && store.getRows() != fullRows ? scalarI32(store.getRows()) : Value();
+  Value cols = store.getCols() ? scalarI32(store.getCols()) : Value();
   std::map<int32_t, SmallVector<int64_t>> byRow;
   for (int64_t first = 0; first < layout.getNumRegisters(); first += length)
     byRow[layout.ofRegister(first).row].push_back(first);
@@ -310,8 +389,13 @@ void RoleEmitter::emitStore(tile::StoreOp store) {
         }
         Value stored = code.vector(words);
         int64_t elementBytes = narrow ? 2 : 4;
-        Value pointer = code.globalPointer(first, layout.ofRegister(group).column * elementBytes);
-        LLVM::StoreOp::create(builder, code.loc, stored, pointer, length * elementBytes);
+        int64_t column = layout.ofRegister(group).column;
+        Value pointer = code.globalPointer(first, column * elementBytes);
+        auto writeGroup = [&] { LLVM::StoreOp::create(builder, code.loc, stored, pointer, length * elementBytes); };
+        if (cols)
+          code.ifThen(code.less(code.add(threadColumn, column), cols), writeGroup);
+        else
+          writeGroup();
       }
     };
     if (rows)

@@ -97,7 +97,7 @@ LogicalResult RoleEmitter::emitOp(Operation *op) {
   return emitNamedError(op) << "has no GPU code yet";
 }
 
-/// Loops carry the registers of tiles. A loop over turns carries the slot and its phase too.
+/// Loops carry the registers of tiles.
 LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
   bool isOverTurns = llvm::any_of(loop.getInductionVar().getUsers(),
                                   [](Operation *user) { return isa<warp::GetOp, warp::PutOp>(user); });
@@ -114,19 +114,14 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
     counts.push_back(values.size());
     llvm::append_range(initial, values);
   }
-  if (isOverTurns) {
-    Value stages = code.i32(kernel.stages), round = arith::DivUIOp::create(builder, code.loc, threads.instance, stages);
-    initial.push_back(arith::RemUIOp::create(builder, code.loc, threads.instance, stages));
-    initial.push_back(code.mask(round, 1));
-  }
-  Value lower = scalar(loop.getLowerBound()), upper = scalar(loop.getUpperBound()), step = scalar(loop.getStep());
-  auto copy = scf::ForOp::create(builder, code.loc, lower, upper, step, initial);
+  // A count of tiles or of segments: 32 bits are enough, and half the registers.
+  Value lower = scalarI32(loop.getLowerBound()), upper = scalarI32(loop.getUpperBound());
+  auto copy = scf::ForOp::create(builder, code.loc, lower, upper, scalarI32(loop.getStep()), initial);
   auto *context = builder.getContext();
   auto unroll = LLVM::LoopUnrollAttr::get(context, builder.getBoolAttr(true), {}, {}, {}, {}, {}, {});
   LLVM::LoopAnnotationAttr annotation =
       LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
   copy->setAttr("loop_annotation", annotation);
-  scalars.map(loop.getInductionVar(), copy.getInductionVar());
   auto bind = [&](ValueRange tiles, ValueRange values) {
     for (auto [tile, count] : llvm::zip_equal(tiles, counts)) {
       if (count == 0)
@@ -145,32 +140,37 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
       if (Operation *terminator = copy.getBody()->getTerminator())
         terminator->erase();
     builder.setInsertionPointToStart(copy.getBody());
+    scalars.map(
+        loop.getInductionVar(),
+        arith::IndexCastOp::create(builder, code.loc, builder.getIndexType(), copy.getInductionVar()).getResult());
     SmallVector<Value> results;
-    if (isOverTurns) {
-      slot = copy.getRegionIterArgs().drop_back().back();
-      phase = copy.getRegionIterArgs().back();
-      Value base = LLVM::PtrToIntOp::create(builder, code.loc, builder.getI32Type(), kernel.shared);
-      turnAddress = code.add(base, code.mul(slot, kernel.plan.turnBytes));
-    }
+    if (isOverTurns)
+      bindTurn(copy.getInductionVar(), upper);
     if (failed(emitTurn(loop, results)))
       return failure();
-    if (isOverTurns) {
-      int64_t instances = role.getInstances();
-      Value next = code.add(slot, instances % kernel.stages);
-      Value wraps = arith::CmpIOp::create(builder, code.loc, arith::CmpIPredicate::sge, next, code.i32(kernel.stages));
-      Value wrapped = arith::SubIOp::create(builder, code.loc, next, code.i32(kernel.stages));
-      results.push_back(code.select(wraps, wrapped, next));
-      int64_t wholeRounds = instances / kernel.stages;
-      Value wrapping = arith::XOrIOp::create(builder, code.loc, phase, code.i32((wholeRounds + 1) % 2));
-      Value staying = arith::XOrIOp::create(builder, code.loc, phase, code.i32(wholeRounds % 2));
-      results.push_back(code.select(wraps, wrapping, staying));
-    }
     scf::YieldOp::create(builder, code.loc, results);
   }
   memo = savedMemo;
   shared = savedShared;
   bind(loop.getResults(), copy.getResults());
   return success();
+}
+
+/// Where the memory of turn `turn` (i32, before `end`) is, and the phase of its barriers: computed anew in each turn,
+/// since it would take registers to carry them. Instances start together wherever each has a turn: then they run
+/// through the same code at the same time, and all four schedulers are served by what one fetches (0.166 ms to 0.154
+/// ms).
+void RoleEmitter::bindTurn(Value turn, Value end) {
+  if (int64_t instances = role.getInstances(); instances > 1) {
+    Value last = code.add(arith::SubIOp::create(builder, code.loc, turn, threads.instance).getResult(), instances - 1);
+    code.ifThen(code.less(last, end),
+                [&] { code.barrier(code.i32(threads.roundBarrier), instances * threads.warps * 32); });
+  }
+  Value stages = code.i32(kernel.stages);
+  Value slot = arith::RemUIOp::create(builder, code.loc, turn, stages);
+  phase = code.mask(arith::DivUIOp::create(builder, code.loc, turn, stages), 1);
+  Value base = LLVM::PtrToIntOp::create(builder, code.loc, builder.getI32Type(), kernel.shared);
+  turnAddress = code.add(base, code.mul(slot, kernel.plan.turnBytes));
 }
 
 /// The body of a loop once, and the registers it yields.
@@ -191,7 +191,11 @@ LogicalResult RoleEmitter::emitBody(scf::ForOp loop, SmallVectorImpl<Value> &res
 
 /// All tiles but the last are full, and need no masks: where a body has masks, it is written twice.
 LogicalResult RoleEmitter::emitTurn(scf::ForOp loop, SmallVectorImpl<Value> &results) {
-  auto masks = loop.getBody()->getOps<tile::ValidOp>();
+  // Of the rows that the turn has; those of padded tiles are the same in each turn.
+  auto isOfTurn = [&](tile::ValidOp valid) {
+    return valid.getRows() && valid.getRows().getParentBlock() == loop.getBody();
+  };
+  auto masks = llvm::make_filter_range(loop.getBody()->getOps<tile::ValidOp>(), isOfTurn);
   if (masks.empty())
     return emitBody(loop, results);
   tile::ValidOp mask = *masks.begin();

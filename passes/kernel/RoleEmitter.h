@@ -19,6 +19,7 @@
 #include "passes/Targets.h"
 #include "passes/kernel/Code.h"
 #include "passes/layout/SharedMemory.h"
+#include "passes/roles/TensorCopies.h"
 #include <map>
 
 namespace fgla::kernel {
@@ -38,20 +39,27 @@ struct KernelContext {
   const GPUTarget &target;
   const SharedMemoryPlan &plan;
   int64_t stages;
-  mlir::Value shared;                               ///< ptr<3>, start of shared memory
-  llvm::DenseMap<mlir::Value, GlobalArray> arrays;  ///< by memref
+  mlir::Value shared;                              ///< ptr<3>, start of shared memory
+  llvm::DenseMap<mlir::Value, GlobalArray> arrays; ///< by memref
+  /// Tensor maps (ptr) of what the copy engine loads, by memref and the columns of one copy.
+  llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> maps;
   llvm::DenseMap<mlir::Operation *, int64_t> roles; ///< number of each role: that of its barrier in a turn
 };
 
-/// Whether the rows of a tile are copied 16 bytes at a time.
-bool isCopiedInParts(const TileMemory &memory);
 /// Whether a role copies a tile element by element: then each of its threads arrives once more, for its own stores.
-bool hasElementCopies(warp::RoleOp role);
+bool hasElementCopies(warp::RoleOp role, const GPUTarget &target);
+
+/// How many tiles of the role the copy engine loads, and the bytes of a turn that it moves.
+struct TensorCopies {
+  int64_t tiles = 0, bytes = 0;
+  TensorCopies(warp::RoleOp role, const GPUTarget &target);
+};
 
 /// Which threads run an instance of a role; i32.
 struct RoleThreads {
   mlir::Value lane, warp; ///< warp within the instance
   mlir::Value barrier;    ///< a named barrier of the instance's own
+  int64_t roundBarrier;   ///< a named barrier of all instances
   mlir::Value instance;
   int64_t warps;
 };
@@ -80,6 +88,7 @@ private:
   mlir::LogicalResult emitBlock(mlir::Block &block);
   mlir::LogicalResult emitOp(mlir::Operation *op);
   mlir::LogicalResult emitFor(mlir::scf::ForOp loop);
+  void bindTurn(mlir::Value turn, mlir::Value end);
   mlir::LogicalResult emitTurn(mlir::scf::ForOp loop, llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult emitBody(mlir::scf::ForOp loop, llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult emitIf(mlir::scf::IfOp branch);
@@ -98,8 +107,9 @@ private:
   /// The elements of a group of neighbouring registers, from `first` on, as they are stored.
   mlir::Value packGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first,
                         llvm::function_ref<mlir::Value(int64_t)> element);
+  mlir::Value loadGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first);
   void storeGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first, mlir::Value packed);
-  static constexpr size_t kRowsTogether = 8;
+  static constexpr size_t kRowsTogether = 16;
   void writeTile(const SharedTile &tile, const LinearLayout &layout, mlir::Value value);
   /// Registers that are neighbours in memory, up to 16 bytes.
   int64_t getVectorLength(const TileMemory &memory, const LinearLayout &layout);
@@ -114,6 +124,7 @@ private:
 
   //===--- Channels and arrays: Memory.cpp ---===//
   void emitLoadToChannel(tile::LoadOp load, warp::PutOp put);
+  void copyLines(tile::LoadOp load, const SharedTile &place);
   void copyParts(tile::LoadOp load, const GlobalArray &array, const SharedTile &place, mlir::Value rows);
   void copyElements(tile::LoadOp load, const GlobalArray &array, const SharedTile &place, mlir::Value rows);
   void emitLoad(tile::LoadOp load);
@@ -126,6 +137,8 @@ private:
   SharedTile getSlot(mlir::Value channel);
   mlir::Value getBarrier(int64_t number);
   void arrive(int64_t number);
+  /// In one thread of the instance.
+  void ifFirstThread(llvm::function_ref<void()> then);
   mlir::Value getAddress(const GlobalArray &array, mlir::ValueRange indices);
   SharedTile getScratch(mlir::Operation *op, mlir::RankedTensorType type, int64_t bytesEach, int64_t offset = 0);
   /// Whether `op` is in a loop of its role.
@@ -209,7 +222,7 @@ private:
   std::map<OffsetKey, mlir::Value> threadOffsets; ///< of a thread's element in a tile's memory
 
   // The turn that is being emitted; i32.
-  mlir::Value slot, phase, turnAddress;
+  mlir::Value phase, turnAddress;
   llvm::DenseSet<int64_t> awaited;
   int64_t puts = 0;     ///< still to come in this turn
   mlir::Value fullRows; ///< the number of tokens that is known to fill the tile

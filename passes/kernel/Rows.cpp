@@ -26,7 +26,7 @@ Value RoleEmitter::findWidened(Value tile) {
   if (auto select = value.getDefiningOp<arith::SelectOp>()) {
     Value mask = inputOf(select.getCondition());
     auto valid = mask ? mask.getDefiningOp<tile::ValidOp>() : tile::ValidOp();
-    if (!valid || valid.getRows() != fullRows)
+    if (!valid || !valid.getRows() || valid.getRows() != fullRows)
       return {};
     value = select.getTrueValue();
   }

@@ -7,7 +7,8 @@
 //
 // Where one is, all warps of the role take the other way: pairs whose tokens differ first in bit h of their numbers lie
 // in the two halves of a block of 2 h tokens; for each h the query is decayed from the block's middle on and the key up
-// to it. Both factors are at most one for any decay. Queries and keys, rounded, and decays stay in registers.
+// to it. Both factors are at most one for any decay. Decays stay in registers. So do queries and keys, rounded, unless
+// there is memory for them beside the operands.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,28 +44,36 @@ private:
     warp::PutOp put;
     bool isScaled; ///< whether it is what the operand is, decayed to an end of the tile
   };
-  /// Products of one column's decays from a row to the middle (exclusive of the row) and from the middle up to it.
+  /// The products of one column's decays over the rows in front of the middle, but for the first, and from it on.
   struct Column {
     int32_t column = 0;
-    SmallVector<Value> toMiddle, fromMiddle; ///< the last of `toMiddle` is one: null
-    Value front;                             ///< over all rows in front of the middle
+    Value toMiddle, fromMiddle;
+    Value front; ///< `toMiddle` with the first row
   };
 
   bool isDecayed(Value value, Value tile, bool toEnd);
   void planCompanions();
   Value multiplyDecays();
-  void sweep(ArrayRef<int32_t> order, Value tile, const llvm::DenseMap<int64_t, Value> &factors,
+  void sweep(ArrayRef<int32_t> order, Value tile, llvm::function_ref<Value(int32_t, const Column &)> getFactor,
              const RoleEmitter::SharedTile &operand, ArrayRef<Companion> companions,
              const llvm::DenseMap<int32_t, Value> &toEnd);
   void writeMiddleOut();
   void writeCompanions();
+  /// Queries or keys on the exact way: rounded, and the operand that is made of them.
+  struct Place {
+    RoleEmitter::SharedTile base, operand;
+    std::map<int64_t, Value> inRegisters; ///< by the first register of a group, where `base` is overwritten
+  };
   Registers emitExact();
-  using Packed = llvm::DenseMap<int64_t, Value>; ///< by the first register of a group
-  Packed packAll(Value tile, const RoleEmitter::SharedTile &place);
-  void writeLevel(int64_t half, const Packed &queries, const Packed &keys);
-  Registers multiply();
-  /// Keeps what is at pairs (i, j) with i > j that differ first in a bit of `half`; the diagonal for 0.
-  Value isOfLevel(int64_t number, int64_t half);
+  bool hasRoom() const;
+  void writeBase(Value tile, Place &place);
+  Value scale(const Place &place, int64_t first, const llvm::DenseMap<int32_t, Value> &factors);
+  void writeLevel(int64_t half, const Place &queries, const Place &keys);
+  void writeScaled(const Place &place, ArrayRef<int32_t> order, bool toEnd);
+  Registers multiply(const RoleEmitter::SharedTile &query, const RoleEmitter::SharedTile &key);
+  /// Keeps what is at pairs (i, j) with i > j that differ first in a bit of `half`; the diagonal for 0. `element` is
+  /// the thread's.
+  Value isOfLevel(std::pair<Value, Value> element, int64_t number, int64_t half);
 
   Value decay(int32_t row, int32_t column) { return role.pull(op.getDecay(), layout, at(row, column)); }
   int64_t at(int32_t row, int32_t column) const { return layout.findRegister({row, column}); }
@@ -148,16 +157,14 @@ Value ScoresEmitter::multiplyDecays() {
       continue;
     Column products;
     products.column = column;
-    // From the middle outward, since each is an X that a row needs.
-    products.toMiddle.resize(middle);
-    for (int32_t row = middle - 2; row >= 0; --row)
-      products.toMiddle[row] = product(products.toMiddle[row + 1], decay(row + 1, column));
-    for (int32_t row = middle; row < rows; ++row)
-      products.fromMiddle.push_back(product(row == middle ? Value() : products.fromMiddle.back(), decay(row, column)));
-    products.front = product(products.toMiddle[0], decay(0, column));
+    for (int32_t row = 1; row < middle; ++row)
+      products.toMiddle = product(products.toMiddle, decay(row, column));
+    for (int32_t row = rows - 1; row >= middle; --row)
+      products.fromMiddle = product(products.fromMiddle, decay(row, column));
+    products.front = product(products.toMiddle, decay(0, column));
     see(products.front);
-    see(products.fromMiddle.back());
-    Value total = code.mulF(products.front, products.fromMiddle.back());
+    see(products.fromMiddle);
+    Value total = code.mulF(products.front, products.fromMiddle);
     for (Operation *user : op.getDecay().getUsers())
       if (auto scan = dyn_cast<tile::ScanOp>(user); scan && scan.getKind() == tile::ReduceKind::Mul &&
                                                     !scan.getInit() && !scan.getReverse() && !scan.getExclusive())
@@ -168,20 +175,24 @@ Value ScoresEmitter::multiplyDecays() {
   return arith::CmpFOp::create(builder, code.loc, arith::CmpFPredicate::ULT, smallest, code.f32(kSmallest));
 }
 
-/// Writes `tile` times a factor for each register, and the companions, a few rows at a time. What is decayed to an end
-/// of the tile differs from what is decayed to its middle by one factor for each column, `toEnd`.
-void ScoresEmitter::sweep(ArrayRef<int32_t> order, Value tile, const llvm::DenseMap<int64_t, Value> &factors,
+/// Writes `tile` times a factor for each row and column, and the companions, a few rows at a time. What is decayed to
+/// an end of the tile differs from what is decayed to its middle by one factor for each column, `toEnd`.
+void ScoresEmitter::sweep(ArrayRef<int32_t> order, Value tile,
+                          llvm::function_ref<Value(int32_t, const Column &)> getFactor,
                           const RoleEmitter::SharedTile &operand, ArrayRef<Companion> companions,
                           const llvm::DenseMap<int32_t, Value> &toEnd) {
   constexpr size_t kTogether = RoleEmitter::kRowsTogether;
   llvm::DenseMap<int64_t, Value> packedEnds;
   for (size_t begin = 0; begin < order.size(); begin += kTogether) {
     std::vector<std::tuple<RoleEmitter::SharedTile, int64_t, Value>> pending;
-    for (int32_t row : order.slice(begin, std::min(kTogether, order.size() - begin)))
+    for (int32_t row : order.slice(begin, std::min(kTogether, order.size() - begin))) {
+      llvm::DenseMap<int32_t, Value> factors; // by column
+      for (const Column &products : columns)
+        factors[products.column] = getFactor(row, products);
       for (int64_t first : groupsOf(row)) {
         llvm::DenseMap<int64_t, Value> values;
         Value packed = role.packGroup(operand, layout, first, [&](int64_t number) {
-          Value value = role.pull(tile, layout, number), factor = factors.lookup(number);
+          Value value = role.pull(tile, layout, number), factor = factors.lookup(layout.ofRegister(number).column);
           return values[number] = factor ? code.mulF(value, factor) : value;
         });
         pending.push_back({operand, first, packed});
@@ -205,50 +216,59 @@ void ScoresEmitter::sweep(ArrayRef<int32_t> order, Value tile, const llvm::Dense
           }
         }
       }
+    }
     for (auto &[place, first, packed] : pending)
       role.storeGroup(place, layout, first, packed);
   }
 }
 
-/// Writes q X and k / X, and the companions.
+/// Writes q X and k / X, and the companions. X is computed as it is needed, serially: to keep it for both would take a
+/// register for each element.
 void ScoresEmitter::writeMiddleOut() {
   int32_t middle = rows / 2;
   auto invert = [&](Value x) -> Value {
-    return NVVM::RcpApproxFtzF32Op::create(builder, code.loc, builder.getF32Type(), x);
+    return x ? NVVM::RcpApproxFtzF32Op::create(builder, code.loc, builder.getF32Type(), x).getResult() : Value();
   };
-  llvm::DenseMap<int64_t, Value> onward, inverse;
-  llvm::DenseMap<int32_t, Value> fronts, behinds;
+  llvm::DenseMap<int32_t, Value> fronts, behinds, factor; // by column
   for (const Column &products : columns) {
-    int32_t column = products.column;
-    fronts[column] = products.front;
-    behinds[column] = products.fromMiddle.back();
-    Value x = products.toMiddle[0] ? invert(products.toMiddle[0]) : Value();
-    for (int32_t row = 0; row + 1 < middle; ++row) {
-      x = row == 0 ? x : code.mulF(x, decay(row, column));
-      onward[at(row, column)] = x;
-      inverse[at(row, column)] = products.toMiddle[row];
-    }
-    x = invert(products.fromMiddle.back());
-    for (int32_t row = rows - 1; row >= middle; --row) {
-      inverse[at(row, column)] = x;
-      onward[at(row, column)] = products.fromMiddle[row - middle];
-      x = code.mulF(x, decay(row, column));
-    }
+    fronts[products.column] = products.front;
+    behinds[products.column] = products.fromMiddle;
   }
+  auto onward = [&](int32_t row, const Column &products) -> Value {
+    Value &x = factor[products.column];
+    if (row == 0)
+      return x = invert(products.toMiddle);
+    if (row + 1 == middle)
+      return x = Value();
+    return x = product(x, decay(row, products.column));
+  };
+  auto inverse = [&](int32_t row, const Column &products) -> Value {
+    Value &x = factor[products.column];
+    if (row == rows - 1)
+      return x = invert(products.fromMiddle);
+    if (row + 1 == middle)
+      return x = Value();
+    return x = product(x, decay(row + 1, products.column));
+  };
   SmallVector<int32_t> upward = llvm::to_vector(llvm::seq<int32_t>(0, rows));
   SmallVector<int32_t> downward(llvm::reverse(upward));
   sweep(upward, op.getQuery(), onward, query, forward, fronts);
   sweep(downward, op.getKey(), inverse, key, backward, behinds);
 }
 
-/// The companions alone, by their own formulas.
+/// The companions alone, by their own formulas. What they share with each other and with the operands is computed again
+/// for each: all queries and keys beside all decays would not fit the registers.
 void ScoresEmitter::writeCompanions() {
-  for (Companion &companion : llvm::concat<Companion>(forward, backward))
+  auto decays = role.memo;
+  for (Companion &companion : llvm::concat<Companion>(forward, backward)) {
     role.writeTile(role.getSlot(companion.put.getChannel()), layout, companion.put.getValue());
+    role.memo = decays;
+  }
 }
 
 /// This warp's part of query key^T.
-ScoresEmitter::Registers ScoresEmitter::multiply() {
+ScoresEmitter::Registers ScoresEmitter::multiply(const RoleEmitter::SharedTile &query,
+                                                 const RoleEmitter::SharedTile &key) {
   // The warp's first column: what lanes add is in the fragments already.
   RoleEmitter::LinearLayout warpsOnly = result;
   warpsOnly.lanes.assign(5, Element());
@@ -278,9 +298,9 @@ ScoresEmitter::Registers ScoresEmitter::multiply() {
   return values;
 }
 
-Value ScoresEmitter::isOfLevel(int64_t number, int64_t half) {
-  auto [row, column] = role.getThreadElement(result);
-  Value i = code.add(row, result.ofRegister(number).row), j = code.add(column, result.ofRegister(number).column);
+Value ScoresEmitter::isOfLevel(std::pair<Value, Value> element, int64_t number, int64_t half) {
+  Value i = code.add(element.first, result.ofRegister(number).row);
+  Value j = code.add(element.second, result.ofRegister(number).column);
   if (half == 0)
     return code.equal(i, j);
   Value differ = arith::XOrIOp::create(builder, code.loc, i, j);
@@ -290,18 +310,12 @@ Value ScoresEmitter::isOfLevel(int64_t number, int64_t half) {
 
 /// Queries of the upper halves of blocks of 2 `half` rows, decayed from the middle, keys of the lower halves, decayed
 /// to it. For 0: all, as they are.
-void ScoresEmitter::writeLevel(int64_t half, const Packed &queries, const Packed &keys) {
+void ScoresEmitter::writeLevel(int64_t half, const Place &queries, const Place &keys) {
   auto isUpper = [&](int32_t row) { return half != 0 && (row & half); };
   llvm::DenseMap<int32_t, Value> factors; // by column
-  auto write = [&](const RoleEmitter::SharedTile &place, const Packed &tile, int32_t row) {
-    for (int64_t first : groupsOf(row)) {
-      Value packed = role.packGroup(place, layout, first, [&](int64_t number) {
-        Value value = code.unpackFrom(tile.lookup(first), number - first, length, type.getElementType());
-        Value factor = factors.lookup(layout.ofRegister(number).column);
-        return factor ? code.mulF(value, factor) : value;
-      });
-      role.storeGroup(place, layout, first, packed);
-    }
+  auto write = [&](const Place &place, int32_t row) {
+    for (int64_t first : groupsOf(row))
+      role.storeGroup(place.operand, layout, first, scale(place, first, factors));
   };
   for (int32_t row = 0; row < rows; ++row) {
     if (half != 0 && !isUpper(row))
@@ -311,7 +325,7 @@ void ScoresEmitter::writeLevel(int64_t half, const Packed &queries, const Packed
         factors[products.column] = (row & (half - 1)) == 0
                                        ? decay(row, products.column)
                                        : code.mulF(factors[products.column], decay(row, products.column));
-    write(query, queries, row);
+    write(queries, row);
   }
   factors.clear();
   for (int32_t row = rows - 1; row >= 0; --row) {
@@ -322,32 +336,93 @@ void ScoresEmitter::writeLevel(int64_t half, const Packed &queries, const Packed
         factors[products.column] = (row & (half - 1)) == half - 1
                                        ? Value()
                                        : product(factors[products.column], decay(row + 1, products.column));
-    write(key, keys, row);
+    write(keys, row);
   }
 }
 
-/// All queries or keys, packed: the memory they come from is where they go.
-ScoresEmitter::Packed ScoresEmitter::packAll(Value tile, const RoleEmitter::SharedTile &place) {
-  Packed result;
+/// A group of rounded elements times factors, packed.
+Value ScoresEmitter::scale(const Place &place, int64_t first, const llvm::DenseMap<int32_t, Value> &factors) {
+  auto kept = place.inRegisters.find(first);
+  Value packed = kept != place.inRegisters.end() ? kept->second : role.loadGroup(place.base, layout, first);
+  if (factors.empty())
+    return packed;
+  return role.packGroup(place.operand, layout, first, [&](int64_t number) {
+    Value value = code.unpackFrom(packed, number - first, length, type.getElementType());
+    Value factor = factors.lookup(layout.ofRegister(number).column);
+    return factor ? code.mulF(value, factor) : value;
+  });
+}
+
+/// All queries or keys, rounded, where the operand is.
+void ScoresEmitter::writeBase(Value tile, Place &place) {
+  std::map<int64_t, Value> packed; // by the first register of a group
+  // All are read before the first is written: the memory they come from is where they go.
   for (int64_t first = 0; first < layout.getNumRegisters(); first += length)
-    result[first] =
-        role.packGroup(place, layout, first, [&](int64_t number) { return role.pull(tile, layout, number); });
-  return result;
+    packed[first] =
+        role.packGroup(place.base, layout, first, [&](int64_t number) { return role.pull(tile, layout, number); });
+  for (int64_t first = 0; first < layout.getNumRegisters(); first += length)
+    role.storeGroup(place.base, layout, first, packed[first]);
+  if (!hasRoom())
+    place.inRegisters = std::move(packed);
+}
+
+/// What is decayed to an end of the tile, from the rounded queries or keys; `order` leads away from that end.
+void ScoresEmitter::writeScaled(const Place &place, ArrayRef<int32_t> order, bool toEnd) {
+  llvm::DenseMap<int32_t, Value> factors; // by column
+  for (auto [number, row] : llvm::enumerate(order)) {
+    for (const Column &products : columns)
+      if (number > 0 || !toEnd)
+        factors[products.column] =
+            product(factors.lookup(products.column), decay(toEnd ? row + 1 : row, products.column));
+    for (int64_t first : groupsOf(row))
+      role.storeGroup(place.operand, layout, first, scale(place, first, factors));
+  }
+}
+
+/// Whether the operands of levels can lie where the companions will, and these be made last.
+bool ScoresEmitter::hasRoom() const {
+  auto isRoom = [&](ArrayRef<Companion> companions) {
+    if (companions.size() != 1 || !companions[0].isScaled)
+      return false;
+    warp::PutOp put = companions[0].put;
+    RankedTensorType channel = put.getChannel().getType().getTile();
+    return channel.getShape() == type.getShape() && channel.getElementType() == type.getElementType();
+  };
+  return isRoom(forward) && isRoom(backward);
 }
 
 ScoresEmitter::Registers ScoresEmitter::emitExact() {
-  Packed queries = packAll(op.getQuery(), query), keys = packAll(op.getKey(), key);
+  Place queries{query, query, {}}, keys{key, key, {}};
+  if (!hasRoom())
+    writeCompanions();
+  writeBase(op.getQuery(), queries);
+  writeBase(op.getKey(), keys);
+  role.sync();
+  auto [row, column] = role.getThreadElement(result);
+  std::pair element(code.opaque(row), code.opaque(column));
   Registers scores(result.getNumRegisters(), code.f32(0));
-  for (int64_t half = rows / 2;; half /= 2) {
+  auto add = [&](int64_t half) {
+    Registers values = multiply(queries.operand, keys.operand);
+    for (auto [number, score] : llvm::enumerate(scores))
+      score = code.select(isOfLevel(element, number, half), values[number], score);
+    role.sync();
+  };
+  add(0);
+  if (hasRoom()) {
+    queries.operand = role.getSlot(forward.front().put.getChannel());
+    keys.operand = role.getSlot(backward.front().put.getChannel());
+  }
+  for (int64_t half = rows / 2; half > 0; half /= 2) {
     writeLevel(half, queries, keys);
     role.sync();
-    Registers values = multiply();
-    for (auto [number, score] : llvm::enumerate(scores))
-      score = code.select(isOfLevel(number, half), values[number], score);
-    if (half == 0)
-      return scores;
-    role.sync();
+    add(half);
   }
+  if (hasRoom()) {
+    SmallVector<int32_t> upward = llvm::to_vector(llvm::seq<int32_t>(0, rows));
+    writeScaled(queries, upward, /*toEnd=*/false);
+    writeScaled(keys, llvm::to_vector(llvm::reverse(upward)), /*toEnd=*/true);
+  }
+  return scores;
 }
 
 ScoresEmitter::Registers ScoresEmitter::emit() {
@@ -370,13 +445,12 @@ ScoresEmitter::Registers ScoresEmitter::emit() {
   OpBuilder::InsertionGuard guard(builder);
   auto saved = role.memo;
   builder.setInsertionPointToStart(&branch.getThenRegion().front());
-  writeCompanions();
   scf::YieldOp::create(builder, code.loc, emitExact());
   role.memo = saved;
   builder.setInsertionPointToStart(&branch.getElseRegion().front());
   writeMiddleOut();
   role.sync();
-  Registers values = multiply();
+  Registers values = multiply(query, key);
   auto [row, column] = role.getThreadElement(result);
   for (auto [number, value] : llvm::enumerate(values)) {
     Value i = code.add(row, result.ofRegister(number).row), j = code.add(column, result.ofRegister(number).column);

@@ -147,5 +147,7 @@ SharedMemoryPlan::SharedMemoryPlan(warp::PipelineOp pipeline) {
     });
   }
   numBarriers = channels.empty() ? 0 : numBarriers + 1; // the turn is free
+  barriers = turnBytes = llvm::alignTo(turnBytes, 8);
+  turnBytes += numBarriers * 8;
   turnBytes = llvm::alignTo(turnBytes, alignment);
 }

@@ -54,20 +54,20 @@ bool combinesRowsOfWarps(tile::ReduceOp reduce);
 /// What each of the warps has combined, in a row of its own.
 mlir::RankedTensorType getPartsOfWarps(tile::ReduceOp reduce, int64_t warps);
 
-/// The memory of one turn, with a place for each channel, and what lies behind the turns. Offsets and sizes in bytes.
+/// The memory of one turn, with a place for each channel and barrier, and what lies behind the turns. Offsets and sizes
+/// in bytes.
 struct SharedMemoryPlan {
   llvm::MapVector<mlir::Value, int64_t> channels; ///< offset in the turn's memory
   int64_t turnBytes = 0;
   llvm::DenseMap<mlir::Operation *, int64_t> turnScratch; ///< of ops that use some of the turn's memory; offset in it
   llvm::DenseMap<mlir::Operation *, int64_t> scratch;     ///< of ops that work through shared memory; from its start
   int64_t scratchBytes = 0;
-  int64_t numBarriers = 0; ///< for each turn
+  int64_t numBarriers = 0, barriers = 0; ///< of a turn: one for each role, and one; offset in it
 
   explicit SharedMemoryPlan(warp::PipelineOp pipeline);
 
   int64_t getScratchOffset(int64_t stages) const { return stages * turnBytes; }
-  int64_t getBarrierOffset(int64_t stages) const { return getScratchOffset(stages) + scratchBytes; }
-  int64_t getTotal(int64_t stages) const { return getBarrierOffset(stages) + stages * numBarriers * 8; }
+  int64_t getTotal(int64_t stages) const { return getScratchOffset(stages) + scratchBytes; }
 };
 } // namespace fgla
 

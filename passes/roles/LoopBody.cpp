@@ -34,15 +34,24 @@ static bool isCheap(Operation *op) {
           })
           .wasInterrupted())
     return false;
-  return llvm::all_of(map.getInputs(),
-                      [](Value input) { return isa_and_nonnull<tile::LoadOp, tile::ValidOp>(input.getDefiningOp()); });
+  bool isMask = llvm::any_of(map.getInputs(), [](Value input) {
+    auto valid = input.getDefiningOp<tile::ValidOp>();
+    return valid && valid.getCols();
+  });
+  return llvm::all_of(map.getInputs(), [&](Value input) {
+    Operation *def = input.getDefiningOp();
+    return isa_and_nonnull<tile::LoadOp, tile::ValidOp>(def) ||
+           (isMask && isa_and_nonnull<tile::MapOp>(def) && isCheap(def));
+  });
 }
 
 FailureOr<LoopBody> LoopBody::analyze(scf::ForallOp forall) {
   LoopBody result;
   for (auto loop : forall.getBody()->getOps<scf::ForOp>()) {
-    bool readsTokens =
-        llvm::any_of(loop.getBody()->getOps<tile::LoadOp>(), [](tile::LoadOp load) { return load.getRows(); });
+    bool readsTokens = llvm::any_of(loop.getBody()->getOps<tile::LoadOp>(), [&](tile::LoadOp load) {
+      int64_t rowDim = load.getDims()[0];
+      return load.getRows() && rowDim >= 0 && load.getIndices()[rowDim] == loop.getInductionVar();
+    });
     if (!readsTokens)
       continue;
     if (result.loop)
@@ -51,6 +60,9 @@ FailureOr<LoopBody> LoopBody::analyze(scf::ForallOp forall) {
   }
   if (!result.loop)
     return emitNamedError(forall) << "has no loop over tokens in its body, which every GPU kernel has";
+  for (auto slice : result.loop.getBody()->getOps<tensor::ExtractSliceOp>())
+    if (slice.getType().getDimSize(0) != 1 || slice.getType().getDimSize(1) != slice.getSourceType().getDimSize(1))
+      return emitNamedError(slice) << "of columns has no role on a GPU yet";
   for (Operation &op : *result.loop.getBody())
     if (op.getNumRegions() && !isa<tile::MapOp>(op))
       return emitNamedError(&op) << "in the loop over tokens has no role on a GPU yet";

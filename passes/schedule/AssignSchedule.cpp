@@ -65,6 +65,13 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
         given = choose(op, gpu);
       if (failed(given))
         return signalPassFailure();
+      // Rows of slices start where 16 bytes can be read.
+      constexpr int64_t kSliceMultiple = 16;
+      if (gpu && (given->getKeySlice() % kSliceMultiple != 0 || given->getValueSlice() % kSliceMultiple != 0)) {
+        op.emitError() << "slices on a GPU must be multiples of " << kSliceMultiple << ", got " << given->getKeySlice()
+                       << " and " << given->getValueSlice();
+        return signalPassFailure();
+      }
       op->setAttr(kScheduleAttrName, gpu ? completeSchedule(*given, getKernelShape(op, *given)) : *given);
     });
   }

@@ -312,7 +312,7 @@ void AttentionProgram::buildOutputs(const KeyTiles &tiles, TileReader &keyReader
     result = convertTile(builder, loc, result, cast<MemRefType>(output.getType()).getElementType());
     Value head = firstHead ? arith::AddIOp::create(builder, loc, firstHead, queryHead).getResult() : queryHead;
     tile::StoreOp::create(builder, loc, result, output, ValueRange{batch, token, head, getFirstValue()}, rows,
-                          ArrayRef<int64_t>{1, 3});
+                          getValueCount(), ArrayRef<int64_t>{1, 3});
   };
   if (group == 1)
     return buildHead(keyReader, head);
@@ -364,9 +364,9 @@ Carried AttentionProgram::buildInitial(Value batch, Value head, Value sequenceMa
   carried.total = {};
   if (root.getInitialState()) {
     auto type = RankedTensorType::get({keyDim, valueDim}, compute);
-    carried.state =
-        tile::LoadOp::create(builder, loc, type, arrays.lookup(root.getInitialState()),
-                             ValueRange{batch, head, getFirstKey(), getFirstValue()}, Value(), ArrayRef<int64_t>{2, 3});
+    carried.state = tile::LoadOp::create(builder, loc, type, arrays.lookup(root.getInitialState()),
+                                         ValueRange{batch, head, getFirstKey(), getFirstValue()}, getKeyCount(),
+                                         getValueCount(), ArrayRef<int64_t>{2, 3});
   }
   Value initialMax;
   if (root.getInitialMax())

@@ -69,6 +69,10 @@ public:
   mlir::Value getFirstValue() { return slice.values.offset ? slice.values.offset : zero(); }
   /// The first channel of the program's slice of a total decay.
   mlir::Value getFirstOfTotal() { return getDecaySlice().offset ? getDecaySlice().offset : zero(); }
+  mlir::Value getCountOfTotal() { return getDecaySlice().count; }
+  /// How many of the slice's channels are there; null where all are.
+  mlir::Value getKeyCount() { return slice.keys.count; }
+  mlir::Value getValueCount() { return slice.values.count; }
   /// The key and value channels that the program owns.
   int64_t getKeyDim() { return keyDim; }
   int64_t getValueDim() { return valueDim; }

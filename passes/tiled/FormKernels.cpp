@@ -111,11 +111,18 @@ StateSlice KernelWriter::decodeSlice(Value number) {
     keys = arith::DivUIOp::create(builder, loc, number, index(valueSlices));
     values = arith::RemUIOp::create(builder, loc, number, index(valueSlices));
   }
+  auto cut = [&](Value position, int64_t width, int64_t size) -> ChannelSlice {
+    Value offset = arith::MulIOp::create(builder, loc, position, index(width)), count;
+    if (size % width != 0) {
+      Value left = arith::SubIOp::create(builder, loc, index(size), offset);
+      count = arith::MinSIOp::create(builder, loc, left, index(width));
+    }
+    return {offset, width, count};
+  };
   if (keySlices > 1)
-    slice.keys = {arith::MulIOp::create(builder, loc, keys, index(schedule.getKeySlice())), schedule.getKeySlice()};
+    slice.keys = cut(keys, schedule.getKeySlice(), root.getKeyDim());
   if (valueSlices > 1)
-    slice.values = {arith::MulIOp::create(builder, loc, values, index(schedule.getValueSlice())),
-                    schedule.getValueSlice()};
+    slice.values = cut(values, schedule.getValueSlice(), root.getValueDim());
   return slice;
 }
 
@@ -209,47 +216,49 @@ void KernelWriter::writeSegmentStates() {
     Carried local = program.buildLoop(position[0], position[1], begin, end, initial, /*output=*/Value());
     SmallVector<Value> indices(position);
     indices.push_back(Value());
-    auto storeRow = [&](Value tile, Value buffer, Value first) {
+    auto storeRow = [&](Value tile, Value buffer, Value first, Value cols) {
       indices.back() = first;
       if (buffer)
-        tile::StoreOp::create(builder, loc, tile, buffer, indices, Value(), ArrayRef<int64_t>{-1, 3});
+        tile::StoreOp::create(builder, loc, tile, buffer, indices, Value(), cols, ArrayRef<int64_t>{-1, 3});
     };
-    storeRow(local.max, maxima, index(0));
-    storeRow(local.total.factor, totals, program.getFirstOfTotal());
-    storeRow(local.total.complement, complements, program.getFirstOfTotal());
+    storeRow(local.max, maxima, index(0), Value());
+    storeRow(local.total.factor, totals, program.getFirstOfTotal(), program.getCountOfTotal());
+    storeRow(local.total.complement, complements, program.getFirstOfTotal(), program.getCountOfTotal());
     indices.back() = program.getFirstKey();
     indices.push_back(program.getFirstValue());
-    tile::StoreOp::create(builder, loc, local.state, states, indices, Value(), ArrayRef<int64_t>{3, 4});
+    tile::StoreOp::create(builder, loc, local.state, states, indices, program.getKeyCount(), program.getValueCount(),
+                          ArrayRef<int64_t>{3, 4});
   });
 }
 
 Carried KernelWriter::loadSegment(AttentionProgram &program, ValueRange position) {
   SmallVector<Value> indices(position);
   indices.push_back(Value());
-  auto loadRow = [&](Value buffer, ArrayRef<int64_t> shape, Value first) -> Value {
+  auto loadRow = [&](Value buffer, ArrayRef<int64_t> shape, Value first, Value cols) -> Value {
     if (!buffer)
       return {};
     indices.back() = first;
     auto type = RankedTensorType::get(shape, program.getElement());
-    return tile::LoadOp::create(builder, loc, type, buffer, indices, Value(), ArrayRef<int64_t>{-1, 3});
+    return tile::LoadOp::create(builder, loc, type, buffer, indices, Value(), cols, ArrayRef<int64_t>{-1, 3});
   };
   SmallVector<int64_t> total = program.getTotalShape();
-  Value first = program.getFirstOfTotal();
+  Value first = program.getFirstOfTotal(), count = program.getCountOfTotal();
   Carried carried;
-  carried.max = loadRow(maxima, {1, 1}, index(0));
-  carried.total = {loadRow(totals, total, first), loadRow(complements, total, first)};
+  carried.max = loadRow(maxima, {1, 1}, index(0), Value());
+  carried.total = {loadRow(totals, total, first, count), loadRow(complements, total, first, count)};
   indices.back() = program.getFirstKey();
   indices.push_back(program.getFirstValue());
   auto type = RankedTensorType::get({program.getKeyDim(), program.getValueDim()}, program.getElement());
-  carried.state = tile::LoadOp::create(builder, loc, type, states, indices, Value(), ArrayRef<int64_t>{3, 4});
+  carried.state = tile::LoadOp::create(builder, loc, type, states, indices, program.getKeyCount(),
+                                       program.getValueCount(), ArrayRef<int64_t>{3, 4});
   return carried;
 }
 
 void KernelWriter::storeFinal(AttentionProgram &program, const Carried &carried, Value batch, Value head) {
   if (finalState)
     tile::StoreOp::create(builder, loc, carried.state, finalState,
-                          ValueRange{batch, head, program.getFirstKey(), program.getFirstValue()}, Value(),
-                          ArrayRef<int64_t>{2, 3});
+                          ValueRange{batch, head, program.getFirstKey(), program.getFirstValue()},
+                          program.getKeyCount(), program.getValueCount(), ArrayRef<int64_t>{2, 3});
   if (finalMax)
     tile::StoreOp::create(builder, loc, carried.max, finalMax, ValueRange{batch, head}, Value(),
                           ArrayRef<int64_t>{-1, -1});

@@ -23,6 +23,18 @@ def FormKernels : Pass<"fgla-form-kernels", "::mlir::ModuleOp"> {
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def PadTiles : Pass<"fgla-pad-tiles", "::mlir::ModuleOp"> {
+  let summary = "Tiles that are wider than what their arrays have for them";
+  let description = [{
+    For roles, whose layouts are made of bits. Loads read the rows and columns that are there (`rows`, `cols`; the rest is zero), stores write these.
+    What combines elements gets the neutral element in place of the others: minus infinity for a maximum, zero for a sum or a product of matrices, one
+    for products of decays. Where padding is known to be zero it needs no mask: in what was loaded, and in a state that is made of it. A kernel whose
+    sizes fit stays as it is. Without `widen`, tiles keep their sizes, and only the last slice of a state whose channels are no multiple of slices has padding.
+  }];
+  let options = [Option<"isWidening", "widen", "bool", "true", "Sizes become powers of two">];
+  let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def ExpandDecays : Pass<"fgla-expand-decays", "::mlir::ModuleOp"> {
   let summary = "Splits decayed diagonal blocks into undecayed products of halves";
   let description = [{

@@ -62,8 +62,8 @@ Value TileReader::cut(Value tile, const ChannelSlice &slice) {
     SmallVector<Value> indices(load.getIndices());
     Value &column = indices[load.getDims()[1]];
     column = arith::AddIOp::create(builder, loc, column, slice.offset);
-    result =
-        tile::LoadOp::create(builder, loc, sliced(tile), load.getSource(), indices, load.getRows(), load.getDims());
+    result = tile::LoadOp::create(builder, loc, sliced(tile), load.getSource(), indices, load.getRows(), slice.count,
+                                  load.getDims());
   } else if (auto map = dyn_cast<tile::MapOp>(op)) {
     IRMapping mapping;
     for (Value input : map.getInputs())

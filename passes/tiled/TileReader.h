@@ -11,6 +11,7 @@ namespace fgla {
 struct ChannelSlice {
   mlir::Value offset;
   int64_t width = 0;
+  mlir::Value count; ///< of the channels that are there; null where all are
 };
 
 /// Builds tiles of tensors inside a kernel: loads those that the kernel reads, computes those that producers make.

@@ -16,7 +16,7 @@ static Status load(Driver &driver) {
     return unsupported(std::string("no CUDA driver: ") + dlerror());
 #define FGLA_CUDA_LOOK_UP(member, symbol, parameters)                                                                  \
   if (!(driver.member = reinterpret_cast<decltype(driver.member)>(dlsym(library, symbol))))                            \
-    return unsupported("the CUDA driver has no " symbol "; version 11.8 or later is needed");
+    return unsupported("the CUDA driver has no " symbol "; version 12.0 or later is needed");
   FGLA_CUDA_FUNCTIONS(FGLA_CUDA_LOOK_UP)
 #undef FGLA_CUDA_LOOK_UP
   Status status = driver.check(driver.init(0), "use the CUDA driver");

@@ -26,12 +26,15 @@ enum DeviceAttribute {
   capabilityMinor = 76,
   memoryPoolsSupported = 115
 };
-enum { maxDynamicSharedSize = 8 };                 // CUfunction_attribute
-enum { jitErrorLog = 5, jitErrorLogSize = 6 };     // CUjit_option
-enum { poolReleaseThreshold = 4 };                 // CUmemPool_attribute
-enum { captureRelaxed = 2 };                       // CUstreamCaptureMode
-enum { programmaticStreamSerialization = 6 };      // CUlaunchAttributeID
-enum { allocationPinned = 1, locationDevice = 1 }; // CUmemAllocationType, CUmemLocationType
+enum { maxDynamicSharedSize = 8 };                                     // CUfunction_attribute
+enum { jitErrorLog = 5, jitErrorLogSize = 6 };                         // CUjit_option
+enum { poolReleaseThreshold = 4 };                                     // CUmemPool_attribute
+enum { captureRelaxed = 2 };                                           // CUstreamCaptureMode
+enum { programmaticStreamSerialization = 6 };                          // CUlaunchAttributeID
+enum { tensorMapUInt16 = 1, tensorMapUInt32 = 2 }; // CUtensorMapDataType
+enum { tensorMapSwizzle128B = 3 };                                     // CUtensorMapSwizzle
+enum { tensorMapPromoteTo256B = 3 };                                   // CUtensorMapL2promotion
+enum { allocationPinned = 1, locationDevice = 1 };                     // CUmemAllocationType, CUmemLocationType
 
 struct LaunchAttribute {
   int id;
@@ -76,6 +79,9 @@ struct PoolProperties {
   F(libraryGetKernel, "cuModuleGetFunction", (Kernel * kernel, Library library, const char *name))                     \
   F(kernelSetAttribute, "cuFuncSetAttribute", (Kernel kernel, int attribute, int value))                               \
   F(launch, "cuLaunchKernelEx", (const LaunchConfig *config, Kernel kernel, void **args, void **extra))                \
+  F(tensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                                    \
+    (void *map, int type, unsigned rank, void *array, const uint64_t *sizes, const uint64_t *strides,                  \
+     const unsigned *box, const unsigned *steps, int interleave, int swizzle, int promotion, int outside))             \
   F(streamSynchronize, "cuStreamSynchronize", (Stream stream))                                                         \
   F(poolCreate, "cuMemPoolCreate", (MemoryPool * pool, const PoolProperties *properties))                              \
   F(poolSetAttribute, "cuMemPoolSetAttribute", (MemoryPool pool, int attribute, void *value))                          \

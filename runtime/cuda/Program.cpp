@@ -97,8 +97,8 @@ namespace {
 class Call : public Services {
 public:
   Call(const Program &program, const LoadedKernels &loaded, const fgla_launch_options &options)
-      : Services{&Call::launchKernel, &Call::allocateMemory, &Call::releaseMemory, &Call::copyMemory,
-                 &Call::countWorkers},
+      : Services{&Call::launchKernel, &Call::allocateMemory, &Call::releaseMemory,
+                 &Call::copyMemory,   &Call::countWorkers,   &Call::describeArray},
         program(program), loaded(loaded), driver(loaded.device.driver), options(options),
         stream(static_cast<Stream>(options.stream)) {}
 
@@ -127,6 +127,8 @@ private:
                                                    static_cast<size_t>(bytes), call.stream),
                                   "copy memory"));
   }
+  static void describeArray(Services *services, void *map, const void *array, int64_t elementBytes, int64_t rank,
+                            const int64_t *sizes, const int64_t *box);
   static int64_t countWorkers(Services *services) { return of(services).loaded.device.multiprocessors; }
 
   const Program &program;
@@ -189,6 +191,48 @@ void Call::releaseMemory(Services *services, void *memory) {
   if (call.options.allocate)
     return call.options.release ? call.options.release(call.options.user, memory, call.options.stream) : void();
   call.fail(call.driver.check(call.driver.release(reinterpret_cast<Address>(memory), call.stream), "release memory"));
+}
+
+void Call::describeArray(Services *services, void *map, const void *array, int64_t elementBytes, int64_t rank,
+                         const int64_t *sizes, const int64_t *box) {
+  Call &call = of(services);
+  // The driver counts dims from the innermost, and one copy moves a line along it: so the last dim becomes two, the
+  // elements of a line and the lines. Rows come between them, since the lines of one row do not lie side by side.
+  constexpr int64_t mostDims = 5, lineBytes = 128;
+  const int64_t last = rank - 1, line = lineBytes / elementBytes;
+  int64_t rowDim = 0;
+  for (int64_t dim = 0; dim < last; ++dim)
+    if (box[dim] > 1)
+      rowDim = dim;
+  uint64_t strides[mostDims] = {}; // of the array's dims, in bytes
+  uint64_t bytes = elementBytes;
+  for (int64_t dim = last; dim >= 0; --dim) {
+    strides[dim] = bytes;
+    bytes *= sizes[dim];
+  }
+  uint64_t size[mostDims] = {}, stride[mostDims] = {};
+  unsigned tile[mostDims] = {}, step[mostDims] = {1, 1, 1, 1, 1}, count = 0;
+  auto add = [&](uint64_t dimSize, uint64_t dimStride, int64_t dimBox) {
+    size[count] = dimSize;
+    stride[count] = dimStride;
+    tile[count++] = static_cast<unsigned>(dimBox);
+  };
+  add(std::min(sizes[last], line), elementBytes, line);
+  add(sizes[rowDim], strides[rowDim], box[rowDim]);
+  add((sizes[last] + line - 1) / line, lineBytes, box[last] / line);
+  for (int64_t dim = last - 1; dim >= 0; --dim)
+    if (dim != rowDim)
+      add(sizes[dim], strides[dim], 1);
+  if (!call.status.ok() || bytes == 0) // nothing is copied from an empty array, which the driver refuses
+    return;
+  Error error =
+      call.driver.tensorMapEncodeTiled(map, elementBytes == 2 ? tensorMapUInt16 : tensorMapUInt32, count,
+                                       const_cast<void *>(array), size, stride + 1, tile, step,
+                                       /*interleave=*/0, tensorMapSwizzle128B, tensorMapPromoteTo256B, /*outside=*/0);
+  if (error != success)
+    call.fail(call.driver.check(error, ("describe an array of " + shapeString(std::span(sizes, rank)) +
+                                        " elements of " + std::to_string(elementBytes) + " bytes to the copy engine")
+                                           .c_str()));
 }
 
 Status Program::call(Entry entry, void **descriptors, int32_t device, const fgla_launch_options &options,

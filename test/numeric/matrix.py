@@ -172,6 +172,12 @@ ROLE_CONFIGS = [
     Config(state="inout", gate="log.head", key="elu1", query="elu1", value_dim=96, dtype="f16"),
     Config(state="inout", gate="factor.value", key="logits:token", key_dim=16),
     Config(state="out", gate="none", key_dim=96, value_dim=32, norm="layer+wb"),
+    # Tiles are wider than their arrays.
+    Config(state="inout", norm="rms+w", output_gate=True, key_dim=100, value_dim=130, dtype="bf16"),
+    Config(state="inout", norm="layer+wb", key_dim=7, value_dim=33, group=2, query="softmax", gate="refined.key"),
+    Config(state="inout", gate="refined.value", key="logits:token", key_dim=9, value_dim=20),
+    Config(state="inout", gate="log.head", query="elu1*W", key="softmax", key_dim=24, value_dim=7, norm="rms"),
+    Config(state="inout", gate="factor.key", key="logits:sequence", query="custom", key_dim=50, value_dim=18),
 ]
 
 
@@ -201,6 +207,10 @@ SLICE_CONFIGS = [
     Config(state="inout", gate="factor.value", key="logits:token", query="softmax", key_dim=32, value_dim=32, group=2),
     Config(state="out", gate="refined.key", key="logits:sequence", key_dim=48, value_dim=32, norm="rms+w", dtype="f16", group=2),
     Config(state="inout", gate="sigmoid.key", query="elu1*W", key="logits*W:running", key_dim=32, value_dim=32, dtype="bf16"),
+    # The last slice has fewer channels.
+    Config(state="inout", norm="rms+w", key_dim=41, value_dim=50, dtype="bf16"),
+    Config(state="inout", gate="custom.key", query="softmax", key="logits:token", key_dim=20, value_dim=25, norm="layer"),
+    Config(state="inout", gate="refined.value", query="exp", key="exp", key_dim=18, value_dim=33),
 ]
 
 

@@ -35,6 +35,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 
 // TILED: builtin.module(
 // TILED-NEXT:   fgla-form-kernels
+// TILED-NEXT:   fgla-pad-tiles{widen=false}
 // TILED-NEXT:   fgla-expand-decays{base=8}
 // TILED-NEXT:   fgla-expand-row-norms
 // TILED-NEXT:   fgla-lower-to-reference
@@ -46,6 +47,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // Matrix instructions take the diagonal block whole.
 // GPU-TILED: builtin.module(
 // GPU-TILED-NEXT:   fgla-form-kernels
+// GPU-TILED-NEXT:   fgla-pad-tiles{widen=true}
 // GPU-TILED-NEXT:   fgla-lower-to-reference
 // GPU-TILED-NEXT:   canonicalize{{.*}}
 // GPU-TILED-NEXT:   cse

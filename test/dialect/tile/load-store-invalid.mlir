@@ -58,7 +58,7 @@ func.func @load_dynamic(%z: memref<?x64xf32>, %i: index) {
 
 func.func @load_segments(%z: memref<?x64xf32>, %i: index) {
   // expected-error @+1 {{must have one operand in segment #0, got 0}}
-  %x = "fgla_tile.load"(%i, %i) <{dims = array<i64: 0, 1>, operandSegmentSizes = array<i32: 0, 2, 0>}> : (index, index) -> tensor<32x64xf32>
+  %x = "fgla_tile.load"(%i, %i) <{dims = array<i64: 0, 1>, operandSegmentSizes = array<i32: 0, 2, 0, 0>}> : (index, index) -> tensor<32x64xf32>
   return
 }
 
@@ -90,6 +90,6 @@ func.func @store_c3(%x: tensor<32x64xf32>, %z: memref<?x64xf16>, %i: index) {
 
 func.func @store_segments(%z: memref<?x64xf32>, %i: index) {
   // expected-error @+1 {{must have one operand in segment #0, got 0}}
-  "fgla_tile.store"(%z, %i, %i) <{dims = array<i64: 0, 1>, operandSegmentSizes = array<i32: 0, 1, 2, 0>}> : (memref<?x64xf32>, index, index) -> ()
+  "fgla_tile.store"(%z, %i, %i) <{dims = array<i64: 0, 1>, operandSegmentSizes = array<i32: 0, 1, 2, 0, 0>}> : (memref<?x64xf32>, index, index) -> ()
   return
 }

@@ -8,6 +8,22 @@ func.func @valid_c1(%n: index) {
 
 // -----
 
+func.func @valid_c1_columns(%n: index) {
+  // expected-error @+1 {{result must be [1, D], got 'tensor<32x2xi1>' (valid_c1)}}
+  %0 = fgla_tile.valid cols(%n) : tensor<32x2xi1>
+  return
+}
+
+// -----
+
+func.func @valid_c1_both(%n: index) {
+  // expected-error @+1 {{must have either 'rows' or 'cols' (valid_c1)}}
+  %0 = fgla_tile.valid rows(%n) cols(%n) : tensor<32x1xi1>
+  return
+}
+
+// -----
+
 func.func @reduce_c1_dim(%x: tensor<32x64xf32>) {
   // expected-error @+1 {{'dim' must be 0 or 1, got 2 (reduce_c1)}}
   %0 = fgla_tile.reduce max %x dim 2 : tensor<32x64xf32> -> tensor<32x1xf32>

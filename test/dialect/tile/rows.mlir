@@ -6,6 +6,8 @@
 func.func @rows(%x: tensor<32x64xf32>, %i: tensor<1x64xf32>, %n: index) {
   // CHECK: fgla_tile.valid rows(%{{.*}}) : tensor<32x1xi1>
   %0 = fgla_tile.valid rows(%n) : tensor<32x1xi1>
+  // CHECK: fgla_tile.valid cols(%{{.*}}) : tensor<1x64xi1>
+  %c = fgla_tile.valid cols(%n) : tensor<1x64xi1>
   // CHECK: fgla_tile.reduce max %{{.*}} dim 1 : tensor<32x64xf32> -> tensor<32x1xf32>
   %1 = fgla_tile.reduce max %x dim 1 : tensor<32x64xf32> -> tensor<32x1xf32>
   // CHECK: fgla_tile.reduce add %{{.*}} dim 0 : tensor<32x64xf32> -> tensor<1x64xf32>

@@ -20,7 +20,7 @@ func.func @pipeline_c1_negative() {
 
 func.func @pipeline_c2_none() {
   fgla_warp.pipeline stages(2) {
-    // expected-error @+1 {{must be put by one role, is put by 0 (pipeline_c2)}}
+    // expected-error @+1 {{must be put by one role, channel 0 is put by 0 (pipeline_c2)}}
     %a = fgla_warp.channel : <tensor<16x32xf32>>
     fgla_warp.role "reader" warps(1) instances(1) {
     ^bb0(%i: index):
@@ -34,7 +34,7 @@ func.func @pipeline_c2_none() {
 
 func.func @pipeline_c2_two(%x: tensor<16x32xf32>) {
   fgla_warp.pipeline stages(2) {
-    // expected-error @+1 {{must be put by one role, is put by 2 (pipeline_c2)}}
+    // expected-error @+1 {{must be put by one role, channel 0 is put by 2 (pipeline_c2)}}
     %a = fgla_warp.channel : <tensor<16x32xf32>>
     fgla_warp.role "one" warps(1) instances(1) {
     ^bb0(%i: index):
@@ -53,7 +53,7 @@ func.func @pipeline_c2_two(%x: tensor<16x32xf32>) {
 func.func @pipeline_c3_itself(%x: tensor<16x32xf32>) {
   fgla_warp.pipeline stages(2) {
     %a = fgla_warp.channel : <tensor<16x32xf32>>
-    // expected-error @+1 {{"echo" waits for a tile that it puts itself (pipeline_c3)}}
+    // expected-error @+1 {{"echo" waits for a tile that it puts itself in the same turn: "echo", channel 0, "echo" (pipeline_c3)}}
     fgla_warp.role "echo" warps(1) instances(1) {
     ^bb0(%i: index):
       %y = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
@@ -70,7 +70,7 @@ func.func @pipeline_c3_around() {
     %a = fgla_warp.channel : <tensor<16x32xf32>>
     %b = fgla_warp.channel : <tensor<16x32xf32>>
     %c = fgla_warp.channel : <tensor<16x32xf32>>
-    // expected-error @+1 {{"one" waits for a tile that it puts itself (pipeline_c3)}}
+    // expected-error @+1 {{"one" waits for a tile that it puts itself in the same turn: "one", channel 0, "two", channel 1, "three", channel 2, "one" (pipeline_c3)}}
     fgla_warp.role "one" warps(1) instances(1) {
     ^bb0(%i: index):
       %y = fgla_warp.get %c[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
@@ -102,7 +102,7 @@ func.func @pipeline_c3_behind(%x: tensor<16x32xf32>) {
     ^bb0(%i: index):
       fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
     }
-    // expected-error @+1 {{"one" waits for a tile that it puts itself (pipeline_c3)}}
+    // expected-error @+1 {{"one" waits for a tile that it puts itself in the same turn: "one", channel 1, "two", channel 2, "one" (pipeline_c3)}}
     fgla_warp.role "one" warps(1) instances(1) {
     ^bb0(%i: index):
       %y = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
@@ -113,6 +113,317 @@ func.func @pipeline_c3_behind(%x: tensor<16x32xf32>) {
     ^bb0(%i: index):
       %y = fgla_warp.get %b[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
       fgla_warp.put %y, %c[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @pipeline_c2_twice(%x: tensor<16x32xf32>) {
+  fgla_warp.pipeline stages(2) {
+    // expected-error @+1 {{must be put once in a turn, channel 0 is put 2 times by role "one" (pipeline_c2)}}
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @pipeline_c2_sometimes(%x: tensor<16x32xf32>, %n: index, %p: i1) {
+  %c1 = arith.constant 1 : index
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      scf.for %t = %i to %n step %c1 {
+        scf.if %p {
+          // expected-error @+1 {{of channel 0 must be done once in each turn by role "one", stands in 'scf.if' (pipeline_c2)}}
+          fgla_warp.put %x, %a[%t] : tensor<16x32xf32>, <tensor<16x32xf32>>
+        }
+      }
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @pipeline_c2_other_turn(%x: tensor<16x32xf32>, %n: index) {
+  %c1 = arith.constant 1 : index
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      scf.for %t = %i to %n step %c1 {
+        // expected-error @+1 {{of channel 0 must name the turn of the loop in role "one" that it stands in (pipeline_c2)}}
+        fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+      }
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @pipeline_c2_outside(%x: tensor<16x32xf32>, %i: index) {
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    // expected-error @+1 {{of channel 0 must stand in a role of the channel's pipeline (pipeline_c2)}}
+    fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+  }
+  return
+}
+
+// -----
+
+func.func @pipeline_c4_none(%x: tensor<16x32xf32>) {
+  fgla_warp.pipeline stages(2) {
+    // expected-error @+1 {{must be got by a role, channel 0 of role "one" is got by none (pipeline_c4)}}
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @pipeline_c4_sometimes(%x: tensor<16x32xf32>, %n: index, %p: i1) {
+  %c1 = arith.constant 1 : index
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+    fgla_warp.role "two" warps(1) instances(1) {
+    ^bb0(%i: index):
+      scf.if %p {
+        // expected-error @+1 {{of channel 0 must be done once in each turn by role "two", stands in 'scf.if' (pipeline_c4)}}
+        %y = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      }
+      fgla_warp.release %i
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @pipeline_c5_none(%x: tensor<16x32xf32>) {
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+    // expected-error @+1 {{"two" must release each turn once, has 0 releases (pipeline_c5)}}
+    fgla_warp.role "two" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @pipeline_c5_elsewhere(%x: tensor<16x32xf32>, %n: index) {
+  %c1 = arith.constant 1 : index
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+    fgla_warp.role "two" warps(1) instances(1) {
+    ^bb0(%i: index):
+      scf.for %t = %i to %n step %c1 {
+        %y = fgla_warp.get %a[%t] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      }
+      // expected-error @+1 {{must stand with the 'fgla_warp.get' of channel 0 in role "two", and name its turn (pipeline_c5)}}
+      fgla_warp.release %i
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @pipeline_c5_get_behind(%x: tensor<16x32xf32>) {
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+    fgla_warp.role "two" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.release %i
+      // expected-error @+1 {{of channel 0 must come before role "two" releases the turn (pipeline_c5)}}
+      %y = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @pipeline_c5_read_behind(%x: tensor<16x32xf32>) {
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+    fgla_warp.role "two" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      // expected-error @+1 {{must come behind all that reads channel 0 in role "two", 'fgla_tile.scan' is behind it (pipeline_c5)}}
+      fgla_warp.release %i
+      %z = fgla_tile.scan mul %y : tensor<16x32xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+// The role itself reads the memory once more.
+func.func @pipeline_c6_itself(%x: tensor<16x32xf32>) {
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    // expected-error @+1 {{must be put when the memory of channel 0 has been read: role "two" may still read it when role "two" puts channel 1 (pipeline_c6)}}
+    %b = fgla_warp.channel reuses(%a : !fgla_warp.channel<tensor<16x32xf32>>) : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+    fgla_warp.role "two" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      fgla_warp.put %x, %b[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+      %z = fgla_tile.scan mul %y : tensor<16x32xf32>
+      fgla_warp.release %i
+    }
+    fgla_warp.role "three" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %b[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      fgla_warp.release %i
+    }
+  }
+  return
+}
+
+// -----
+
+// Another role, which hands on a tile before it has read the memory.
+func.func @pipeline_c6_other(%x: tensor<16x32xf32>) {
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    %c = fgla_warp.channel : <tensor<16x32xf32>>
+    // expected-error @+1 {{must be put when the memory of channel 0 has been read: role "two" may still read it when role "three" puts channel 2 (pipeline_c6)}}
+    %b = fgla_warp.channel reuses(%a : !fgla_warp.channel<tensor<16x32xf32>>) : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+    fgla_warp.role "two" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      fgla_warp.put %x, %c[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+      %z = fgla_tile.scan mul %y : tensor<16x32xf32>
+      fgla_warp.release %i
+    }
+    fgla_warp.role "three" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %c[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      fgla_warp.put %y, %b[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+      fgla_warp.release %i
+    }
+    fgla_warp.role "four" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %b[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      fgla_warp.release %i
+    }
+  }
+  return
+}
+
+// -----
+
+// The same with the reading in front of what is handed on, through a role between: all is well.
+func.func @pipeline_c6_handed_on(%x: tensor<16x32xf32>) {
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    %c = fgla_warp.channel : <tensor<16x32xf32>>
+    %d = fgla_warp.channel : <tensor<16x32xf32>>
+    %b = fgla_warp.channel reuses(%a : !fgla_warp.channel<tensor<16x32xf32>>) : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+    fgla_warp.role "two" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      %z = fgla_tile.scan mul %y : tensor<16x32xf32>
+      fgla_warp.put %z, %c[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+      fgla_warp.release %i
+    }
+    fgla_warp.role "between" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %c[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      fgla_warp.put %y, %d[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+      fgla_warp.release %i
+    }
+    fgla_warp.role "three" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %d[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      fgla_warp.put %y, %b[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+      fgla_warp.release %i
+    }
+    fgla_warp.role "four" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %b[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      fgla_warp.release %i
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @pipeline_c6_two(%x: tensor<16x32xf32>) {
+  fgla_warp.pipeline stages(2) {
+    %a = fgla_warp.channel : <tensor<16x32xf32>>
+    // expected-error @+1 {{must be alone in the memory of channel 0, channel 2 reuses it too (pipeline_c6)}}
+    %b = fgla_warp.channel reuses(%a : !fgla_warp.channel<tensor<16x32xf32>>) : <tensor<16x32xf32>>
+    %c = fgla_warp.channel reuses(%a : !fgla_warp.channel<tensor<16x32xf32>>) : <tensor<16x32xf32>>
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+    }
+    fgla_warp.role "two" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      %z = fgla_tile.scan mul %y : tensor<16x32xf32>
+      fgla_warp.put %z, %b[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+      fgla_warp.put %z, %c[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+      fgla_warp.release %i
+    }
+    fgla_warp.role "three" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %y = fgla_warp.get %b[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      %z = fgla_warp.get %c[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      fgla_warp.release %i
     }
   }
   return

@@ -34,6 +34,14 @@ func.func @pipeline(%x: tensor<16x32xbf16>, %turns: index) {
         fgla_warp.release %t
       }
     }
+    // CHECK: fgla_warp.role "matrix" warps(4) instances(1) {
+    fgla_warp.role "matrix" warps(4) instances(1) {
+    ^bb0(%i: index):
+      scf.for %t = %i to %turns step %c1 {
+        %y = fgla_warp.get %b[%t] : <tensor<16x32xbf16>> -> tensor<16x32xbf16>
+        fgla_warp.release %t
+      }
+    }
     // A role that nobody names in a channel, and attributes.
     // CHECK: fgla_warp.role "idle" warps(1) instances(1) attributes {note = 3 : i64} {
     fgla_warp.role "idle" warps(1) instances(1) attributes {note = 3 : i64} {

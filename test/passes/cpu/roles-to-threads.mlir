@@ -10,14 +10,14 @@ func.func private @kernel(%x: memref<?x8xf32>, %n: index) attributes {fgla.kerne
     // Two channels in one memory.
     // CHECK: %[[RING:.*]] = memref.alloc() : memref<3x4x8xf32>
     // CHECK-NOT: memref.alloc() : memref<3x4x8xf32>
-    // (2 channels + 2 roles) of 3 slots.
-    // CHECK: %[[COUNTERS:.*]] = memref.alloc() : memref<12xi64>
+    // (2 channels + 3 roles) of 3 slots.
+    // CHECK: %[[COUNTERS:.*]] = memref.alloc() : memref<15xi64>
     // CHECK: scf.for
     // CHECK: memref.store %{{.*}}, %[[COUNTERS]]
     fgla_warp.pipeline stages(1) {
       %tiles = fgla_warp.channel : <tensor<4x8xf32>>
       %sums = fgla_warp.channel reuses(%tiles : !fgla_warp.channel<tensor<4x8xf32>>) : <tensor<4x8xf32>>
-      // CHECK: scf.forall (%[[THREAD:.*]]) in (4) {
+      // CHECK: scf.forall (%[[THREAD:.*]]) in (5) {
       // CHECK: scf.if
       fgla_warp.role "load" warps(1) instances(1) {
       ^bb0(%i: index):
@@ -52,6 +52,13 @@ func.func private @kernel(%x: memref<?x8xf32>, %n: index) attributes {fgla.kerne
           fgla_warp.put %sum, %sums[%t] : tensor<4x8xf32>, <tensor<4x8xf32>>
           // CHECK: llvm.call @fgla_role_advance
           // CHECK: llvm.call @fgla_role_advance
+          fgla_warp.release %t
+        }
+      }
+      fgla_warp.role "end" warps(1) instances(1) {
+      ^bb0(%i: index):
+        scf.for %t = %i to %n step %c1 {
+          %sum = fgla_warp.get %sums[%t] : <tensor<4x8xf32>> -> tensor<4x8xf32>
           fgla_warp.release %t
         }
       }

@@ -76,6 +76,24 @@ func.func @calls(%x: memref<?xf32>, %a: f32) -> index {
   return %n : index
 }
 
+// An array's address, its sizes and what one copy moves; the map is passed as it is.
+// CHECK-LABEL: func.func @map
+// CHECK-SAME: %[[SERVICES:[^ ]+]]: !llvm.ptr)
+// CHECK-DAG: %[[MAP:.+]] = llvm.alloca %{{.+}} x i8 {alignment = 64 : i64}
+// CHECK-DAG: %[[TWO:.+]] = llvm.mlir.constant(2 : i64)
+// CHECK-DAG: %[[FOUR:.+]] = llvm.mlir.constant(4 : i64)
+// CHECK-DAG: %[[POINTER:.+]] = llvm.extractvalue %{{.+}}[1]
+// CHECK: %[[DESCRIBE_AT:.+]] = llvm.getelementptr %[[SERVICES]][5]
+// CHECK: %[[DESCRIBE:.+]] = llvm.load %[[DESCRIBE_AT]]
+// CHECK: llvm.call %[[DESCRIBE]](%[[SERVICES]], %[[MAP]], %[[POINTER]], %[[TWO]], %[[FOUR]], %{{.+}}, %{{.+}})
+// CHECK: llvm.store %[[MAP]], %[[ARGS:.+]] :
+// CHECK: llvm.call %{{.+}}, %[[ARGS]])
+func.func @map(%x: memref<?x?x4x128xbf16>, %n: index) {
+  %m = fgla_warp.tensor_map %x box [1, 16, 1, 128] : memref<?x?x4x128xbf16> -> !fgla_warp.tensor_map
+  fgla_warp.dispatch @code::@second grid(%n, %n, %n) args(%m, %n, %n : !fgla_warp.tensor_map, index, index)
+  return
+}
+
 // What gives shapes runs without a device.
 // CHECK-LABEL: func.func @shapes
 // CHECK-SAME: (%{{.+}}: memref<?xindex>) attributes

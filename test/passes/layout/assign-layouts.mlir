@@ -38,6 +38,11 @@ func.func private @rows(%turn: index, %n: index) {
       // CHECK: fgla_warp.put {{.*}} : tensor<16x1xf32, [[COLUMN]]>, <tensor<16x1xf32>>
       fgla_warp.put %running, %out[%turn] : tensor<16x1xf32>, <tensor<16x1xf32>>
     }
+    fgla_warp.role "sink" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %got_out = fgla_warp.get %out[%i] : <tensor<16x1xf32>> -> tensor<16x1xf32>
+      fgla_warp.release %i
+    }
   }
   return
 }
@@ -79,6 +84,12 @@ func.func private @columns(%turn: index) {
         fgla_tile.yield %c : f32
       }
       fgla_warp.put %quotient, %out[%turn] : tensor<8x128xf32>, <tensor<8x128xf32>>
+    }
+    fgla_warp.role "sink" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %got_out = fgla_warp.get %out[%i] : <tensor<8x128xf32>> -> tensor<8x128xf32>
+      %got_last = fgla_warp.get %last[%i] : <tensor<1x128xf32>> -> tensor<1x128xf32>
+      fgla_warp.release %i
     }
   }
   return

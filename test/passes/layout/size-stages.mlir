@@ -11,6 +11,11 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
       ^bb0(%i: index):
         fgla_warp.put %x, %a[%i] : tensor<16x128xbf16>, <tensor<16x128xbf16>>
       }
+      fgla_warp.role "sink" warps(1) instances(1) {
+      ^bb0(%i: index):
+        %got_a = fgla_warp.get %a[%i] : <tensor<16x128xbf16>> -> tensor<16x128xbf16>
+        fgla_warp.release %i
+      }
     }
     return
   }
@@ -28,6 +33,11 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
       fgla_warp.role "load" warps(1) instances(1) {
       ^bb0(%i: index):
         fgla_warp.put %x, %a[%i] : tensor<128x128xf32>, <tensor<128x128xf32>>
+      }
+      fgla_warp.role "sink" warps(1) instances(1) {
+      ^bb0(%i: index):
+        %got_a = fgla_warp.get %a[%i] : <tensor<128x128xf32>> -> tensor<128x128xf32>
+        fgla_warp.release %i
       }
     }
     return
@@ -48,6 +58,12 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
       ^bb0(%i: index):
         fgla_warp.put %x, %a[%i] : tensor<128x128xf32>, <tensor<128x128xf32>>
         fgla_warp.put %x, %b[%i] : tensor<128x128xf32>, <tensor<128x128xf32>>
+      }
+      fgla_warp.role "sink" warps(1) instances(1) {
+      ^bb0(%i: index):
+        %got_a = fgla_warp.get %a[%i] : <tensor<128x128xf32>> -> tensor<128x128xf32>
+        %got_b = fgla_warp.get %b[%i] : <tensor<128x128xf32>> -> tensor<128x128xf32>
+        fgla_warp.release %i
       }
     }
     return
@@ -72,6 +88,11 @@ module attributes {fgla.target = #fgla.target<"sm_86">} {
       ^bb0(%i: index):
         %y = fgla_warp.convert %x : tensor<64x32xf32> -> tensor<64x32xf32>
       }
+      fgla_warp.role "sink" warps(1) instances(1) {
+      ^bb0(%i: index):
+        %got_a = fgla_warp.get %a[%i] : <tensor<64x32xf32>> -> tensor<64x32xf32>
+        fgla_warp.release %i
+      }
     }
     return
   }
@@ -89,6 +110,11 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
       fgla_warp.role "load" warps(1) instances(1) {
       ^bb0(%i: index):
         fgla_warp.put %x, %a[%i] : tensor<16x128xbf16>, <tensor<16x128xbf16>>
+      }
+      fgla_warp.role "sink" warps(1) instances(1) {
+      ^bb0(%i: index):
+        %got_a = fgla_warp.get %a[%i] : <tensor<16x128xbf16>> -> tensor<16x128xbf16>
+        fgla_warp.release %i
       }
     }
     return

@@ -18,7 +18,8 @@
 // A channel with two readers has two arrows.
 // CHECK-NEXT: p0_0 -> p0_1 [label = "0: 16x32xf32"];
 // CHECK-NEXT: p0_0 -> p0_2 [label = "0: 16x32xf32"];
-// CHECK-NEXT: p0_1 -> p0_2 [label = "1: 16x32xf32\nin the memory of 0", style = dashed];
+// CHECK-NEXT: p0_0 -> p0_1 [label = "1: 16x32xf32"];
+// CHECK-NEXT: p0_1 -> p0_2 [label = "2: 16x32xf32\nin the memory of 1", style = dashed];
 // CHECK-NEXT: }
 // CHECK-NEXT: subgraph "cluster_p1_" {
 // CHECK-NEXT: label = "kernel, turns under way: 1";
@@ -27,15 +28,18 @@
 func.func private @kernel(%z: memref<16x32xf32>) {
   fgla_warp.pipeline stages(3) {
     %a = fgla_warp.channel : <tensor<16x32xf32>>
-    %b = fgla_warp.channel reuses(%a : !fgla_warp.channel<tensor<16x32xf32>>) : <tensor<16x32xf32>>
+    %c = fgla_warp.channel : <tensor<16x32xf32>>
+    %b = fgla_warp.channel reuses(%c : !fgla_warp.channel<tensor<16x32xf32>>) : <tensor<16x32xf32>>
     fgla_warp.role "load" warps(1) instances(1) {
     ^bb0(%i: index):
       %x = fgla_tile.load %z[%i, %i] dims [0, 1] : memref<16x32xf32> -> tensor<16x32xf32>
       fgla_warp.put %x, %a[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
+      fgla_warp.put %x, %c[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
     }
     fgla_warp.role "say \22x\22" warps(2) instances(4) {
     ^bb0(%i: index):
-      %x = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      %v = fgla_warp.get %a[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
+      %x = fgla_warp.get %c[%i] : <tensor<16x32xf32>> -> tensor<16x32xf32>
       %y = fgla_tile.scan mul %x : tensor<16x32xf32>
       %w = fgla_tile.scan mul %y : tensor<16x32xf32>
       fgla_warp.put %w, %b[%i] : tensor<16x32xf32>, <tensor<16x32xf32>>
