@@ -53,8 +53,9 @@ private:
   /// Cuts sequences into `wanted` parts of whole tiles, at least one; all have tokens, unless the sequence has none.
   /// Returns their length and their number.
   std::pair<Value, Value> cutTokens(Value wanted);
-  /// As many parts for each of `programs` as keep all workers busy, of `minTiles` at least.
-  Value countIdle(int64_t programs, int64_t minTiles);
+  /// As many parts of `tiles` tiles for each of `programsOfBatch` as keep all workers busy, of `minTiles` at least.
+  Value countIdle(Value programsOfBatch, Value tiles, int64_t minTiles);
+  Value countTiles() { return arith::CeilDivSIOp::create(builder, loc, tokens, index(schedule.getTile())); }
   static int64_t countSlices(int64_t size, int64_t slice) { return slice == 0 ? 1 : llvm::divideCeil(size, slice); }
   /// Where parts of outputs are written: by heads of one key slice after the other.
   Value makeParts();
@@ -68,7 +69,8 @@ private:
   void storeWhole(AttentionProgram &program, const Carried &carried, Value batch, Value head, Value condition);
   Value isWhole(Value queryHead, Value segment);
   Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
-  /// A buffer [B, H, segments, trailing...], for what segments tell later ones. Bufferization's deallocation frees it.
+  /// A buffer [B, H, pieces of segments, trailing...], for what segments tell later ones. Bufferization's deallocation
+  /// frees it.
   Value allocate(ArrayRef<int64_t> trailing, bool perSegment);
 
   Fusion &fusion;
@@ -84,6 +86,7 @@ private:
   Value output, finalState, finalMax;
   Value batches, heads, tokens;
   Value segments, segmentLength; ///< null where the schedule has one segment
+  Value pieces, pieceLength;     ///< of a segment, for the pass that computes states: that has one segment less to do
   Value parts;       ///< of outputs, where programs own slices of the state and something is done to the whole
   Value sequenceMax; ///< [B, H], for the stabilizer `sequence`
   Value states, maxima, totals, complements;
@@ -131,26 +134,24 @@ Value KernelWriter::allocate(ArrayRef<int64_t> trailing, bool perSegment) {
   SmallVector<Value> sizes{batches};
   if (perSegment) {
     shape.push_back(ShapedType::kDynamic);
-    sizes.push_back(segments);
+    sizes.push_back(arith::MulIOp::create(builder, loc, segments, pieces));
   }
   llvm::append_range(shape, trailing);
   auto type = MemRefType::get(shape, getComputeType(root.getQuery().getType().getElementType()));
   return memref::AllocOp::create(builder, loc, type, sizes);
 }
 
-Value KernelWriter::countIdle(int64_t programsOfBatch, int64_t minTiles) {
+Value KernelWriter::countIdle(Value programsOfBatch, Value tiles, int64_t minTiles) {
   Value workers = tile::WorkersOp::create(builder, loc, builder.getIndexType());
-  Value programs = arith::MulIOp::create(builder, loc, batches, index(programsOfBatch));
+  Value programs = arith::MulIOp::create(builder, loc, batches, programsOfBatch);
   Value atLeastOne = arith::MaxSIOp::create(builder, loc, programs, index(1));
   Value wanted = arith::DivSIOp::create(builder, loc, workers, atLeastOne);
-  Value tiles = arith::CeilDivSIOp::create(builder, loc, tokens, index(schedule.getTile()));
   Value most = arith::DivSIOp::create(builder, loc, tiles, index(minTiles));
   return arith::MinSIOp::create(builder, loc, wanted, most);
 }
 
 std::pair<Value, Value> KernelWriter::cutTokens(Value wanted) {
-  Value one = index(1), tile = index(schedule.getTile());
-  Value tiles = arith::CeilDivSIOp::create(builder, loc, tokens, tile);
+  Value one = index(1), tile = index(schedule.getTile()), tiles = countTiles();
   wanted = arith::MaxSIOp::create(builder, loc, wanted, one);
   Value tilesEach = arith::CeilDivSIOp::create(builder, loc, tiles, wanted);
   tilesEach = arith::MaxSIOp::create(builder, loc, tilesEach, one);
@@ -158,13 +159,19 @@ std::pair<Value, Value> KernelWriter::cutTokens(Value wanted) {
   return {arith::MulIOp::create(builder, loc, tilesEach, tile), arith::MaxSIOp::create(builder, loc, needed, one)};
 }
 
-/// As many segments as the schedule says, or as keep all workers busy.
+/// As many segments as the schedule says, or as keep all workers busy, and pieces of them that do in the first pass.
 void KernelWriter::planSegments() {
   // A segment is read twice, so it has to be long and the workers have to be idle otherwise.
-  Value wanted = schedule.getSegments() == 0
-                     ? countIdle(root.getNumHeads() * group * keySlices * valueSlices, kLeastTilesOfSegment)
-                     : index(schedule.getSegments());
+  int64_t programs = root.getNumHeads() * keySlices * valueSlices;
+  Value wanted = schedule.getSegments() == 0 ? countIdle(index(programs * group), countTiles(), kLeastTilesOfSegment)
+                                             : index(schedule.getSegments());
   std::tie(segmentLength, segments) = cutTokens(wanted);
+  Value earlier = arith::SubIOp::create(builder, loc, segments, index(1));
+  Value tiles = arith::DivSIOp::create(builder, loc, segmentLength, index(schedule.getTile()));
+  pieces = countIdle(arith::MulIOp::create(builder, loc, earlier, index(programs)), tiles, kLeastTilesOfSegment);
+  pieces = arith::MaxSIOp::create(builder, loc, pieces, index(1));
+  Value tilesEach = arith::CeilDivSIOp::create(builder, loc, tiles, pieces);
+  pieceLength = arith::MulIOp::create(builder, loc, tilesEach, index(schedule.getTile()));
 }
 
 /// Parts cross as what the epilogue of a GPU gets: bf16 has the range of sums. Where the output is of that type and
@@ -189,7 +196,7 @@ void KernelWriter::writeSequenceMax() {
   });
 }
 
-/// The state, maximum and total decay of each segment but the last, from the empty state.
+/// The state, maximum and total decay of each piece of all segments but the last, from the empty state.
 void KernelWriter::writeSegmentStates() {
   int64_t keyDim = root.getKeyDim(), valueDim = root.getValueDim();
   states = allocate({keyDim, valueDim}, /*perSegment=*/true);
@@ -206,9 +213,16 @@ void KernelWriter::writeSegmentStates() {
       complements = allocate(ArrayRef<int64_t>(total).drop_front(), /*perSegment=*/true);
   }
   Value earlier = arith::SubIOp::create(builder, loc, segments, index(1));
+  earlier = arith::MulIOp::create(builder, loc, earlier, pieces);
   forall({batches, heads, earlier}, /*ownsState=*/true, [&](AttentionProgram &program, ValueRange position) {
-    Value begin = arith::MulIOp::create(builder, loc, position[2], segmentLength);
-    Value end = arith::AddIOp::create(builder, loc, begin, segmentLength);
+    Value segment = arith::DivUIOp::create(builder, loc, position[2], pieces);
+    Value piece = arith::RemUIOp::create(builder, loc, position[2], pieces);
+    Value segmentBegin = arith::MulIOp::create(builder, loc, segment, segmentLength);
+    Value segmentEnd = arith::AddIOp::create(builder, loc, segmentBegin, segmentLength);
+    Value begin = arith::AddIOp::create(builder, loc, segmentBegin,
+                                        arith::MulIOp::create(builder, loc, piece, pieceLength).getResult());
+    Value end = arith::AddIOp::create(builder, loc, begin, pieceLength);
+    end = arith::MinSIOp::create(builder, loc, end, segmentEnd);
     Carried initial = program.buildEmpty();
     if (sequenceMax)
       initial.max = tile::LoadOp::create(builder, loc, RankedTensorType::get({1, 1}, program.getElement()), sequenceMax,
@@ -312,7 +326,8 @@ void KernelWriter::writeOutputs() {
       SmallVector<Value> carried{initial.state};
       if (initial.max)
         carried.push_back(initial.max);
-      auto merge = scf::ForOp::create(builder, loc, zero, position[2], index(1), carried);
+      auto merge = scf::ForOp::create(builder, loc, zero, arith::MulIOp::create(builder, loc, position[2], pieces),
+                                      index(1), carried);
       {
         OpBuilder::InsertionGuard guard(builder);
         builder.setInsertionPointToStart(merge.getBody());
@@ -348,7 +363,7 @@ void KernelWriter::writeSums() {
     return;
   constexpr int64_t kMinTiles = 4;
   Value queryHeads = index(root.getNumQueryHeads());
-  auto [length, count] = cutTokens(countIdle(root.getNumQueryHeads(), kMinTiles));
+  auto [length, count] = cutTokens(countIdle(queryHeads, countTiles(), kMinTiles));
   forall({batches, queryHeads, count}, /*ownsState=*/false,
          [&, length = length](AttentionProgram &program, ValueRange position) {
            Value begin = arith::MulIOp::create(builder, loc, position[2], length);
