@@ -37,6 +37,7 @@ func.func private @rows(%turn: index, %n: index) {
       %running = fgla_tile.scan max %max : tensor<16x1xf32>
       // CHECK: fgla_warp.put {{.*}} : tensor<16x1xf32, [[COLUMN]]>, <tensor<16x1xf32>>
       fgla_warp.put %running, %out[%turn] : tensor<16x1xf32>, <tensor<16x1xf32>>
+      fgla_warp.release %turn
     }
     fgla_warp.role "sink" warps(1) instances(1) {
     ^bb0(%i: index):
@@ -84,6 +85,7 @@ func.func private @columns(%turn: index) {
         fgla_tile.yield %c : f32
       }
       fgla_warp.put %quotient, %out[%turn] : tensor<8x128xf32>, <tensor<8x128xf32>>
+      fgla_warp.release %turn
     }
     fgla_warp.role "sink" warps(1) instances(1) {
     ^bb0(%i: index):
@@ -144,6 +146,7 @@ func.func private @matrix(%y: memref<16x32xf32>, %s: memref<64x32xf32>, %n: inde
         // CHECK-NOT: fgla_warp.convert
         // CHECK: fgla_tile.store {{.*}} : tensor<16x32xf32, [[OUT]]>
         fgla_tile.store %scaled, %y[%c0, %c0] dims [0, 1] : tensor<16x32xf32>, memref<16x32xf32>
+        fgla_warp.release %t
         scf.yield %next : tensor<64x32xf32>
       }
       // CHECK: fgla_tile.store {{.*}} : tensor<64x32xf32, [[STATE]]>

@@ -48,21 +48,23 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
 
 // Memory that is used again counts once.
 module attributes {fgla.target = #fgla.target<"sm_90a">} {
-  // CHECK-LABEL: func.func private @reused
-  // CHECK: fgla_warp.pipeline stages(3)
-  func.func private @reused(%x: tensor<128x128xf32>) {
+  // CHECK-LABEL: func.func private @reused(%x: tensor<128x128xf32>) {
     fgla_warp.pipeline stages(1) {
       %a = fgla_warp.channel : <tensor<128x128xf32>>
       %b = fgla_warp.channel reuses(%a : !fgla_warp.channel<tensor<128x128xf32>>) : <tensor<128x128xf32>>
       fgla_warp.role "load" warps(1) instances(1) {
       ^bb0(%i: index):
         fgla_warp.put %x, %a[%i] : tensor<128x128xf32>, <tensor<128x128xf32>>
-        fgla_warp.put %x, %b[%i] : tensor<128x128xf32>, <tensor<128x128xf32>>
+      }
+      fgla_warp.role "copy" warps(1) instances(1) {
+      ^bb0(%i: index):
+        %y = fgla_warp.get %a[%i] : <tensor<128x128xf32>> -> tensor<128x128xf32>
+        fgla_warp.put %y, %b[%i] : tensor<128x128xf32>, <tensor<128x128xf32>>
+        fgla_warp.release %i
       }
       fgla_warp.role "sink" warps(1) instances(1) {
       ^bb0(%i: index):
-        %got_a = fgla_warp.get %a[%i] : <tensor<128x128xf32>> -> tensor<128x128xf32>
-        %got_b = fgla_warp.get %b[%i] : <tensor<128x128xf32>> -> tensor<128x128xf32>
+        %y = fgla_warp.get %b[%i] : <tensor<128x128xf32>> -> tensor<128x128xf32>
         fgla_warp.release %i
       }
     }
