@@ -99,10 +99,10 @@ func.func @grouped(%q: tensor<?x?x8x16xbf16>, %k: tensor<?x?x2x16xbf16>, %v: ten
 // Workers that are left in the first pass, which has one segment less, share the segments' pieces.
 // CHECK-LABEL: func.func private @segmented_kernel(
 // CHECK: fgla_tile.workers
-// CHECK: fgla_tile.workers
-// CHECK: %[[PIECES:.+]] = arith.maxsi
 // CHECK: memref.alloc(%{{.+}}, %{{.+}}) : memref<?x2x?x16x16xf32>
-// CHECK: scf.forall (%{{.+}}, %{{.+}}, %{{.+}}) in (%{{.+}}, 2, %{{.+}})
+// CHECK: scf.forall (%{{.+}}, %{{.+}}, %[[P:.+]]) in (%{{.+}}, 2, %{{.+}})
+// CHECK:   arith.divui %[[P]], %[[PIECES:.+]] : index
+// CHECK:   arith.remui %[[P]], %[[PIECES]] : index
 // CHECK:   scf.for {{.*}} -> (tensor<16x16xf32>, tensor<16x16xf32>, tensor<1x16xf32>, tensor<1x16xf32>)
 // CHECK-NOT: fgla_tile.decayed_scores
 // CHECK: scf.forall (%{{.+}}, %{{.+}}, %[[S:.+]]) in (%{{.+}}, 2, %{{.+}})
