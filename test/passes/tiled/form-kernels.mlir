@@ -106,7 +106,8 @@ func.func @grouped(%q: tensor<?x?x8x16xbf16>, %k: tensor<?x?x2x16xbf16>, %v: ten
 // CHECK:   scf.for {{.*}} -> (tensor<16x16xf32>, tensor<16x16xf32>, tensor<1x16xf32>, tensor<1x16xf32>)
 // CHECK-NOT: fgla_tile.decayed_scores
 // CHECK: scf.forall (%{{.+}}, %{{.+}}, %[[S:.+]]) in (%{{.+}}, 2, %{{.+}})
-// CHECK:   scf.for %{{.+}} = %c0 to %[[S]] step %c1 iter_args
+// CHECK:   %[[EARLIER:.+]] = arith.muli %[[S]], %[[PIECES]]
+// CHECK:   scf.for %{{.+}} = %c0 to %[[EARLIER]] step %c1 iter_args
 // CHECK:   scf.for
 // CHECK:     fgla_tile.decayed_scores
 func.func @segmented(%q: tensor<?x?x2x16xf32>, %k: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>, %f: tensor<?x?x2x16xf32>) -> tensor<?x?x2x16xf32> {
