@@ -17,7 +17,10 @@ def AssignLayouts : Pass<"fgla-assign-layouts", "::mlir::ModuleOp"> {
 
 def SizeStages : Pass<"fgla-size-stages", "::mlir::ModuleOp"> {
   let summary = "As many turns under way as shared memory holds";
-  let dependentDialects = ["::fgla::warp::WarpDialect"];
+  let description = [{
+    A role with more instances than that gets fewer: each must have passed the turn before in a slot to tell a new turn's barrier from an old one's.
+  }];
+  let dependentDialects = ["::fgla::warp::WarpDialect", "::mlir::arith::ArithDialect"];
 }
 
 def ViewLayouts : Pass<"fgla-view-layouts", "::mlir::ModuleOp"> {

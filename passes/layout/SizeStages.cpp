@@ -1,6 +1,8 @@
 //===- SizeStages.cpp - As many turns under way as shared memory holds ----===//
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "passes/Targets.h"
 #include "passes/layout/Passes.h"
 #include "passes/layout/SharedMemory.h"
@@ -16,6 +18,43 @@ namespace fgla {
 using namespace mlir;
 using namespace fgla;
 
+/// The turns that fit, as many as `wanted` if that is not 0.
+static FailureOr<int64_t> countStages(warp::PipelineOp pipeline, const GPUTarget &target, int64_t wanted) {
+  constexpr int64_t kAlignment = 1024;
+  SharedMemoryPlan plan(pipeline);
+  int64_t available = target.sharedPerBlock - kAlignment, stages = wanted ? wanted : kMostStages;
+  if (wanted && plan.getTotal(wanted) > available)
+    return pipeline.emitError() << "needs " << plan.getTotal(wanted) << " bytes of shared memory for the " << wanted
+                                << " turns that its schedule says, '" << target.name << "' has " << available;
+  while (stages > 0 && plan.getTotal(stages) > available)
+    --stages;
+  if (stages < 2)
+    return pipeline.emitError() << "needs " << plan.getTotal(2) << " bytes of shared memory for two turns, '"
+                                << target.name << "' has " << available;
+  return stages;
+}
+
+/// A role must not have more instances than there are turns under way: the first turn of an instance would be the
+/// second in its memory, and a barrier that was never used looks to it as if the turn had come.
+static bool limitInstances(warp::PipelineOp pipeline, int64_t most) {
+  bool changed = false;
+  for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
+    if (static_cast<int64_t>(role.getInstances()) <= most)
+      continue;
+    changed = true;
+    role.setInstances(llvm::bit_floor(static_cast<uint64_t>(most)));
+    Value instance = role.getBody().getArgument(0);
+    role.walk([&](scf::ForOp loop) {
+      if (loop.getLowerBound() != instance)
+        return;
+      OpBuilder builder(loop);
+      Value step = arith::ConstantIndexOp::create(builder, loop.getLoc(), role.getInstances());
+      loop.getStepMutable().assign(step);
+    });
+  }
+  return changed;
+}
+
 namespace {
 struct SizeStages : fgla::impl::SizeStagesBase<SizeStages> {
   void runOnOperation() override {
@@ -25,29 +64,22 @@ struct SizeStages : fgla::impl::SizeStagesBase<SizeStages> {
       getOperation()->emitError() << "module must carry the attribute '" << kTargetAttrName << "' with a GPU";
       return signalPassFailure();
     }
-    getOperation()->walk([&](warp::PipelineOp pipeline) {
-      constexpr int64_t kAlignment = 1024;
+    WalkResult result = getOperation()->walk([&](warp::PipelineOp pipeline) {
       if (pipeline.getBody().getOps<warp::ChannelOp>().empty())
-        return; // no turns
-      SharedMemoryPlan plan(pipeline);
+        return WalkResult::advance(); // no turns
       auto kernel = pipeline->getParentOfType<func::FuncOp>();
       auto schedule = kernel ? kernel->getAttrOfType<ScheduleAttr>(kKernelAttrName) : ScheduleAttr();
-      int64_t wanted = schedule ? schedule.getStages() : 0;
-      int64_t available = target->sharedPerBlock - kAlignment, stages = wanted ? wanted : kMostStages;
-      if (wanted && plan.getTotal(wanted) > available) {
-        pipeline.emitError() << "needs " << plan.getTotal(wanted) << " bytes of shared memory for the " << wanted
-                             << " turns that its schedule says, '" << target->name << "' has " << available;
-        return signalPassFailure();
-      }
-      while (stages > 0 && plan.getTotal(stages) > available)
-        --stages;
-      if (stages < 2) {
-        pipeline.emitError() << "needs " << plan.getTotal(2) << " bytes of shared memory for two turns, '"
-                             << target->name << "' has " << available;
-        return signalPassFailure();
-      }
-      pipeline.setStages(stages);
+      FailureOr<int64_t> stages = 0;
+      do { // fewer instances need less memory
+        stages = countStages(pipeline, *target, schedule ? schedule.getStages() : 0);
+        if (failed(stages))
+          return WalkResult::interrupt();
+      } while (limitInstances(pipeline, *stages));
+      pipeline.setStages(*stages);
+      return WalkResult::advance();
     });
+    if (result.wasInterrupted())
+      signalPassFailure();
   }
 };
 } // namespace

@@ -122,3 +122,29 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
     return
   }
 }
+
+// -----
+
+// Three turns fit: of eight instances, which take turns, two are left. (A barrier's first phase looks complete to who
+// waits for the second.)
+module attributes {fgla.target = #fgla.target<"sm_90a">} {
+  // CHECK-LABEL: func.func private @instances
+  // CHECK: fgla_warp.pipeline stages(3)
+  // CHECK: fgla_warp.role "elementwise" warps(1) instances(2) {
+  // CHECK-NEXT: ^bb0(%[[I:.*]]: index):
+  // CHECK: %[[STEP:.*]] = arith.constant 2 : index
+  // CHECK: scf.for %{{.*}} = %[[I]] to %{{.*}} step %[[STEP]]
+  func.func private @instances(%x: tensor<128x128xf32>, %n: index) {
+    %c8 = arith.constant 8 : index
+    fgla_warp.pipeline stages(1) {
+      %a = fgla_warp.channel : <tensor<128x128xf32>>
+      fgla_warp.role "elementwise" warps(1) instances(8) {
+      ^bb0(%i: index):
+        scf.for %turn = %i to %n step %c8 {
+          fgla_warp.put %x, %a[%turn] : tensor<128x128xf32>, <tensor<128x128xf32>>
+        }
+      }
+    }
+    return
+  }
+}
