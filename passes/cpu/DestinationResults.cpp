@@ -18,6 +18,28 @@ namespace fgla::cpu {
 
 using namespace mlir;
 
+/// `memory`, seen in the shape of what `collapse` makes its result from; null where that shape has no name here. So
+/// what computes a tensor of one more dim (one token of a step) writes to the caller's memory too.
+static Value expandMemory(OpBuilder &builder, tensor::CollapseShapeOp collapse, Value memory) {
+  SmallVector<OpFoldResult> shape;
+  ArrayRef<int64_t> sizes = collapse.getSrcType().getShape();
+  for (auto [dim, group] : llvm::enumerate(collapse.getReassociationIndices())) {
+    int64_t dynamic = llvm::count_if(group, [&](int64_t i) { return ShapedType::isDynamic(sizes[i]); });
+    for (int64_t i : group) {
+      bool others = llvm::any_of(group, [&](int64_t other) { return other != i && sizes[other] != 1; });
+      if (!ShapedType::isDynamic(sizes[i]))
+        shape.push_back(builder.getIndexAttr(sizes[i]));
+      else if (dynamic == 1 && !others)
+        shape.push_back(memref::DimOp::create(builder, collapse.getLoc(), memory, dim).getResult());
+      else
+        return {};
+    }
+  }
+  auto type = MemRefType::get(sizes, collapse.getSrcType().getElementType());
+  return memref::ExpandShapeOp::create(builder, collapse.getLoc(), type, memory, collapse.getReassociationIndices(),
+                                       shape);
+}
+
 static LogicalResult rewrite(func::FuncOp function) {
   if (!function.getBody().hasOneBlock())
     return function.emitOpError("must have one block to become an entry point");
@@ -38,8 +60,15 @@ static LogicalResult rewrite(func::FuncOp function) {
     unsigned index = function.getNumArguments();
     if (failed(function.insertArgument(index, type, {}, value.getLoc())))
       return failure();
-    auto store = bufferization::MaterializeInDestinationOp::create(builder, ret.getLoc(), Type(), value,
-                                                                   function.getArgument(index));
+    Value memory = function.getArgument(index);
+    if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>(); collapse && value.hasOneUse()) {
+      OpBuilder atStart = OpBuilder::atBlockBegin(&function.getBody().front());
+      if (Value expanded = expandMemory(atStart, collapse, memory)) {
+        memory = expanded;
+        value = collapse.getSrc();
+      }
+    }
+    auto store = bufferization::MaterializeInDestinationOp::create(builder, ret.getLoc(), Type(), value, memory);
     store.setRestrict(true);
     store.setWritable(true);
   }

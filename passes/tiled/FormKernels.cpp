@@ -69,8 +69,8 @@ private:
   void storeWhole(AttentionProgram &program, const Carried &carried, Value batch, Value head, Value condition);
   Value isWhole(Value queryHead, Value segment);
   Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
-  /// A buffer [B, H, pieces of segments, trailing...], for what segments tell later ones. Bufferization's deallocation
-  /// frees it.
+  /// A buffer [B, H, pieces of segments but the last, trailing...], for what they tell later ones: with one segment it
+  /// takes no memory. Bufferization's deallocation frees it.
   Value allocate(ArrayRef<int64_t> trailing, bool perSegment);
 
   Fusion &fusion;
@@ -87,6 +87,7 @@ private:
   Value batches, heads, tokens;
   Value segments, segmentLength; ///< null where the schedule has one segment
   Value pieces, pieceLength;     ///< of a segment, for the pass that computes states: that has one segment less to do
+  Value earlierPieces;           ///< the pieces of all segments but the last
   Value parts;       ///< of outputs, where programs own slices of the state and something is done to the whole
   Value sequenceMax; ///< [B, H], for the stabilizer `sequence`
   Value states, maxima, totals, complements;
@@ -134,7 +135,7 @@ Value KernelWriter::allocate(ArrayRef<int64_t> trailing, bool perSegment) {
   SmallVector<Value> sizes{batches};
   if (perSegment) {
     shape.push_back(ShapedType::kDynamic);
-    sizes.push_back(arith::MulIOp::create(builder, loc, segments, pieces));
+    sizes.push_back(earlierPieces);
   }
   llvm::append_range(shape, trailing);
   auto type = MemRefType::get(shape, getComputeType(root.getQuery().getType().getElementType()));
@@ -172,6 +173,7 @@ void KernelWriter::planSegments() {
   pieces = arith::MaxSIOp::create(builder, loc, pieces, index(1));
   Value tilesEach = arith::CeilDivSIOp::create(builder, loc, tiles, pieces);
   pieceLength = arith::MulIOp::create(builder, loc, tilesEach, index(schedule.getTile()));
+  earlierPieces = arith::MulIOp::create(builder, loc, earlier, pieces);
 }
 
 /// Parts cross as what the epilogue of a GPU gets: bf16 has the range of sums. Where the output is of that type and
@@ -212,9 +214,7 @@ void KernelWriter::writeSegmentStates() {
     if (root.getQuery().getType().getElementType().isF32())
       complements = allocate(ArrayRef<int64_t>(total).drop_front(), /*perSegment=*/true);
   }
-  Value earlier = arith::SubIOp::create(builder, loc, segments, index(1));
-  earlier = arith::MulIOp::create(builder, loc, earlier, pieces);
-  forall({batches, heads, earlier}, /*ownsState=*/true, [&](AttentionProgram &program, ValueRange position) {
+  forall({batches, heads, earlierPieces}, /*ownsState=*/true, [&](AttentionProgram &program, ValueRange position) {
     Value segment = arith::DivUIOp::create(builder, loc, position[2], pieces);
     Value piece = arith::RemUIOp::create(builder, loc, position[2], pieces);
     Value segmentBegin = arith::MulIOp::create(builder, loc, segment, segmentLength);

@@ -45,3 +45,20 @@ func.func @two(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
 func.func private @helper(%x: tensor<4xf32>) -> tensor<4xf32> {
   return %x : tensor<4xf32>
 }
+
+// A result that is a tensor under fewer dims, as a step's: its memory is seen with as many.
+// CHECK-LABEL: func.func @collapsed
+// CHECK-SAME: %[[Y:[^:]+]]: memref<?x4xf32>)
+// CHECK: %[[E:.+]] = memref.expand_shape %[[Y]] {{\[\[}}0, 1], [2]] output_shape [%{{.+}}, 1, 4] : memref<?x4xf32> into memref<?x1x4xf32>
+// CHECK: bufferization.materialize_in_destination %{{.+}} in writable %[[E]]
+// MEMORY-LABEL: func.func @collapsed
+// MEMORY-NOT: memref.alloc
+// MEMORY-NOT: copy
+// MEMORY: return
+func.func @collapsed(%n: index) -> tensor<?x4xf32> {
+  %one = arith.constant 1.0 : f32
+  %e = tensor.empty(%n) : tensor<?x1x4xf32>
+  %f = linalg.fill ins(%one : f32) outs(%e : tensor<?x1x4xf32>) -> tensor<?x1x4xf32>
+  %y = tensor.collapse_shape %f [[0, 1], [2]] : tensor<?x1x4xf32> into tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}

@@ -135,6 +135,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
   // CHECK: %[[STEP:.*]] = arith.constant 2 : index
   // CHECK: scf.for %{{.*}} = %[[I]] to %{{.*}} step %[[STEP]]
   func.func private @instances(%x: tensor<128x128xf32>, %n: index) {
+    %c1 = arith.constant 1 : index
     %c8 = arith.constant 8 : index
     fgla_warp.pipeline stages(1) {
       %a = fgla_warp.channel : <tensor<128x128xf32>>
@@ -142,6 +143,13 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
       ^bb0(%i: index):
         scf.for %turn = %i to %n step %c8 {
           fgla_warp.put %x, %a[%turn] : tensor<128x128xf32>, <tensor<128x128xf32>>
+        }
+      }
+      fgla_warp.role "sink" warps(1) instances(1) {
+      ^bb0(%i: index):
+        scf.for %turn = %i to %n step %c1 {
+          %y = fgla_warp.get %a[%turn] : <tensor<128x128xf32>> -> tensor<128x128xf32>
+          fgla_warp.release %turn
         }
       }
     }
