@@ -48,7 +48,9 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
 
 // Memory that is used again counts once.
 module attributes {fgla.target = #fgla.target<"sm_90a">} {
-  // CHECK-LABEL: func.func private @reused(%x: tensor<128x128xf32>) {
+  // CHECK-LABEL: func.func private @reused
+  // CHECK: fgla_warp.pipeline stages(3)
+  func.func private @reused(%x: tensor<128x128xf32>) {
     fgla_warp.pipeline stages(1) {
       %a = fgla_warp.channel : <tensor<128x128xf32>>
       %b = fgla_warp.channel reuses(%a : !fgla_warp.channel<tensor<128x128xf32>>) : <tensor<128x128xf32>>
