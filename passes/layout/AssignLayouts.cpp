@@ -382,7 +382,7 @@ private:
       if (!layout.getMap().covers(type.getDimSize(0), type.getDimSize(1))) {
         emitError(value.getLoc()) << "has a tile of " << type.getDimSize(0) << "x" << type.getDimSize(1)
                                   << " elements, which no layout shares out among " << role.getWarps()
-                                  << " warps; sizes in a GPU's kernels must be powers of two from 16 on";
+                                  << " warps; a GPU's tiles have powers of two from 16 on, heads at least two channels";
         return false;
       }
       whole.insert(type);

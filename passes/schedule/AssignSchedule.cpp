@@ -65,13 +65,13 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
         given = choose(op, gpu);
       if (failed(given))
         return signalPassFailure();
-      // Rows of slices start where 16 bytes can be read.
-      constexpr int64_t kSliceMultiple = 16;
-      if (gpu && (given->getKeySlice() % kSliceMultiple != 0 || given->getValueSlice() % kSliceMultiple != 0)) {
-        op.emitError() << "slices on a GPU must be multiples of " << kSliceMultiple << ", got " << given->getKeySlice()
-                       << " and " << given->getValueSlice();
-        return signalPassFailure();
-      }
+      // Slices start where lines of shared memory do.
+      constexpr int64_t kLine = 64;
+      for (int64_t slice : {given->getKeySlice(), given->getValueSlice()})
+        if (gpu && slice % kLine != 0 && slice != kLine / 2 && slice != kLine / 4) {
+          op.emitError() << "slices on a GPU must be 16, 32 or multiples of 64 channels, got " << slice;
+          return signalPassFailure();
+        }
       op->setAttr(kScheduleAttrName, gpu ? completeSchedule(*given, getKernelShape(op, *given)) : *given);
     });
   }

@@ -23,3 +23,8 @@ module attributes {test.a = #fgla.schedule<tile = 32, segments = -1>} {}
 // expected-error @+2 {{expected ::fgla::FeatureKind to be one of: identity, relu, elu1, exp, safe_exp, softmax, hedgehog}}
 // expected-error @+1 {{failed to parse FGLA_FeatureKindAttr parameter 'value'}}
 module attributes {test.a = #fgla<feature gelu>} {}
+
+// -----
+
+// expected-error @+1 {{slices must not be negative, got -16 and 0}}
+module attributes {test.a = #fgla.schedule<tile = 16, key_slice = -16>} {}
