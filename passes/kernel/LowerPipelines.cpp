@@ -145,7 +145,7 @@ void KernelBuilder::shareRegisters() {
     int64_t size = group.numWarps / kWarpsOfGroup, sums = countSums(group.roles[0]);
     left += getRegistersAtStart() * size;
     bool multiplies = contains<tile::DotOp, tile::DecayedScoresOp>(group.roles[0]);
-    if (group.roles.size() > 1)
+    if (group.roles.size() > 1 || !contains<warp::GetOp>(group.roles[0])) // what gets nothing loads
       group.registers = Shares::kSmall;
     else if (sums > 0)
       group.registers = std::min<int64_t>(llvm::alignTo(sums + Shares::kBesidesSums, 8), Shares::kMost);

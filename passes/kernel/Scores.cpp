@@ -344,7 +344,7 @@ void ScoresEmitter::writeLevel(int64_t half, const Place &queries, const Place &
 Value ScoresEmitter::scale(const Place &place, int64_t first, const llvm::DenseMap<int32_t, Value> &factors) {
   auto kept = place.inRegisters.find(first);
   Value packed = kept != place.inRegisters.end() ? kept->second : role.loadGroup(place.base, layout, first);
-  if (factors.empty())
+  if (factors.empty() && place.operand.element == place.base.element)
     return packed;
   return role.packGroup(place.operand, layout, first, [&](int64_t number) {
     Value value = code.unpackFrom(packed, number - first, length, type.getElementType());
@@ -386,20 +386,21 @@ bool ScoresEmitter::hasRoom() const {
       return false;
     warp::PutOp put = companions[0].put;
     RankedTensorType channel = put.getChannel().getType().getTile();
-    return channel.getShape() == type.getShape() && channel.getElementType() == type.getElementType();
+    return channel.getShape() == type.getShape() && channel.getElementTypeBitWidth() == type.getElementTypeBitWidth();
   };
   return isRoom(forward) && isRoom(backward);
 }
 
 ScoresEmitter::Registers ScoresEmitter::emitExact() {
+  // First, so that nothing is found to begin both ways alike and is computed for both before it is decided.
+  auto [row, column] = role.getThreadElement(result);
+  std::pair element(code.opaque(row), code.opaque(column));
   Place queries{query, query, {}}, keys{key, key, {}};
   if (!hasRoom())
     writeCompanions();
   writeBase(op.getQuery(), queries);
   writeBase(op.getKey(), keys);
   role.sync();
-  auto [row, column] = role.getThreadElement(result);
-  std::pair element(code.opaque(row), code.opaque(column));
   Registers scores(result.getNumRegisters(), code.f32(0));
   auto add = [&](int64_t half) {
     Registers values = multiply(queries.operand, keys.operand);
@@ -408,9 +409,14 @@ ScoresEmitter::Registers ScoresEmitter::emitExact() {
     role.sync();
   };
   add(0);
+  auto moveTo = [&](Place &place, const Companion &companion, Type element) {
+    warp::PutOp put = companion.put;
+    place.operand = role.getSlot(put.getChannel());
+    place.operand.element = element;
+  };
   if (hasRoom()) {
-    queries.operand = role.getSlot(forward.front().put.getChannel());
-    keys.operand = role.getSlot(backward.front().put.getChannel());
+    moveTo(queries, forward.front(), type.getElementType());
+    moveTo(keys, backward.front(), type.getElementType());
   }
   for (int64_t half = rows / 2; half > 0; half /= 2) {
     writeLevel(half, queries, keys);
@@ -418,6 +424,11 @@ ScoresEmitter::Registers ScoresEmitter::emitExact() {
     add(half);
   }
   if (hasRoom()) {
+    auto elementOf = [](Companion companion) {
+      return companion.put.getChannel().getType().getTile().getElementType();
+    };
+    moveTo(queries, forward.front(), elementOf(forward.front()));
+    moveTo(keys, backward.front(), elementOf(backward.front()));
     SmallVector<int32_t> upward = llvm::to_vector(llvm::seq<int32_t>(0, rows));
     writeScaled(queries, upward, /*toEnd=*/false);
     writeScaled(keys, llvm::to_vector(llvm::reverse(upward)), /*toEnd=*/true);
