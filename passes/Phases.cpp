@@ -224,8 +224,10 @@ static void addToLLVM(OpPassManager &manager, bool parallel) {
 }
 
 /// For a GPU: the kernels. Their control flow becomes LLVM's with the host's.
-static void buildDevice(OpPassManager &manager) {
-  manager.addPass(fgla::kernel::createLowerPipelines());
+static void buildDevice(OpPassManager &manager, const PhaseOptions &options) {
+  fgla::kernel::LowerPipelinesOptions pipelines;
+  pipelines.checkRaces = options.checkRaces;
+  manager.addPass(fgla::kernel::createLowerPipelines(pipelines));
   auto &kernels = manager.nest<gpu::GPUModuleOp>();
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
@@ -260,7 +262,7 @@ static void addThreads(OpPassManager &manager) {
 /// with the entry points of an artifact.
 static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
   if (options.gpu)
-    buildDevice(manager);
+    buildDevice(manager, options);
   // For functions that did not come through the graph phase.
   manager.addPass(fgla::binary::createMakeShapeFunctions());
   manager.addPass(fgla::binary::createRecordManifest());

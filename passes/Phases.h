@@ -45,6 +45,8 @@ struct PhaseOptions {
   std::string schedule;
   /// Whether the target is a GPU.
   bool gpu = false;
+  /// For a GPU: every lane arrives at barriers for itself, as race checkers want it (docs/debugging.md).
+  bool checkRaces = false;
   /// Makes every float f64: what results are compared with.
   bool widenToF64 = false;
 };

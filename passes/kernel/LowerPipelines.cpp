@@ -32,10 +32,10 @@ struct WarpGroup {
 class KernelBuilder {
 public:
   KernelBuilder(scf::ForallOp forall, warp::PipelineOp pipeline, gpu::GPUModuleOp module, const GPUTarget &target,
-                std::string name)
+                std::string name, bool everyLaneArrives)
       : forall(forall), pipeline(pipeline), module(module), name(std::move(name)), plan(pipeline),
-        context(target, plan, pipeline.getStages()), loc(forall.getLoc()), builder(forall.getContext()),
-        code(builder, forall.getLoc()) {}
+        context(target, plan, pipeline.getStages(), everyLaneArrives), loc(forall.getLoc()),
+        builder(forall.getContext()), code(builder, forall.getLoc()) {}
 
   LogicalResult build();
 
@@ -319,13 +319,14 @@ void KernelBuilder::decodeGrid() {
 
 /// How often a barrier is arrived at in a turn: once by what starts copies of the copy engine, else by each thread that
 /// copies, in other roles by each warp.
-static int64_t countArrivals(warp::RoleOp role, const GPUTarget &target) {
+static int64_t countArrivals(warp::RoleOp role, const GPUTarget &target, int64_t arrivalsOfWarp) {
   bool copies = false;
   role.walk([&](warp::PutOp put) { copies |= isa_and_nonnull<tile::LoadOp>(put.getValue().getDefiningOp()); });
   if (copies && hasOnlyTensorCopies(role, target))
     return 1;
   bool hasTensorCopies = TensorCopies(role, target).tiles > 0;
-  return role.getWarps() * (copies ? kWarpSize * (1 + hasElementCopies(role, target)) : 1) + hasTensorCopies;
+  return role.getWarps() * (copies ? kWarpSize * (1 + hasElementCopies(role, target)) : arrivalsOfWarp) +
+         hasTensorCopies;
 }
 
 void KernelBuilder::initializeBarriers(Value thread) {
@@ -336,12 +337,12 @@ void KernelBuilder::initializeBarriers(Value thread) {
                                LLVM::GEPArg(static_cast<int32_t>(offset)));
   };
   code.ifThen(code.equal(thread, code.i32(0)), [&] {
-    int64_t releases = 0;
+    int64_t releases = 0, arrivalsOfWarp = context.everyLaneArrives ? kWarpSize : 1;
     SmallVector<int64_t> counts;
     for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
-      counts.push_back(countArrivals(role, context.target));
+      counts.push_back(countArrivals(role, context.target, arrivalsOfWarp));
       if (role.walk([](warp::ReleaseOp) { return WalkResult::interrupt(); }).wasInterrupted())
-        releases += role.getWarps();
+        releases += role.getWarps() * arrivalsOfWarp;
     }
     counts.push_back(releases);
     for (int64_t stage = 0; stage < context.stages; ++stage)
@@ -458,6 +459,8 @@ static gpu::GPUModuleOp makeModule(func::FuncOp kernel) {
 
 namespace {
 struct LowerPipelines : fgla::kernel::impl::LowerPipelinesBase<LowerPipelines> {
+  using LowerPipelinesBase::LowerPipelinesBase;
+
   void runOnOperation() override {
     auto attr = getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName);
     const GPUTarget *target = attr ? findGPUTarget(attr.getName()) : nullptr;
@@ -477,7 +480,7 @@ struct LowerPipelines : fgla::kernel::impl::LowerPipelinesBase<LowerPipelines> {
           return signalPassFailure();
         }
         std::string name = (kernel.getName() + "_" + Twine(number++)).str();
-        if (failed(KernelBuilder(forall, *pipelines.begin(), module, *target, name).build()))
+        if (failed(KernelBuilder(forall, *pipelines.begin(), module, *target, name, checkRaces).build()))
           return signalPassFailure();
       }
     }

@@ -37,9 +37,13 @@ static void wait(Code &code, Value barrier, Value parity, bool canSuspend) {
 }
 
 void RoleEmitter::arrive(int64_t number) {
+  auto arriveHere = [&] {
+    NVVM::MBarrierArriveOp::create(builder, code.loc, builder.getI64Type(), getBarrier(number));
+  };
+  if (kernel.everyLaneArrives)
+    return arriveHere();
   code.syncWarp();
-  code.ifThen(code.equal(threads.lane, code.i32(0)),
-              [&] { NVVM::MBarrierArriveOp::create(builder, code.loc, builder.getI64Type(), getBarrier(number)); });
+  code.ifThen(code.equal(threads.lane, code.i32(0)), arriveHere);
 }
 
 void RoleEmitter::ifFirstThread(llvm::function_ref<void()> then) {
@@ -68,9 +72,20 @@ void RoleEmitter::announce() {
     arrive(kernel.roles.lookup(role));
 }
 
+/// Whether the tile goes where products of the same role have read another: there lanes read for each other.
+static bool overwritesOperand(warp::PutOp put) {
+  Value reused = put.getChannel().getDefiningOp<warp::ChannelOp>().getReuses();
+  return reused && llvm::any_of(reused.getUsers(), [&](Operation *get) {
+           return isa<warp::GetOp>(get) && get->getParentOp() == put->getParentOp() &&
+                  llvm::any_of(get->getUsers(), llvm::IsaPred<tile::DotOp>);
+         });
+}
+
 void RoleEmitter::emitPut(warp::PutOp put) {
   if (done.lookup(put))
     return;
+  if (overwritesOperand(put))
+    code.syncWarp();
   LinearLayout layout = getLayout(put.getValue());
   writeTile(getSlot(put.getChannel()), layout, put.getValue());
   announce();

@@ -13,6 +13,11 @@ def LowerPipelines : Pass<"fgla-lower-pipelines", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
     "::fgla::warp::WarpDialect"];
+  let options = [
+    Option<"checkRaces", "check-races", "bool", "false",
+      "each lane arrives at barriers for itself, not one for its warp behind a bar.warp.sync: the same order of accesses, in a form that "
+      "race checkers follow">
+  ];
 }
 
 def LowerKernelMath : Pass<"fgla-lower-kernel-math", "::mlir::gpu::GPUModuleOp"> {

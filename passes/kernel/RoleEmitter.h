@@ -33,12 +33,13 @@ struct GlobalArray {
 
 /// What all roles of a kernel share.
 struct KernelContext {
-  KernelContext(const GPUTarget &target, const SharedMemoryPlan &plan, int64_t stages)
-      : target(target), plan(plan), stages(stages) {}
+  KernelContext(const GPUTarget &target, const SharedMemoryPlan &plan, int64_t stages, bool everyLaneArrives)
+      : target(target), plan(plan), stages(stages), everyLaneArrives(everyLaneArrives) {}
 
   const GPUTarget &target;
   const SharedMemoryPlan &plan;
   int64_t stages;
+  bool everyLaneArrives;                           ///< at barriers, not one lane for its warp
   mlir::Value shared;                              ///< ptr<3>, start of shared memory
   llvm::DenseMap<mlir::Value, GlobalArray> arrays; ///< by memref
   /// Tensor maps (ptr) of what the copy engine loads, by memref and the columns of one copy.

@@ -5,6 +5,10 @@ usage: gpu_sanitize.py [--artifacts DIR] [--tools memcheck,...] [--only EXPR,EXP
 
 Every tensor is an allocation of its own, so that an access beside it shows; inputs come from the host and no other kernel runs, so that initcheck sees
 what is read before it is written. Results are compared as well. Prints what the tools say, and ends with `N passed, N failed`.
+
+racecheck does not follow a barrier at which one lane arrives for its warp (docs/debugging.md): it watches artifacts in which every lane arrives,
+    benchmarks/gpu/build.py --target sm_80 --tag races --options=--check-races
+and no others. They are for sm_80, whose copies it follows; roles, channels and the order of accesses are those of all targets.
 """
 
 import argparse
@@ -26,6 +30,7 @@ TOOLS = {
     "initcheck": [],
     "synccheck": [],
 }
+RACES = r"@races\."
 PROGRAMS = (
     r"^fgla_h1\.sm_90a$", r"^fgla_inout\.", r"^fgla_f16\.", r"^fgla_f32\.sm_90a", r"^k64\.", r"^k100_v130\.", r"^softplus\.", r"^log_head\.", r"^group4\.",
     r"^layer_output_gate\.", r"^ungated\.", r"^sequence\.", r"^hedgehog\.", r"^log_sigmoid_value\.", r"^step(_gated)?\.sm_90a",
@@ -68,8 +73,12 @@ def child(job):
 
 def watch(tool, job, arguments):
     """(checks passed, what is wrong) of one tool."""
+    isForRaces = tool == "racecheck"
+    job = dict(job, entries=[entry for entry in job["entries"] if bool(re.search(RACES, entry["id"])) == isForRaces])
+    if not job["entries"]:
+        return tool, 0, [f"not run: there is no artifact for it{' (build.py --tag races --options=--check-races)' * isForRaces}"], [], 0
     command = ["compute-sanitizer", "--tool", tool, *TOOLS[tool], "--error-exitcode", "9", "--print-limit", "20", "--target-processes", "all"]
-    command += ["--kernel-regex", f"kns={arguments.filter}"] if arguments.filter else []
+    command += ["--kernel-name", f"kns={arguments.filter}"] if arguments.filter else []
     command += [sys.executable, str(pathlib.Path(__file__).resolve()), "--child", json.dumps(job)]
     environment = dict(os.environ, PYTORCH_NO_CUDA_MEMORY_CACHING="1", CUDA_MODULE_LOADING="LAZY", OMP_NUM_THREADS="2", PYTHONUNBUFFERED="1")
     log = pathlib.Path(gpu_worker.output_folder()) / f"sanitize-{tool}.log"
@@ -111,7 +120,8 @@ def main():
     if shutil.which("compute-sanitizer") is None:
         sys.exit("error: no compute-sanitizer on the path")
     manifest = json.loads((arguments.artifacts / "manifest.json").read_text())
-    entries = [e for e in manifest if e["artifact"] and any(re.search(part, e["id"]) for part in arguments.only.split(","))]
+    parts = arguments.only.split(",")
+    entries = [e for e in manifest if e["artifact"] and any(re.search(part, re.sub(RACES + ".*", ".sm_90a", e["id"])) or re.search(part, e["id"]) for part in parts)]
     if not entries:
         sys.exit(f"error: no artifact in {arguments.artifacts} is called {arguments.only}")
     cases = [(int(batch), int(tokens), kind) for batch, tokens, kind in (case.split(",") for case in arguments.cases.split(";"))]

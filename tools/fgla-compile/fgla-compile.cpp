@@ -53,6 +53,10 @@ static cl::opt<std::string>
 static cl::opt<int64_t> tile("tile", cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
                              cl::init(0), cl::cat(category));
 
+static cl::opt<bool> checkRaces("check-races",
+                                cl::desc("kernels in a form that race checkers follow (docs/debugging.md); slower"),
+                                cl::cat(category));
+
 static Result<CompileOptions> getOptions(bool wantsText) {
   CompileOptions options;
   Result<Lowering> parsed = tools::parseLowering(lowering);
@@ -66,6 +70,7 @@ static Result<CompileOptions> getOptions(bool wantsText) {
     return Status(FGLA_INVALID_ARGUMENT, "--segments must be >= -1, got " + std::to_string(segments));
   options.phases.segments = segments;
   options.phases.schedule = schedule;
+  options.phases.checkRaces = checkRaces;
   options.target = target;
   options.dumpDir = dumpDir;
   Result<Phase> from = tools::parsePhase(compileFrom);
