@@ -146,7 +146,8 @@ private:
   static bool isInLoop(mlir::Operation *op) { return static_cast<bool>(op->getParentOfType<mlir::scf::ForOp>()); }
   /// Where all warps hold the same of `layout`, one of them is to `write`, after all have done `before`.
   void writeOnce(const LinearLayout &layout, llvm::function_ref<void()> before, llvm::function_ref<void()> write);
-  void sync() { code.barrier(threads.barrier, threads.warps * 32); }
+  /// Of the threads of the instance. One warp has no barrier of its own.
+  void sync() { threads.warps == 1 ? code.syncWarp() : code.barrier(threads.barrier, threads.warps * 32); }
 
   //===--- Rows: Rows.cpp ---===//
   mlir::LogicalResult emitReduce(tile::ReduceOp reduce);
