@@ -201,6 +201,21 @@ def roles(config):
     return run
 
 
+def one_token(config):
+    """A sequence that has one token by its type: a GPU's kernel without a loop where the head suits it, here with roles as threads."""
+
+    def run(context, report):
+        program = Program(config)
+        text = program.text().replace("tensor<?x?x", "tensor<?x1x")
+        for lowering in ("roles", "tiled"):
+            function = context.compile(text, lowering=lowering)
+            for batch, profile in ((1, "normal"), (3, "strong"), (2, "extreme"), (2, "jumps"), (0, "normal")):
+                inputs = make_inputs(program, batch, 1, profile)
+                compare(report, f"{lowering} B={batch} {profile}", config.dtype, function(inputs), expected(config, inputs))
+
+    return run
+
+
 SLICE_CONFIGS = [
     Config(heads=1, state="inout", norm="rms+w", output_gate=True, dtype="bf16", key_dim=32, value_dim=48),
     Config(state="inout", norm="layer+wb", output_gate=True, gate="log.head", key="elu1", query="elu1", key_dim=32, value_dim=64),
@@ -297,6 +312,7 @@ def invariant_cases(lowering):
     if lowering == "tiled":
         for config in ROLE_CONFIGS:
             yield Case(f"roles: {config}", roles(config))
+            yield Case(f"one token: {config}", one_token(config))
         for config in SLICE_CONFIGS:
             yield Case(f"slices: {config}", slices(config))
     for config in (Config(), Config(gate="log.head", value_dim=96), Config(gate="none", dtype="f16")):
@@ -316,6 +332,7 @@ def quick_cases():
     delta = Config(heads=1, key_dim=16, value_dim=16, query="identity", key="identity", gate="log.key", rule="gated_delta", state="inout")
     yield Case(f"quick: {delta}", against_reference(delta, [(2, 33, "normal")]))
     yield Case("quick: roles", roles(ROLE_CONFIGS[1]))
+    yield Case("quick: one token", one_token(ROLE_CONFIGS[1]))
     yield Case("quick: slices", slices(SLICE_CONFIGS[0]))
     yield Case("quick: split in two", split_in_two(Config(heads=1, state="inout")))
 
