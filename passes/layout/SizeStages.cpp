@@ -18,6 +18,16 @@ namespace fgla {
 using namespace mlir;
 using namespace fgla;
 
+/// The largest tile that roles hand on.
+static RankedTensorType getLargestTile(warp::PipelineOp pipeline) {
+  RankedTensorType largest;
+  for (auto channel : pipeline.getBody().getOps<warp::ChannelOp>())
+    if (RankedTensorType tile = channel.getType().getTile();
+        !largest || tile.getNumElements() > largest.getNumElements())
+      largest = tile;
+  return largest;
+}
+
 /// The turns that fit, as many as `wanted` if that is not 0.
 static FailureOr<int64_t> countStages(warp::PipelineOp pipeline, const GPUTarget &target, int64_t wanted) {
   constexpr int64_t kAlignment = 1024;
@@ -28,9 +38,14 @@ static FailureOr<int64_t> countStages(warp::PipelineOp pipeline, const GPUTarget
                                 << " turns that its schedule says, '" << target.name << "' has " << available;
   while (stages > 0 && plan.getTotal(stages) > available)
     --stages;
-  if (stages < 2)
-    return pipeline.emitError() << "needs " << plan.getTotal(2) << " bytes of shared memory for two turns, '"
-                                << target.name << "' has " << available;
+  if (stages < 2) {
+    InFlightDiagnostic error = pipeline.emitError();
+    error << "needs " << plan.getTotal(2) << " bytes of shared memory for two turns, '" << target.name << "' has "
+          << available;
+    if (RankedTensorType tile = getLargestTile(pipeline))
+      error << "; the largest tile of a turn has " << tile.getDimSize(0) << " x " << tile.getDimSize(1) << " elements";
+    return error;
+  }
   return stages;
 }
 
