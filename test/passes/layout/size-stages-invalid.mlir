@@ -15,7 +15,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // 128 rows of 256 f32 with 16 bytes between rows, two turns of them, and two turns' barriers of 24 bytes.
 module attributes {fgla.target = #fgla.target<"sm_90a">} {
   func.func private @large(%x: tensor<128x256xf32>) {
-    // expected-error @below {{needs 266304 bytes of shared memory for two turns, 'sm_90a' has 231424; the largest tile of a turn has 128 x 128 elements}}
+    // expected-error @below {{needs 266304 bytes of shared memory for two turns, 'sm_90a' has 231424; the largest tile of a turn has 128 x 256 elements}}
     fgla_warp.pipeline stages(1) {
       %a = fgla_warp.channel : <tensor<128x256xf32>>
       fgla_warp.role "load" warps(1) instances(1) {
