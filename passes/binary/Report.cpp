@@ -46,6 +46,15 @@ static json::Object describe(LLVM::LLVMFuncOp kernel, const DeviceCode &code) {
   }
   if (!code.log.warnings.empty())
     object["assembler_warnings"] = json::Array(code.log.warnings);
+  json::Array remarks;
+  if (const fgla::binary::KernelUse *use = code.log.find(kernel.getName()); use && use->spillStores + use->spillLoads)
+    remarks.push_back("registers are spilled: a thread stores " + std::to_string(use->spillStores) + " and loads " +
+                      std::to_string(use->spillLoads) + " bytes of local memory");
+  if (auto known = kernel->getAttrOfType<ArrayAttr>("fgla.remarks"))
+    for (auto remark : known.getAsRange<StringAttr>())
+      remarks.push_back(json::fixUTF8(remark));
+  if (!remarks.empty())
+    object["remarks"] = std::move(remarks);
   if (auto schedule = kernel->getAttrOfType<DictionaryAttr>("fgla.report"))
     object["schedule"] = toJson(schedule);
   return object;
@@ -77,6 +86,15 @@ static void formatMember(llvm::raw_ostream &stream, StringRef key, const json::V
     else
       stream << scalar;
   };
+  if (key == "remarks" && array) { // sentences, a line each
+    stream << "\n";
+    for (const json::Value &remark : *array) {
+      stream.indent(indent + 2) << "- ";
+      print(remark);
+      stream << "\n";
+    }
+    return;
+  }
   if (!array)
     print(value);
   else
@@ -91,7 +109,7 @@ std::string fgla::binary::formatReport(const json::Array &report) {
     const json::Object &kernel = *value.getAsObject();
     stream << "## " << *kernel.getString("kernel") << " (" << *kernel.getString("module") << ")\n";
     for (StringRef key : {"grid", "threads", "shared_bytes", "static_shared_bytes", "registers", "spill_bytes",
-                          "stack_bytes", "barriers", "assembler_warnings", "schedule"})
+                          "stack_bytes", "barriers", "assembler_warnings", "schedule", "remarks"})
       if (const json::Value *member = kernel.get(key))
         formatMember(stream, key, *member, 0);
   }

@@ -5,6 +5,7 @@
 #include "passes/kernel/Passes.h"
 #include "passes/kernel/RoleEmitter.h"
 #include "passes/kernel/TurnCosts.h"
+#include "passes/roles/TensorCopies.h"
 #include "passes/schedule/Choices.h"
 #include "passes/schedule/Passes.h"
 #include "passes/tiled/Passes.h"
@@ -45,6 +46,7 @@ private:
   /// Arrays and numbers from outside, and the sizes that addresses need, as arguments.
   void collectArguments();
   DictionaryAttr describe();
+  ArrayAttr remark();
   LLVM::LLVMFuncOp makeFunction();
   void bindArguments(LLVM::LLVMFuncOp function);
   void decodeGrid();
@@ -231,7 +233,42 @@ DictionaryAttr KernelBuilder::describe() {
                                     number("turns_under_way", context.stages), number("bytes_of_a_turn", costs.bytes),
                                     number("matrix_flops_of_a_turn", costs.matrixFlops),
                                     number("special_functions_of_a_turn", costs.specialFunctions),
-                                    number("memory_ns_of_a_turn", std::llround(nanoseconds))});
+                                    number("memory_ns_of_a_turn", std::llround(nanoseconds)),
+                                    number("shared_memory_cycles_of_a_turn", costs.getSharedCycles()),
+                                    number("special_function_cycles_of_a_turn", costs.getSpecialCycles())});
+}
+
+/// What could have been faster, and why it is not: for `--report`.
+ArrayAttr KernelBuilder::remark() {
+  llvm::SetVector<Attribute> remarks; // one for all tiles that are alike
+  auto add = [&](const Twine &text) { remarks.insert(builder.getStringAttr(text)); };
+  const GPUTarget &target = context.target;
+  bool isShared = llvm::any_of(groups, [](const WarpGroup &group) { return group.registers > 0; });
+  if (groups.size() > 1 && !isShared)
+    add("all roles have the same number of registers: " +
+        (target.hasRegisterMoves ? Twine("what small roles could give does not reach the others")
+                                 : "'" + target.name + "' cannot move them between warps"));
+  int64_t instances = 1;
+  for (auto role : pipeline.getBody().getOps<warp::RoleOp>())
+    instances = std::max<int64_t>(instances, role.getInstances());
+  if (plan.numBarriers > 0 && context.stages < 2 * instances)
+    add(Twine(context.stages) + " turns under way, two for each of " + Twine(instances) + " instances would take " +
+        Twine(plan.getTotal(2 * instances)) + " bytes of shared memory of the " + Twine(target.sharedPerBlock) +
+        " of '" + target.name + "'");
+  pipeline.walk([&](warp::PutOp put) {
+    auto load = put.getValue().getDefiningOp<tile::LoadOp>();
+    if (load && load.getRows() && target.hasBulkCopies && getTensorCopyBox(load, target).empty()) {
+      TileMemory memory(load.getResult().getType());
+      add("threads copy a tile with rows of " + Twine(memory.columns * memory.elementBytes) +
+          " bytes: the copy engine takes whole lines of 128 bytes");
+    }
+  });
+  pipeline.walk([&](tile::DecayedScoresOp scores) {
+    int64_t products = llvm::Log2_64(tile::shapeOf(scores.getQuery())[0]) + 1;
+    add("scores of a tile with a product of decays under 2^-60 over half of it take " + Twine(products) +
+        " products in place of one");
+  });
+  return builder.getArrayAttr(remarks.getArrayRef());
 }
 
 LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
@@ -247,6 +284,8 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
   function->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(countBlocks()));
   function->setAttr("fgla.shared_bytes", builder.getI64IntegerAttr(plan.getTotal(context.stages)));
   function->setAttr("fgla.report", describe());
+  if (ArrayAttr remarks = remark(); !remarks.empty())
+    function->setAttr("fgla.remarks", remarks);
   auto isNarrow = [](Type type) {
     auto array = dyn_cast<MemRefType>(type);
     return array && array.getElementTypeBitWidth() == 16;

@@ -21,7 +21,16 @@ TurnCosts::TurnCosts(warp::PipelineOp pipeline) {
     auto loop = op->getParentOfType<scf::ForOp>();
     if (!loop || !llvm::any_of(loop.getInductionVar().getUsers(), llvm::IsaPred<warp::GetOp, warp::PutOp>))
       return;
-    if (auto load = dyn_cast<tile::LoadOp>(op)) {
+    if (auto put = dyn_cast<warp::PutOp>(op)) {
+      sharedBytes += countBytes(put.getValue());
+    } else if (auto get = dyn_cast<warp::GetOp>(op)) {
+      // The first operand of a product is read by every warp, all else is shared out.
+      bool isFirst = llvm::any_of(get->getUsers(), [&](Operation *user) {
+        auto dot = dyn_cast<tile::DotOp>(user);
+        return dot && dot.getA() == get.getResult();
+      });
+      sharedBytes += countBytes(get.getResult()) * (isFirst ? get->getParentOfType<warp::RoleOp>().getWarps() : 1);
+    } else if (auto load = dyn_cast<tile::LoadOp>(op)) {
       bytes += countBytes(load.getResult());
     } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
       bytes += countBytes(store.getValue());
