@@ -52,12 +52,13 @@ class Bench:
 
         import gpu_reference
         import runtime_binding
+        from runtime_binding import Library
 
         self.torch, self.reference, self.binding, self.options = torch, gpu_reference, runtime_binding, options
         self.artifacts = pathlib.Path(options["artifacts"])
         self.entries = {e["id"]: e for e in json.loads((self.artifacts / "manifest.json").read_text()) if e["artifact"]}
         found = sorted([*self.artifacts.glob("libfgla_runtime.so*"), *self.artifacts.parent.glob("libfgla_runtime.so*")])
-        self.library = runtime_binding.Library(found[0])
+        self.runtime = Library(found[0])
         self.functions, self.prototypes = {}, {}
 
     def variants(self, program):
@@ -68,7 +69,7 @@ class Bench:
 
     def function(self, entry):
         if entry["id"] not in self.functions:
-            self.functions[entry["id"]] = self.library.load(self.artifacts / entry["artifact"], "attention")
+            self.functions[entry["id"]] = self.runtime.load(self.artifacts / entry["artifact"], "attention")
         return self.functions[entry["id"]]
 
     def calls(self, entry, sets):
@@ -394,7 +395,7 @@ def job_launch(bench, job):
 
     small = torch.zeros(16, device="cuda")
     work = {
-        "a call through ctypes alone": (lambda: {"us": per_call(lambda: bench.library.fgla_function_num_args(bench.function(next(iter(bench.entries.values()))).handle))}, 20),
+        "a call through ctypes alone": (lambda: {"us": per_call(lambda: bench.runtime.fgla_function_num_args(bench.function(next(iter(bench.entries.values()))).handle))}, 20),
         "torch, one small kernel": (lambda: {"us": per_call(lambda: small.add_(1.0))}, 20),
         "fgla B=1 T=16": (lambda: launches("fgla_h16_k128", 1, 16), 20),
         "fgla B=1 T=2048 (segments)": (lambda: launches("fgla_h16_k128", 1, 2048), 20),

@@ -396,7 +396,7 @@ void KernelBuilder::initializeBarriers(Value thread) {
 
 LogicalResult KernelBuilder::emitGroup(const WarpGroup &group, Value warp, Value lane) {
   if (group.registers) {
-    int64_t atStart = context.target.registersPerMultiprocessor / getNumThreads() / 8 * 8;
+    int64_t atStart = getRegistersAtStart();
     auto action =
         group.registers > atStart ? NVVM::SetMaxRegisterAction::increase : NVVM::SetMaxRegisterAction::decrease;
     NVVM::SetMaxRegisterOp::create(builder, loc, group.registers, action);

@@ -60,7 +60,8 @@ int64_t fgla::getMostElementwiseWarps(const KernelShape &shape) {
 }
 
 ScheduleAttr fgla::completeSchedule(ScheduleAttr given, const KernelShape &shape) {
-  // Loads: a warp alone is too slow (16 warps in all: 0.224 ms where these take 0.18), and so is it for the epilogue.
+  // Loads by threads: a warp alone is too slow (16 warps in all: 0.224 ms where these take 0.18), and so is it for the
+  // epilogue. The copy engine needs one thread; one warp or two made no difference there.
   constexpr int64_t kLoad = 2, kEpilogue = 4;
   // The elementwise role has the most instructions: as many warps as registers allow. f32 needs twice the registers.
   constexpr int64_t kElementwise = 8;

@@ -26,15 +26,15 @@ enum DeviceAttribute {
   capabilityMinor = 76,
   memoryPoolsSupported = 115
 };
-enum { maxDynamicSharedSize = 8 };                                     // CUfunction_attribute
-enum { jitErrorLog = 5, jitErrorLogSize = 6 };                         // CUjit_option
-enum { poolReleaseThreshold = 4 };                                     // CUmemPool_attribute
-enum { captureRelaxed = 2 };                                           // CUstreamCaptureMode
-enum { programmaticStreamSerialization = 6 };                          // CUlaunchAttributeID
+enum { maxDynamicSharedSize = 8 };                 // CUfunction_attribute
+enum { jitErrorLog = 5, jitErrorLogSize = 6 };     // CUjit_option
+enum { poolReleaseThreshold = 4 };                 // CUmemPool_attribute
+enum { captureRelaxed = 2 };                       // CUstreamCaptureMode
+enum { programmaticStreamSerialization = 6 };      // CUlaunchAttributeID
 enum { tensorMapUInt16 = 1, tensorMapUInt32 = 2 }; // CUtensorMapDataType
-enum { tensorMapSwizzle128B = 3 };                                     // CUtensorMapSwizzle
-enum { tensorMapPromoteTo256B = 3 };                                   // CUtensorMapL2promotion
-enum { allocationPinned = 1, locationDevice = 1 };                     // CUmemAllocationType, CUmemLocationType
+enum { tensorMapSwizzle128B = 3 };                 // CUtensorMapSwizzle
+enum { tensorMapPromoteTo256B = 3 };               // CUtensorMapL2promotion
+enum { allocationPinned = 1, locationDevice = 1 }; // CUmemAllocationType, CUmemLocationType
 
 struct LaunchAttribute {
   int id;
@@ -73,10 +73,10 @@ struct PoolProperties {
   F(contextPush, "cuCtxPushCurrent_v2", (Context context))                                                             \
   F(contextPop, "cuCtxPopCurrent_v2", (Context * context))                                                             \
   F(exchangeCaptureMode, "cuThreadExchangeStreamCaptureMode", (int *mode))                                             \
-  F(libraryLoad, "cuModuleLoadDataEx",                                                                                 \
+  F(moduleLoad, "cuModuleLoadDataEx",                                                                                  \
     (Library * library, const void *image, unsigned numOptions, int *options, void **values))                          \
-  F(libraryUnload, "cuModuleUnload", (Library library))                                                                \
-  F(libraryGetKernel, "cuModuleGetFunction", (Kernel * kernel, Library library, const char *name))                     \
+  F(moduleUnload, "cuModuleUnload", (Library library))                                                                 \
+  F(moduleGetFunction, "cuModuleGetFunction", (Kernel * kernel, Library library, const char *name))                    \
   F(kernelSetAttribute, "cuFuncSetAttribute", (Kernel kernel, int attribute, int value))                               \
   F(launch, "cuLaunchKernelEx", (const LaunchConfig *config, Kernel kernel, void **args, void **extra))                \
   F(tensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                                    \

@@ -14,13 +14,13 @@ using namespace fgla::runtime::cuda;
 Result<Library> Program::loadImage(const Device &device, const KernelImage &image) const {
   const Driver &driver = device.driver;
   Library library = nullptr;
-  if (image.cubin && driver.libraryLoad(&library, image.cubin, 0, nullptr, nullptr) == success)
+  if (image.cubin && driver.moduleLoad(&library, image.cubin, 0, nullptr, nullptr) == success)
     return library;
   // The cubin is for another architecture; PTX of an older one can be compiled for this.
   char log[2048] = "";
   int options[] = {jitErrorLog, jitErrorLogSize};
   void *values[] = {log, reinterpret_cast<void *>(sizeof(log) - 1)};
-  Error error = driver.libraryLoad(&library, image.ptx, 2, options, values);
+  Error error = driver.moduleLoad(&library, image.ptx, 2, options, values);
   if (error == success)
     return library;
   std::string text = driver.check(error, ("load code for " + target).c_str()).message();
@@ -42,7 +42,7 @@ Status Program::load(LoadedKernels &loaded) const {
     }
     const KernelSpec &spec = kernels[i];
     Kernel kernel = nullptr;
-    Error error = driver.libraryGetKernel(&kernel, loaded.libraries.back(), spec.name.c_str());
+    Error error = driver.moduleGetFunction(&kernel, loaded.libraries.back(), spec.name.c_str());
     if (error == success)
       error = driver.kernelSetAttribute(kernel, maxDynamicSharedSize, static_cast<int>(spec.sharedBytes));
     if (Status s = driver.check(error, "set up the kernel"); !s.ok())
@@ -68,7 +68,7 @@ Result<const LoadedKernels *> Program::load(int32_t index) const {
   auto loaded = std::make_unique<LoadedKernels>(LoadedKernels{**device, {}, {}});
   if (Status s = load(*loaded); !s.ok()) {
     for (Library library : loaded->libraries)
-      (*device)->driver.libraryUnload(library);
+      (*device)->driver.moduleUnload(library);
     return Status(s.code(), (*device)->text() + ": " + s.message());
   }
   devices[index].store(loaded.get(), std::memory_order_release);
@@ -84,7 +84,7 @@ Program::~Program() {
     // At the end of a process the driver may be gone already; then nothing is left to unload.
     if (scope.status().ok())
       for (Library library : loaded->libraries)
-        loaded->device.driver.libraryUnload(library);
+        loaded->device.driver.moduleUnload(library);
   }
 }
 

@@ -98,16 +98,16 @@ class Tester:
         import torch
 
         import gpu_reference
-        import runtime_binding
+        from runtime_binding import Library
 
         self.torch, self.reference, self.entry, self.device = torch, gpu_reference, job["entry"], job["device"]
         folder = pathlib.Path(job["artifacts"])
-        if not hasattr(Tester, "library"):
+        if not hasattr(Tester, "loader"):
             runtime = next(iter(sorted([*folder.glob("libfgla_runtime.so*"), *folder.parent.glob("libfgla_runtime.so*")])), None)
             if runtime is None:
                 raise FileNotFoundError(f"no libfgla_runtime.so beside the artifacts in {folder}")
-            Tester.library = runtime_binding.Library(runtime)
-        self.function = Tester.library.load(folder / self.entry["artifact"], "attention")
+            Tester.loader = Library(runtime)
+        self.function = Tester.loader.load(folder / self.entry["artifact"], "attention")
         self.failures, self.passed, self.worst = [], 0, {}
 
     def check(self, name, good, detail=""):
