@@ -286,15 +286,17 @@ TIMED = [
     Program("step_core_h16_k128", **STEP | PLAIN, norm="none", gate="log"),
 ]
 
-# Tested (test/numeric/gpu_matrix.py): the whole matrix on the first four, a part of it on the others.
+# Tested (test/numeric/gpu_matrix.py): the whole matrix on these, a part of it on the others.
 MATRIX = [
     Program("fgla_h1", heads=1, state="out"),
+    Program("fgla_h1_f16", heads=1, dtype="f16", state="out"),
+    Program("fgla_h1_f32", heads=1, dtype="f32", state="out"),
     Program("fgla_h16", heads=16, state="out"),
     Program("fgla_inout", state="inout"),
+    Program("fgla_f16", dtype="f16", state="inout"),
     Program("fgla_f32", dtype="f32", state="inout"),
 ]
 KINDS = [
-    Program("fgla_f16", dtype="f16", state="inout"),
     Program("k64", keys=64, values=64, state="inout"),
     Program("k64_f32", keys=64, values=64, dtype="f32", state="out"),
     Program("k32_v64", keys=32, values=64),

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Runs a few small calls of compiled programs under CUDA's compute-sanitizer: memcheck, racecheck, initcheck, synccheck, side by side.
 
-usage: gpu_sanitize.py [--artifacts DIR] [--tools memcheck,...] [--only EXPR,EXPR] [--seconds N] [--filter SUBSTRING] [--cases "B,T,KIND;..."]
+usage: gpu_sanitize.py [--artifacts DIR] [--tools memcheck,...] [--only EXPR,EXPR] [--processes N] [--seconds N] [--filter SUBSTRING]
+                       [--cases "B,T,KIND;..."]
 
 Every tensor is an allocation of its own, so that an access beside it shows; inputs come from the host and no other kernel runs, so that initcheck sees
-what is read before it is written. Results are compared as well. Prints what the tools say, and ends with `N passed, N failed`.
+what is read before it is written. Results are compared as well. Most of the time goes into making kernels watchable, once for each tool and kernel,
+so that each tool has several processes, which share the programs out. What was not reached in --seconds is listed and counted as skipped; then the
+exit code is 2 where nothing failed. Prints what the tools say, and ends with `N passed, N failed`.
 
 racecheck does not follow a barrier at which one lane arrives for its warp (docs/debugging.md): it watches artifacts in which every lane arrives,
     benchmarks/gpu/build.py --target sm_80 --tag races --options=--check-races
@@ -20,6 +23,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 import gpu_worker
 
@@ -34,9 +38,16 @@ RACES = r"@races\."
 PROGRAMS = (
     r"^fgla_h1\.sm_90a$", r"^fgla_inout\.", r"^fgla_f16\.", r"^fgla_f32\.sm_90a", r"^k64\.", r"^k100_v130\.", r"^softplus\.", r"^log_head\.", r"^group4\.",
     r"^layer_output_gate\.", r"^ungated\.", r"^sequence\.", r"^hedgehog\.", r"^log_sigmoid_value\.", r"^step(_gated)?\.sm_90a",
+    r"^k16\.", r"^k256_v512\.",
 )  # fmt: skip
 CASES = "1,70,normal;1,300,hard;2,17,mixed"
 BOUNDS = {"f32": 1e-5, "f16": 1e-2, "bf16": 1e-2}
+COMPLAINT = re.compile(r"Error|Invalid|Uninit|hazard|Barrier|Race")
+
+
+def name_of(entry, case):
+    batch, tokens, kind = case
+    return f"{entry['id']} B={batch} T={tokens} {kind}"
 
 
 def child(job):
@@ -52,7 +63,7 @@ def child(job):
     for entry in job["entries"]:
         function = library.load(folder / entry["artifact"], "attention")
         for batch, tokens, kind in job["cases"]:
-            name = f"{entry['id']} B={batch} T={tokens} {kind}"
+            name = name_of(entry, (batch, tokens, kind))
             print(f"RUN {name}", flush=True)
             host = gpu_reference.make_inputs(entry, batch, tokens, kind, seed=tokens, device="cpu")
             device = {key: tensor.cuda() for key, tensor in host.items()}
@@ -71,39 +82,54 @@ def child(job):
     print("END", flush=True)
 
 
-def watch(tool, job, arguments):
-    """(checks passed, what is wrong) of one tool."""
-    isForRaces = tool == "racecheck"
-    job = dict(job, entries=[entry for entry in job["entries"] if bool(re.search(RACES, entry["id"])) == isForRaces])
-    if not job["entries"]:
-        return tool, 0, [f"not run: there is no artifact for it{' (build.py --tag races --options=--check-races)' * isForRaces}"], [], 0
-    command = ["compute-sanitizer", "--tool", tool, *TOOLS[tool], "--error-exitcode", "9", "--print-limit", "20", "--target-processes", "all"]
-    command += ["--kernel-name", f"kns={arguments.filter}"] if arguments.filter else []
-    command += [sys.executable, str(pathlib.Path(__file__).resolve()), "--child", json.dumps(job)]
-    environment = dict(os.environ, PYTORCH_NO_CUDA_MEMORY_CACHING="1", CUDA_MODULE_LOADING="LAZY", OMP_NUM_THREADS="2", PYTHONUNBUFFERED="1")
-    log = pathlib.Path(gpu_worker.output_folder()) / f"sanitize-{tool}.log"
-    with open(log, "w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
-        try:
-            code = process.wait(arguments.seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait()
-            code = None
-    text = log.read_text()
-    last = ([line for line in text.splitlines() if line.startswith("RUN ")] or ["nothing"])[-1].removeprefix("RUN ")
-    wrong = [line for line in text.splitlines() if line.startswith("WRONG")]
-    complaints = [line for line in text.splitlines() if line.startswith("========= ") and re.search(r"Error|Invalid|Uninit|hazard|Barrier|Race", line)]
-    if code is None:
-        wrong.append(f"took more than {arguments.seconds} s, in {last}")
-    elif "\nEND" not in text:
-        wrong.append(f"ended with code {code} in {last}: {' / '.join(text.splitlines()[-4:])}")
-    elif code != 0 and not complaints:
-        wrong.append(f"exit code {code}: {' / '.join(text.splitlines()[-4:])}")
-    summary = re.findall(r"=+ ((?:ERROR|RACECHECK) SUMMARY: .*)", text)
-    if not summary and code is not None:
-        wrong.append("no summary of the tool")
-    return tool, text.count("\nGOOD"), wrong + complaints[:12], summary, len(complaints)
+class Watch:
+    """One process under a tool."""
+
+    def __init__(self, tool, number, job, arguments):
+        self.tool, self.wrong, self.skipped = tool, [], []
+        command = ["compute-sanitizer", "--tool", tool, *TOOLS[tool], "--error-exitcode", "9", "--print-limit", "20", "--target-processes", "all"]
+        command += ["--kernel-name", f"kns={arguments.filter}"] if arguments.filter else []
+        command += [sys.executable, str(pathlib.Path(__file__).resolve()), "--child", json.dumps(job)]
+        environment = dict(os.environ, PYTORCH_NO_CUDA_MEMORY_CACHING="1", CUDA_MODULE_LOADING="LAZY", OMP_NUM_THREADS="1", PYTHONUNBUFFERED="1")
+        log = pathlib.Path(gpu_worker.output_folder()) / f"sanitize-{tool}-{number}.log"
+        code = self.run(command, environment, log, arguments.seconds)
+        self.lines = log.read_text(errors="replace").splitlines()
+        self.good = sum(line.startswith("GOOD") for line in self.lines)
+        self.complaints = [line for line in self.lines if line.startswith("========= ") and COMPLAINT.search(line) and " SUMMARY: " not in line]
+        self.summary = [m.group(1) for line in self.lines if (m := re.search(r"=+ ((?:ERROR|RACECHECK) SUMMARY: .*)", line))]
+        self.judge(code, [name_of(entry, case) for entry in job["entries"] for case in job["cases"]])
+
+    @staticmethod
+    def run(command, environment, log, seconds):
+        """The exit code; None if the time was up."""
+        with open(log, "w") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+            try:
+                return process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+                process.wait()
+                return None
+
+    def judge(self, code, names):
+        last, tail = " / ".join(self.lines[-1:]), " / ".join(self.lines[-4:])
+        self.wrong += [line for line in self.lines if line.startswith("WRONG")]
+        begun = [line.removeprefix("RUN ") for line in self.lines if line.startswith("RUN ")]
+        if code is None:  # the last one that began did not end
+            self.skipped = names[max(0, len(begun) - 1) :]
+        elif "END" not in self.lines:
+            self.wrong.append(f"ended with code {code} in {begun[-1] if begun else last}: {tail}")
+        elif code != 0 and not self.complaints:
+            self.wrong.append(f"exit code {code}: {tail}")
+        if code is not None and not self.summary:
+            self.wrong.append("no summary of the tool")
+        self.wrong += self.complaints[:12]
+
+
+def share_out(tool, job, processes):
+    """The jobs of a tool's processes."""
+    entries = [entry for entry in job["entries"] if bool(re.search(RACES, entry["id"])) == (tool == "racecheck")]
+    return [dict(job, entries=entries[i::processes]) for i in range(min(processes, len(entries)))]
 
 
 def main():
@@ -113,7 +139,8 @@ def main():
     parser.add_argument("--artifacts", type=pathlib.Path, default=ROOT / ".gpu" / "artifacts")
     parser.add_argument("--tools", default=",".join(TOOLS))
     parser.add_argument("--only", default=",".join(PROGRAMS))
-    parser.add_argument("--seconds", type=float, default=270)
+    parser.add_argument("--processes", type=int, default=4, help="for each tool")
+    parser.add_argument("--seconds", type=float, default=170)
     parser.add_argument("--filter", default="kernel", help="part of the names of the kernels to watch; empty: all")
     parser.add_argument("--cases", default=CASES)
     arguments = parser.parse_args()
@@ -127,17 +154,27 @@ def main():
     cases = [(int(batch), int(tokens), kind) for batch, tokens, kind in (case.split(",") for case in arguments.cases.split(";"))]
     job = {"artifacts": str(arguments.artifacts.resolve()), "entries": entries, "cases": cases}
     print("programs: " + " ".join(entry["id"] for entry in entries), flush=True)
-    passed = failed = 0
-    tools = arguments.tools.split(",")
-    with concurrent.futures.ThreadPoolExecutor(len(tools)) as pool:
-        for tool, good, wrong, summary, complaints in pool.map(lambda tool: watch(tool, job, arguments), tools):
-            clean = not wrong
-            print(f"{tool}: {good} results right, {'clean' if clean else f'{complaints} complaints'}; {'; '.join(summary) or 'no summary'}", flush=True)
+    begin = time.monotonic()
+    passed = failed = skipped = 0
+    jobs = {tool: share_out(tool, job, arguments.processes) for tool in arguments.tools.split(",")}
+    with concurrent.futures.ThreadPoolExecutor(max(1, sum(map(len, jobs.values())))) as pool:
+        running = {tool: [pool.submit(Watch, tool, i, job, arguments) for i, job in enumerate(shares)] for tool, shares in jobs.items()}
+        for tool, futures in running.items():
+            watches = [future.result() for future in futures]
+            wrong, late = ([line for watch in watches for line in getattr(watch, name)] for name in ("wrong", "skipped"))
+            if not watches:
+                wrong = [f"not run: there is no artifact for it{' (build.py --tag races --options=--check-races)' * (tool == 'racecheck')}"]
+            good, complaints = sum(watch.good for watch in watches), sum(len(watch.complaints) for watch in watches)
+            state = f"{complaints} complaints" if wrong else "clean"
+            summaries = sorted({line for watch in watches for line in watch.summary})
+            print(f"{tool}: {good} results right, {state}; {'; '.join(summaries) or 'no summary'}; {time.monotonic() - begin:.0f} s", flush=True)
             for line in wrong:
                 print(f"  {line}", flush=True)
-            passed, failed = passed + good + clean, failed + (0 if clean else max(1, len(wrong)))
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(0 if passed and not failed else 1)
+            if late:
+                print(f"  not reached: {', '.join(late)}", flush=True)
+            passed, failed, skipped = passed + good + (not wrong and not late), failed + len(wrong), skipped + len(late)
+    print(f"{passed} passed, {failed} failed" + f", {skipped} skipped" * (skipped > 0))
+    sys.exit(1 if failed or not passed else 2 if skipped else 0)
 
 
 if __name__ == "__main__":
