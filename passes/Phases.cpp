@@ -244,6 +244,7 @@ static void buildHost(OpPassManager &manager) {
   manager.addPass(fgla::host::createCheckHost());
   addBufferization(manager);
   manager.addPass(fgla::cpu::createLowerLaunches());
+  manager.addNestedPass<func::FuncOp>(fgla::host::createMergeAllocations());
   manager.addPass(fgla::host::createLowerDispatch());
   addToLLVM(manager, /*parallel=*/false);
   manager.addPass(fgla::binary::createEmitEntryPoints());

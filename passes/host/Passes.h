@@ -6,7 +6,10 @@
 
 namespace mlir {
 class ModuleOp;
+namespace func {
+class FuncOp;
 }
+} // namespace mlir
 
 namespace fgla::host {
 #define GEN_PASS_DECL
