@@ -9,6 +9,7 @@
 #include "passes/schedule/Choices.h"
 #include "passes/schedule/Passes.h"
 #include "passes/tiled/Passes.h"
+#include "llvm/ADT/StringExtras.h"
 
 namespace fgla::kernel {
 #define GEN_PASS_DEF_LOWERPIPELINES
@@ -47,6 +48,7 @@ private:
   void collectArguments();
   DictionaryAttr describe();
   ArrayAttr remark();
+  void remarkSlices(function_ref<void(const Twine &)> add);
   LLVM::LLVMFuncOp makeFunction();
   void bindArguments(LLVM::LLVMFuncOp function);
   void decodeGrid();
@@ -238,6 +240,25 @@ DictionaryAttr KernelBuilder::describe() {
                                     number("special_function_cycles_of_a_turn", costs.getSpecialCycles())});
 }
 
+/// Where a head is cut into slices, the last kernel does what needs whole rows of outputs.
+void KernelBuilder::remarkSlices(function_ref<void(const Twine &)> add) {
+  auto schedule = forall->getParentOfType<func::FuncOp>()->getAttrOfType<ScheduleAttr>(kKernelAttrName);
+  bool isLast = !llvm::any_of(llvm::make_range(std::next(forall->getIterator()), forall->getBlock()->end()),
+                              llvm::IsaPred<scf::ForallOp>);
+  if (!schedule || (!schedule.getKeySlice() && !schedule.getValueSlice()) || !isLast ||
+      llvm::any_of(pipeline.getBody().getOps<warp::RoleOp>(),
+                   [](warp::RoleOp role) { return contains<tile::DotOp>(role); }))
+    return;
+  SmallVector<std::string, 2> sizes;
+  if (schedule.getKeySlice())
+    sizes.push_back(std::to_string(schedule.getKeySlice()) + " keys");
+  if (schedule.getValueSlice())
+    sizes.push_back(std::to_string(schedule.getValueSlice()) + " values");
+  add("heads are cut into slices of " + llvm::join(sizes, " and ") +
+      ", so no program has whole outputs: sums of parts, norm and output gate are not fused but this kernel's, "
+      "and outputs go through memory once more");
+}
+
 /// What could have been faster, and why it is not: for `--report`.
 ArrayAttr KernelBuilder::remark() {
   llvm::SetVector<Attribute> remarks; // one for all tiles that are alike
@@ -263,6 +284,7 @@ ArrayAttr KernelBuilder::remark() {
           " bytes: the copy engine takes whole lines of 128 bytes");
     }
   });
+  remarkSlices(add);
   pipeline.walk([&](tile::DecayedScoresOp scores) {
     int64_t products = llvm::Log2_64(tile::shapeOf(scores.getQuery())[0]) + 1;
     add("scores of a tile with a product of decays under 2^-60 over half of it take " + Twine(products) +

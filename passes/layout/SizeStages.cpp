@@ -28,11 +28,16 @@ static RankedTensorType getLargestTile(warp::PipelineOp pipeline) {
   return largest;
 }
 
+/// Bytes of shared memory from the first on that tiles can begin at.
+static int64_t getAvailable(const GPUTarget &target) {
+  constexpr int64_t kAlignment = 1024;
+  return target.sharedPerBlock - kAlignment;
+}
+
 /// The turns that fit, as many as `wanted` if that is not 0.
 static FailureOr<int64_t> countStages(warp::PipelineOp pipeline, const GPUTarget &target, int64_t wanted) {
-  constexpr int64_t kAlignment = 1024;
   SharedMemoryPlan plan(pipeline);
-  int64_t available = target.sharedPerBlock - kAlignment, stages = wanted ? wanted : kMostStages;
+  int64_t available = getAvailable(target), stages = wanted ? wanted : kMostStages;
   if (wanted && plan.getTotal(wanted) > available)
     return pipeline.emitError() << "needs " << plan.getTotal(wanted) << " bytes of shared memory for the " << wanted
                                 << " turns that its schedule says, '" << target.name << "' has " << available;
@@ -70,6 +75,15 @@ static bool limitInstances(warp::PipelineOp pipeline, int64_t most) {
   return changed;
 }
 
+/// Instances work in memory of their own, each: halves their number until two turns fit beside it, or one is left.
+static void makeRoom(warp::PipelineOp pipeline, const GPUTarget &target) {
+  int64_t most = 1;
+  for (auto role : pipeline.getBody().getOps<warp::RoleOp>())
+    most = std::max<int64_t>(most, role.getInstances());
+  while (most > 1 && SharedMemoryPlan(pipeline).getTotal(2) > getAvailable(target))
+    limitInstances(pipeline, most /= 2);
+}
+
 namespace {
 struct SizeStages : fgla::impl::SizeStagesBase<SizeStages> {
   void runOnOperation() override {
@@ -84,9 +98,12 @@ struct SizeStages : fgla::impl::SizeStagesBase<SizeStages> {
         return WalkResult::advance(); // no turns
       auto kernel = pipeline->getParentOfType<func::FuncOp>();
       auto schedule = kernel ? kernel->getAttrOfType<ScheduleAttr>(kKernelAttrName) : ScheduleAttr();
+      int64_t wanted = schedule ? schedule.getStages() : 0;
+      if (!wanted)
+        makeRoom(pipeline, *target);
       FailureOr<int64_t> stages = 0;
       do { // fewer instances need less memory
-        stages = countStages(pipeline, *target, schedule ? schedule.getStages() : 0);
+        stages = countStages(pipeline, *target, wanted);
         if (failed(stages))
           return WalkResult::interrupt();
       } while (limitInstances(pipeline, *stages));

@@ -1,6 +1,7 @@
 //===- AssignSchedule.cpp - Chooses how each attention runs ---------------===//
 
 #include "dialect/fgla/FGLA.h"
+#include "passes/Targets.h"
 #include "passes/schedule/Choices.h"
 #include "passes/schedule/Passes.h"
 #include "llvm/ADT/StringExtras.h"
@@ -53,7 +54,7 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
       getOperation()->emitError() << "'tile' must be a power of two, got " << int64_t(tile);
       return signalPassFailure();
     }
-    bool gpu = getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName).getName() != "cpu";
+    gpu = findGPUTarget(getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName).getName());
     getOperation()->walk([&](AttentionOp op) {
       FailureOr<ScheduleAttr> given = op->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
       if (op.isDeltaRule() && !*given) {
@@ -62,7 +63,7 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
         return;
       }
       if (!*given)
-        given = choose(op, gpu);
+        given = choose(op);
       if (failed(given))
         return signalPassFailure();
       // Slices start where lines of shared memory do.
@@ -78,8 +79,8 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
 
 private:
   /// What the options say, and choices for the rest.
-  FailureOr<ScheduleAttr> choose(AttentionOp op, bool gpu) {
-    auto [keySlice, valueSlice] = gpu ? chooseSlices(op) : std::pair<int64_t, int64_t>();
+  FailureOr<ScheduleAttr> choose(AttentionOp op) {
+    auto [keySlice, valueSlice] = gpu ? chooseSlices(op, *gpu) : std::pair<int64_t, int64_t>();
     auto schedule = ScheduleAttr::get(&getContext(), tile != 0 ? int64_t(tile) : chooseTile(op, gpu),
                                       segments >= 0 ? int64_t(segments) : 0, keySlice, valueSlice);
     if (!this->schedule.empty()) {
@@ -96,5 +97,7 @@ private:
                              schedule.getStages(), schedule.getLoad(), schedule.getElementwise(),
                              schedule.getInstances(), schedule.getMatrix(), schedule.getEpilogue());
   }
+
+  const GPUTarget *gpu = nullptr; ///< null for the CPU
 };
 } // namespace

@@ -26,16 +26,24 @@ int64_t fgla::chooseTile(AttentionOp op, bool gpu) {
 /// The state is in the registers of one role. Programs that share a head each compute queries, keys and decays of the
 /// key channels that they own: so as many values as fit. Key slices make that work as small as it is without slices,
 /// but their outputs are parts of sums, which cost a trip through memory.
-std::pair<int64_t, int64_t> fgla::chooseSlices(AttentionOp op) {
-  constexpr int64_t kMostElements = 128 * 128, kMostKeys = 128;
+///
+/// Two turns have to fit shared memory too. Where that is about 100 KB, tiles of 128 keys and 128 values of f32 do not,
+/// nor decays of 256 values, of which a turn holds two tiles of f32 and two more of what they are computed from.
+std::pair<int64_t, int64_t> fgla::chooseSlices(AttentionOp op, const GPUTarget &target) {
+  constexpr int64_t kMostKeys = 128, kMostValuesWithDecays = 128;
+  constexpr unsigned kLargeShared = 160 * 1024;
+  bool isSmall = target.sharedPerBlock < kLargeShared;
+  const int64_t mostElements = 128 * (isSmall && op.getQuery().getType().getElementType().isF32() ? 64 : 128);
   int64_t keys = padForLayouts(op.getKeyDim()), values = padForLayouts(op.getValueDim());
   std::pair<int64_t, int64_t> slices{0, 0};
-  if (keys * values <= kMostElements)
+  if (keys * values <= mostElements)
     return slices;
   if (keys > kMostKeys)
     keys = slices.first = kMostKeys;
-  if (keys * values > kMostElements)
-    slices.second = kMostElements / keys;
+  if (keys * values > mostElements)
+    slices.second = mostElements / keys;
+  if (isSmall && op.getAxis() == DecayAxis::Value && slices.second > kMostValuesWithDecays)
+    slices.second = kMostValuesWithDecays;
   return slices;
 }
 

@@ -9,6 +9,7 @@
 #define FGLA_PASSES_SCHEDULE_CHOICES_H
 
 #include "dialect/fgla/FGLA.h"
+#include "passes/Targets.h"
 
 namespace fgla {
 
@@ -24,7 +25,7 @@ struct KernelShape {
 KernelShape getKernelShape(AttentionOp op, ScheduleAttr schedule);
 
 /// The channels of the state that one program owns on a GPU, keys and values; 0 where it owns all.
-std::pair<int64_t, int64_t> chooseSlices(AttentionOp op);
+std::pair<int64_t, int64_t> chooseSlices(AttentionOp op, const GPUTarget &target);
 
 /// The warps of an instance of the elementwise role that all have columns.
 int64_t getMostElementwiseWarps(const KernelShape &shape);

@@ -158,3 +158,31 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
     return
   }
 }
+
+// -----
+
+// sm_86 has 99 KiB less 1 KiB. Two turns of 33 KiB leave less than the four instances' memory, 9 KiB each: two are left.
+module attributes {fgla.target = #fgla.target<"sm_86">} {
+  // CHECK-LABEL: func.func private @room
+  // CHECK: fgla_warp.pipeline stages(2)
+  // CHECK: fgla_warp.role "elementwise" warps(1) instances(2) {
+  func.func private @room(%x: tensor<64x128xf32>, %z: tensor<64x32xf32>) {
+    fgla_warp.pipeline stages(1) {
+      %a = fgla_warp.channel : <tensor<64x128xf32>>
+      fgla_warp.role "load" warps(1) instances(1) {
+      ^bb0(%i: index):
+        fgla_warp.put %x, %a[%i] : tensor<64x128xf32>, <tensor<64x128xf32>>
+      }
+      fgla_warp.role "elementwise" warps(1) instances(4) {
+      ^bb0(%i: index):
+        %y = fgla_warp.convert %z : tensor<64x32xf32> -> tensor<64x32xf32>
+      }
+      fgla_warp.role "sink" warps(1) instances(1) {
+      ^bb0(%i: index):
+        %got_a = fgla_warp.get %a[%i] : <tensor<64x128xf32>> -> tensor<64x128xf32>
+        fgla_warp.release %i
+      }
+    }
+    return
+  }
+}
