@@ -326,6 +326,8 @@ KINDS = [
     Program("sigmoid", gate="sigmoid"),
     Program("log_sigmoid_value", gate="log_sigmoid", axis="value"),
     Program("refined_value", gate="refined", axis="value", state="inout"),
+    Program("refined_value_f32", gate="refined", axis="value", dtype="f32", state="inout"),
+    Program("factor_value_f32", gate="factor", axis="value", dtype="f32", keys=64, values=64, state="inout"),
     Program("refined_head", gate="refined", axis="head", state="inout"),
     Program("log_key", gate="log"),
     Program("log_head", gate="log", axis="head", state="inout"),

@@ -245,7 +245,7 @@ void RoleLayouts::bindCarried(scf::ForOp loop) {
   }
 }
 
-/// What is combined has a layout: where it comes from a channel as it is, that of a map which reads it.
+/// What is combined or added up has a layout: where it comes from a channel as it is, that of a map which reads it.
 void RoleLayouts::readByMap(OpOperand &operand) {
   if (!isMemory(operand.get()))
     return;
@@ -277,8 +277,10 @@ void RoleLayouts::assignOp(Operation *op) {
   } else if (auto sum = dyn_cast<tile::DecayedSumOp>(op)) {
     auto shape = tile::shapeOf(sum.getResult());
     LinearLayout columns = LinearLayout::columns(shape[0], shape[1], warps);
-    for (OpOperand *operand : {&sum.getValueMutable(), &sum.getDecayMutable()})
+    for (OpOperand *operand : {&sum.getValueMutable(), &sum.getDecayMutable()}) {
+      readByMap(*operand);
       operand->set(demand(operand->get(), columns));
+    }
     sum.getScoresMutable().assign(demand(sum.getScores(), prefer(sum.getScores())));
     setLayout(sum.getResult(), columns);
   } else if (auto reduce = dyn_cast<tile::ReduceOp>(op)) {

@@ -313,7 +313,8 @@ LogicalResult Padder::run() {
       return WalkResult::advance();
     emitNamedError(insert)
         << "puts tiles of " << shapeOf(insert.getSource())[1]
-        << " columns side by side, which only sizes that are powers of two from 16 on can be on a GPU";
+        << " columns side by side, as the feature map 'hedgehog' does: on a GPU each must have a power of two of "
+           "columns, 16 or more";
     return WalkResult::interrupt();
   });
   if (hasSlices.wasInterrupted())

@@ -1,7 +1,7 @@
 // RUN: fgla-opt %s --fgla-form-kernels=roles --fgla-pad-tiles -verify-diagnostics
 
 func.func @halves(%zq: tensor<?x?x4x24xf32>, %k: tensor<?x?x4x48xf32>, %v: tensor<?x?x4x16xf32>) -> tensor<?x?x4x16xf32> {
-  // expected-error @+1 {{puts tiles of 24 columns side by side, which only sizes that are powers of two from 16 on can be on a GPU}}
+  // expected-error @+1 {{puts tiles of 24 columns side by side, as the feature map 'hedgehog' does: on a GPU each must have a power of two of columns, 16 or more}}
   %q = fgla.feature_map hedgehog %zq : tensor<?x?x4x24xf32> -> tensor<?x?x4x48xf32>
   %o = fgla.attention %q, %k, %v {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x4x48xf32>, tensor<?x?x4x48xf32>, tensor<?x?x4x16xf32>) -> (tensor<?x?x4x16xf32>)
   return %o : tensor<?x?x4x16xf32>
