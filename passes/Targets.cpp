@@ -24,16 +24,16 @@ static constexpr GPUTarget gpus[] = {
     {"sm_86", 71, "A40", 84, 696, 99 * KiB, 100 * KiB, 1536},
     {"sm_87", 74, "Jetson AGX Orin 64GB", 16, 205, 163 * KiB, 164 * KiB, 1536},
     {"sm_89", 78, "L40S", 142, 864, 99 * KiB, 100 * KiB, 1536},
-    {"sm_90a", 80, "H100 SXM", 132, 3350, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true},
-    {"sm_100a", 86, "B200", 148, 8000, 227 * KiB, 228 * KiB, 2048, 65536, true, true},
-    {"sm_103a", 88, "B300", 148, 8000, 227 * KiB, 228 * KiB, 2048, 65536, true, true},
-    {"sm_120a", 87, "RTX 5090", 170, 1792, 99 * KiB, 100 * KiB, 1536, 65536, true, true},
-    {"sm_121a", 88, "GB10", 48, 273, 99 * KiB, 100 * KiB, 1536, 65536, true, true},
+    {"sm_90a", 80, "H100 SXM", 132, 3350, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true, true},
+    {"sm_100a", 86, "B200", 148, 8000, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true},
+    {"sm_103a", 88, "B300", 148, 8000, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true},
+    {"sm_120a", 87, "RTX 5090", 170, 1792, 99 * KiB, 100 * KiB, 1536, 65536, true, true, true},
+    {"sm_121a", 88, "GB10", 48, 273, 99 * KiB, 100 * KiB, 1536, 65536, true, true, true},
 };
 
 /// What GPUs that came later run. Names with "a" are for one architecture, so they are not for this.
-static constexpr GPUTarget newestPlain = {"sm_120", 87,        "RTX 5090", 170,   1792,
-                                          99 * KiB, 100 * KiB, 1536,       65536, /*hasBulkCopies=*/true};
+static constexpr GPUTarget newestPlain = {"sm_120",  87,   "RTX 5090", 170,  1792, 99 * KiB,
+                                          100 * KiB, 1536, 65536,      true, true};
 
 ArrayRef<GPUTarget> fgla::getGPUTargets() { return gpus; }
 

@@ -18,7 +18,8 @@ struct GPUTarget {
   unsigned threadsPerMultiprocessor;
   unsigned registersPerMultiprocessor = 65536;
   // All have cp.async, ldmatrix, mma.sync on bf16, f16 and tf32, and mbarrier with test_wait.
-  bool hasBulkCopies = false;    ///< TMA, mbarrier with try_wait, stmatrix, dependent launch, clusters
+  bool hasBulkCopies = false;    ///< TMA, mbarrier with try_wait, dependent launch, clusters
+  bool hasMatrixStores = false;  ///< stmatrix
   bool hasRegisterMoves = false; ///< setmaxnreg
   bool hasWarpgroupMMA = false;  ///< wgmma
 };

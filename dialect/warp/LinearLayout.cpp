@@ -69,6 +69,23 @@ LinearLayout LinearLayout::withoutColumn(int64_t column) const {
   return result;
 }
 
+std::optional<LinearLayout::Blocks> LinearLayout::findBlocks() const {
+  const Bases ofBlock{{0, 2}, {0, 4}, {1, 0}, {2, 0}, {4, 0}};
+  Blocks blocks;
+  blocks.isTransposed = lanes != ofBlock;
+  const Element next = blocks.isTransposed ? Element{1, 0} : Element{0, 1};
+  auto isWhole = [](Element basis) { return basis.row % 8 == 0 && basis.column % 8 == 0; };
+  if ((blocks.isTransposed && transposed().lanes != ofBlock) || llvm::count(registers, next) != 1 ||
+      !llvm::all_of(warps, isWhole) ||
+      !llvm::all_of(registers, [&](Element basis) { return basis == next || isWhole(basis); }))
+    return std::nullopt;
+  blocks.next = findRegister(next);
+  for (int64_t number = 0; number < getNumRegisters(); ++number)
+    if (!(number & blocks.next))
+      blocks.numbers.push_back(number);
+  return blocks;
+}
+
 bool LinearLayout::covers(int64_t rows, int64_t columns) const {
   std::set<std::pair<int32_t, int32_t>> seen;
   for (int64_t warp = 0; warp < int64_t(1) << warps.size(); ++warp)

@@ -13,6 +13,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace fgla::warp {
@@ -59,6 +60,15 @@ public:
   LinearLayout withoutColumn(int64_t column) const;
   /// Whether the same threads hold the same elements, perhaps in other registers.
   bool isSameUpToRegisters(const LinearLayout &other) const;
+  /// Registers in pairs that hold blocks of 8 x 8 as matrix instructions have them: lane l has, of each, row l / 4 and
+  /// columns 2 (l % 4) and the next; where `isTransposed`, of the transposed block.
+  struct Blocks {
+    bool isTransposed = false;
+    int64_t next = 0;                   ///< bit of the number of a pair's second register
+    llvm::SmallVector<int64_t> numbers; ///< of the first registers
+  };
+  /// The blocks that the layout is made of, if it is.
+  std::optional<Blocks> findBlocks() const;
   /// Whether every element of a [rows, columns] tile is held, and nothing else.
   bool covers(int64_t rows, int64_t columns) const;
 

@@ -43,15 +43,17 @@ bool RoleEmitter::runsBackward(Value tile) {
 // Where a thread's elements are
 //===----------------------------------------------------------------------===//
 
-/// The sum of what the set bits of `number` contribute; runs of bits that contribute to neighbouring bits at once.
-static Value combineBits(Code &code, Value number, ArrayRef<int32_t> bases) {
+/// The sum of what the set bits of `number`, of which there are `bits`, contribute; runs of bits that contribute to
+/// neighbouring bits at once.
+static Value combineBits(Code &code, Value number, size_t bits, ArrayRef<int32_t> bases) {
   Value sum;
   for (size_t first = 0; first < bases.size();) {
     size_t end = first + 1;
     while (end < bases.size() && bases[first] != 0 && bases[end] == bases[end - 1] * 2)
       ++end;
     if (bases[first] != 0) {
-      Value part = code.mask(code.shiftRight(number, first), (1 << (end - first)) - 1);
+      Value part = code.shiftRight(number, first);
+      part = end < bits ? code.mask(part, (1 << (end - first)) - 1) : part;
       part = code.mul(part, bases[first]);
       sum = sum ? code.add(sum, part) : part;
     }
@@ -75,10 +77,20 @@ std::pair<Value, Value> RoleEmitter::getThreadElement(const LinearLayout &layout
     warpRows.push_back(basis.row);
     warpColumns.push_back(basis.column);
   }
-  Value row = code.add(combineBits(code, threads.lane, laneRows), combineBits(code, threads.warp, warpRows));
-  Value column = code.add(combineBits(code, threads.lane, laneColumns), combineBits(code, threads.warp, warpColumns));
+  size_t warpBits = llvm::Log2_64(threads.warps);
+  auto combine = [&](ArrayRef<int32_t> ofLane, ArrayRef<int32_t> ofWarp) {
+    Value lane = combineBits(code, threads.lane, layout.lanes.size(), ofLane);
+    return code.add(lane, combineBits(code, threads.warp, warpBits, ofWarp));
+  };
+  Value row = combine(laneRows, warpRows), column = combine(laneColumns, warpColumns);
   threadElements.push_back({layout, {row, column}});
   return {row, column};
+}
+
+std::pair<Value, Value> RoleEmitter::getWarpElement(LinearLayout layout) {
+  for (Element &basis : layout.lanes)
+    basis = {};
+  return getThreadElement(layout);
 }
 
 /// The byte of an element whose row and column are known at run time; i32.
@@ -206,6 +218,8 @@ void RoleEmitter::storeGroup(const SharedTile &tile, const LinearLayout &layout,
 
 /// Stores follow in groups, so that the loads of several rows are under way together: nothing moves over a store.
 void RoleEmitter::writeTile(const SharedTile &tile, const LinearLayout &layout, Value value) {
+  if (auto blocks = findStoredBlocks(tile, layout))
+    return writeBlocks(tile, layout, *blocks, value);
   int64_t length = getVectorLength(tile.memory, layout), groups = layout.getNumRegisters() / length;
   bool backward = runsBackward(value);
   SmallVector<std::pair<int64_t, Value>> pending;

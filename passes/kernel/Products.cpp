@@ -16,84 +16,9 @@ using warp::Element;
 
 static constexpr int64_t kM = 16, kN = 8, kK = 16;
 
-/// Blocks of 8 x 8 of a tile in shared memory, each a register of a pair of elements: lane l holds row l / 4, columns
-/// 2 (l % 4) and the next; where `transposed`, of the transposed block.
-RoleEmitter::Registers RoleEmitter::loadFragments(const SharedTile &tile, bool transposed,
-                                                  ArrayRef<std::pair<int64_t, int64_t>> blocks, Value rowOffset,
-                                                  Value columnOffset) {
-  // Lanes 8 i ... 8 i + 7 give the addresses of the rows of block i: bits of i that move one block along a dim become
-  // part of the thread's address.
-  if (tile.memory.elementBytes == 4)
-    return loadWideFragments(tile, transposed, blocks, rowOffset, columnOffset);
-  Registers result;
-  for (size_t first = 0; first < blocks.size(); first += 4) {
-    size_t count = std::min<size_t>(blocks.size() - first, 4);
-    auto [row0, column0] = blocks[first];
-    SmallVector<std::pair<int64_t, int64_t>> steps;
-    std::vector<int64_t> key{reinterpret_cast<int64_t>(rowOffset.getAsOpaquePointer()),
-                             reinterpret_cast<int64_t>(columnOffset.getAsOpaquePointer())};
-    for (size_t bit = 1; bit < count; bit *= 2) {
-      steps.push_back({blocks[first + bit].first - row0, blocks[first + bit].second - column0});
-      key.insert(key.end(), {steps.back().first, steps.back().second});
-    }
-    auto &threadElement = fragmentElements[key];
-    if (!threadElement.first) {
-      OpBuilder::InsertionGuard guard(builder);
-      builder.setInsertionPoint(entry);
-      Value row = code.mask(threads.lane, 7), column = code.i32(0);
-      for (auto [i, step] : llvm::enumerate(steps)) {
-        Value isSet = code.mask(code.shiftRight(threads.lane, 3 + i), 1);
-        row = step.first ? code.add(row, code.mul(isSet, step.first)) : row;
-        column = step.second ? code.add(column, code.mul(isSet, step.second)) : column;
-      }
-      row = rowOffset ? code.add(row, rowOffset) : row;
-      column = columnOffset ? code.add(column, columnOffset) : column;
-      threadElement = {row, column};
-    }
-    Value pointer = getPointer(tile, threadElement, row0, column0);
-    auto word = builder.getI32Type();
-    Type type = count == 1 ? Type(word)
-                           : LLVM::LLVMStructType::getLiteral(builder.getContext(), SmallVector<Type>(count, word));
-    auto *context = builder.getContext();
-    Value loaded =
-        NVVM::LdMatrixOp::create(builder, code.loc, type, pointer, static_cast<uint32_t>(count),
-                                 transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row,
-                                 NVVM::LdStMatrixShapeAttr::get(context, 8, 8), NVVM::LdStMatrixEltType::B16);
-    for (size_t i = 0; i < count; ++i)
-      result.push_back(count == 1 ? loaded : Value(LLVM::ExtractValueOp::create(builder, code.loc, loaded, i)));
-  }
-  return result;
-}
-
-/// The same of f32, each register as three words.
-RoleEmitter::Registers RoleEmitter::loadWideFragments(const SharedTile &tile, bool transposed,
-                                                      ArrayRef<std::pair<int64_t, int64_t>> blocks, Value rowOffset,
-                                                      Value columnOffset) {
-  std::vector<int64_t> key{reinterpret_cast<int64_t>(rowOffset.getAsOpaquePointer()),
-                           reinterpret_cast<int64_t>(columnOffset.getAsOpaquePointer()), transposed, /*wide=*/1};
-  auto &threadElement = fragmentElements[key];
-  if (!threadElement.first) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(entry);
-    Value group = code.shiftRight(threads.lane, 2), pair = code.mul(code.mask(threads.lane, 3), 2);
-    Value row = transposed ? pair : group, column = transposed ? group : pair;
-    row = rowOffset ? code.add(row, rowOffset) : row;
-    column = columnOffset ? code.add(column, columnOffset) : column;
-    threadElement = {row, column};
-  }
-  auto load = [&](int64_t row, int64_t column) -> Value {
-    return LLVM::LoadOp::create(builder, code.loc, builder.getF32Type(), getPointer(tile, threadElement, row, column));
-  };
-  Registers result;
-  for (auto [row, column] : blocks)
-    appendParts(load(row, column), transposed ? load(row + 1, column) : load(row, column + 1), result);
-  return result;
-}
-
 /// Registers of pairs along K for blocks at (outer, inner): from shared memory, or from registers where the
 /// accumulators of an earlier product are this operand.
-RoleEmitter::Registers RoleEmitter::loadOperand(const Operand &operand, ArrayRef<std::pair<int64_t, int64_t>> blocks,
-                                                Value warpOffset) {
+RoleEmitter::Registers RoleEmitter::loadOperand(const Operand &operand, Places blocks, Value warpOffset) {
   if (auto found = shared.find(operand.tile); found != shared.end()) {
     SmallVector<std::pair<int64_t, int64_t>> inTile;
     for (auto [outer, inner] : blocks)
@@ -153,17 +78,6 @@ void RoleEmitter::multiply(MutableArrayRef<Value> accumulator, ArrayRef<Value> a
     multiplyWords(accumulator, part(a, ofA), part(b, ofB), BFloat16Type::get(builder.getContext()));
 }
 
-/// Two f32 as three words of two bf16 each, whose sums they are: 3 x 8 bits of mantissa.
-void RoleEmitter::appendParts(Value low, Value high, Registers &words) {
-  Type element = BFloat16Type::get(builder.getContext());
-  for (int64_t i = 0; i < kPartsOfF32; ++i) {
-    Value word = code.pack(low, high, element);
-    words.push_back(word);
-    low = arith::SubFOp::create(builder, code.loc, low, code.unpack(word, /*high=*/false, element));
-    high = arith::SubFOp::create(builder, code.loc, high, code.unpack(word, /*high=*/true, element));
-  }
-}
-
 /// Brings operands that the role has computed to shared memory, where they are not there yet.
 void RoleEmitter::writeOperands(tile::DotOp dot) {
   int64_t offset = 0, bytesEach = getOperandScratch(dot);
@@ -208,12 +122,7 @@ LogicalResult RoleEmitter::emitDot(tile::DotOp dot) {
   if (depth % kK || endM % kM || endN % kN)
     return emitNamedError(dot) << "of [" << shape[0] << ", " << depth << "] by [" << depth << ", " << shape[1]
                                << "] on " << across << " warps does not fit the matrix instruction";
-  Value warpColumn;
-  if (across > 1) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(entry);
-    warpColumn = code.mul(across < threads.warps ? code.mask(threads.warp, across - 1) : threads.warp, perWarp);
-  }
+  Value warpColumn = across > 1 ? getWarpElement(layout).second : Value();
   writeOperands(dot);
   // The sum so far is computed block by block, between the products.
   Registers values(layout.getNumRegisters());

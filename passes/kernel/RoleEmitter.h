@@ -116,6 +116,8 @@ private:
   int64_t getVectorLength(const TileMemory &memory, const LinearLayout &layout);
   /// (row, column) of register 0; i32.
   std::pair<mlir::Value, mlir::Value> getThreadElement(const LinearLayout &layout);
+  /// The same without what the lane adds.
+  std::pair<mlir::Value, mlir::Value> getWarpElement(LinearLayout layout);
   mlir::Value getPointer(const SharedTile &tile, std::pair<mlir::Value, mlir::Value> threadElement, int64_t row,
                          int64_t column);
   static LinearLayout getLayout(mlir::Value tile);
@@ -165,6 +167,19 @@ private:
   mlir::LogicalResult emitConvert(warp::ConvertOp convert);
   mlir::Value combineLanes(tile::ReduceKind kind, mlir::Value value, int64_t lane);
 
+  //===--- Blocks of matrix instructions: Fragments.cpp ---===//
+  using Places = llvm::ArrayRef<std::pair<int64_t, int64_t>>; ///< (row, column) of the first element of each
+  mlir::Value getBlockPointer(const SharedTile &tile, Places blocks, mlir::Value rowOffset, mlir::Value columnOffset);
+  Registers loadFragments(const SharedTile &tile, bool transposed, Places blocks, mlir::Value rowOffset,
+                          mlir::Value columnOffset);
+  Registers loadWideFragments(const SharedTile &tile, bool transposed, Places blocks, mlir::Value rowOffset,
+                              mlir::Value columnOffset);
+  static constexpr int64_t kPartsOfF32 = 3;
+  void appendParts(mlir::Value low, mlir::Value high, Registers &words);
+  std::optional<LinearLayout::Blocks> findStoredBlocks(const SharedTile &tile, const LinearLayout &layout);
+  void writeBlocks(const SharedTile &tile, const LinearLayout &layout, const LinearLayout::Blocks &blocks,
+                   mlir::Value value);
+
   //===--- Products: Products.cpp, Decays.cpp, Scores.cpp ---===//
   /// What a matrix instruction multiplies: `inner` runs along its K.
   struct Operand {
@@ -176,17 +191,9 @@ private:
   void writeOperands(tile::DotOp dot);
   void emitDecayMatrix(tile::DecayMatrixOp op);
   void emitDecayedSum(tile::DecayedSumOp op);
-  Registers loadOperand(const Operand &operand, llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks,
-                        mlir::Value warpOffset);
-  Registers loadFragments(const SharedTile &tile, bool transposed, llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks,
-                          mlir::Value rowOffset, mlir::Value columnOffset);
+  Registers loadOperand(const Operand &operand, Places blocks, mlir::Value warpOffset);
   void multiply(llvm::MutableArrayRef<mlir::Value> accumulator, llvm::ArrayRef<mlir::Value> a,
                 llvm::ArrayRef<mlir::Value> b, mlir::Type element);
-  static constexpr int64_t kPartsOfF32 = 3;
-  Registers loadWideFragments(const SharedTile &tile, bool transposed,
-                              llvm::ArrayRef<std::pair<int64_t, int64_t>> blocks, mlir::Value rowOffset,
-                              mlir::Value columnOffset);
-  void appendParts(mlir::Value low, mlir::Value high, Registers &words);
   void multiplyWords(llvm::MutableArrayRef<mlir::Value> accumulator, llvm::ArrayRef<mlir::Value> a,
                      llvm::ArrayRef<mlir::Value> b, mlir::Type element);
   void emitScores(tile::DecayedScoresOp scores);

@@ -270,9 +270,7 @@ void ScoresEmitter::writeCompanions() {
 ScoresEmitter::Registers ScoresEmitter::multiply(const RoleEmitter::SharedTile &query,
                                                  const RoleEmitter::SharedTile &key) {
   // The warp's first column: what lanes add is in the fragments already.
-  RoleEmitter::LinearLayout warpsOnly = result;
-  warpsOnly.lanes.assign(5, Element());
-  Value column = role.getThreadElement(warpsOnly).second;
+  Value column = role.getWarpElement(result).second;
   Registers values(result.getNumRegisters(), code.f32(0));
   Type element = type.getElementType();
   int64_t endN = 0;

@@ -5,16 +5,11 @@
 
 using namespace mlir;
 using namespace fgla;
-using warp::Element;
 
 /// Whether lanes hold the accumulators of 8 x 8 blocks, or those of the transposed blocks.
 static bool isAccumulator(Value tile) {
   auto encoding = dyn_cast_or_null<warp::LayoutAttr>(cast<RankedTensorType>(tile.getType()).getEncoding());
-  if (!encoding)
-    return false;
-  const warp::LinearLayout &layout = encoding.getMap();
-  const warp::LinearLayout::Bases plain{{0, 2}, {0, 4}, {1, 0}, {2, 0}, {4, 0}};
-  return layout.lanes == plain || layout.transposed().lanes == plain;
+  return encoding && encoding.getMap().findBlocks();
 }
 
 warp::PutOp fgla::findPutBefore(tile::DotOp dot, Value operand) {

@@ -254,3 +254,47 @@ TEST(LinearLayout, HashAgreesWithEquality) {
   EXPECT_EQ(hash_value(a), hash_value(b));
   EXPECT_NE(a, LinearLayout::columns(16, 64, 4));
 }
+
+/// Where stmatrix (as PTX defines it) puts the two elements of lane `lane`'s word of a block of 8 x 8, whose rows are
+/// in memory; with `.trans` it stores the transposed block.
+static Element placeOfMatrixStore(int32_t lane, int32_t number, bool isTransposed) {
+  Element place{lane / 4, lane % 4 * 2 + number};
+  return isTransposed ? Element{place.column, place.row} : place;
+}
+
+TEST(LinearLayout, Blocks) {
+  for (bool isTransposed : {false, true})
+    for (auto [rows, columns, warps] : {std::tuple(16, 16, 1), std::tuple(16, 128, 4), std::tuple(32, 64, 2),
+                                        std::tuple(64, 256, 8), std::tuple(128, 16, 1)}) {
+      LinearLayout layout = LinearLayout::accumulator(rows, columns, warps, isTransposed);
+      SCOPED_TRACE(layout.toString());
+      std::optional<LinearLayout::Blocks> blocks = layout.findBlocks();
+      ASSERT_TRUE(blocks);
+      EXPECT_EQ(blocks->isTransposed, isTransposed);
+      EXPECT_EQ(static_cast<int64_t>(blocks->numbers.size()) * kLanes * 2 * warps, rows * columns);
+      for (int32_t warp = 0; warp < warps; ++warp)
+        for (int64_t first : blocks->numbers)
+          for (int32_t lane = 0; lane < kLanes; ++lane)
+            for (int32_t number : {0, 1}) {
+              Element block = layout.ofRegister(first) ^ layout.ofWarp(warp);
+              EXPECT_EQ(block.row % 8, 0);
+              EXPECT_EQ(block.column % 8, 0);
+              EXPECT_EQ(layout.at(first | (number ? blocks->next : 0), lane, warp),
+                        block ^ placeOfMatrixStore(lane, number, isTransposed));
+            }
+    }
+}
+
+TEST(LinearLayout, NoBlocks) {
+  EXPECT_FALSE(LinearLayout::columns(16, 64, 1).findBlocks());
+  EXPECT_FALSE(LinearLayout::rows(16, 64, 1).findBlocks());
+  EXPECT_FALSE(LinearLayout::wholeRows(16, 64, 2, 8).findBlocks());
+  LinearLayout layout = LinearLayout::accumulator(16, 64, 2, false);
+  LinearLayout without = layout, broken = layout, twice = layout;
+  without.registers.erase(without.registers.begin()); // a lane has one of two neighbours
+  EXPECT_FALSE(without.findBlocks());
+  broken.warps[0] = {0, 4}; // a warp begins within a block
+  EXPECT_FALSE(broken.findBlocks());
+  twice.registers.push_back(twice.registers[0]);
+  EXPECT_FALSE(twice.findBlocks());
+}
