@@ -45,6 +45,8 @@ static unsigned architectureOf(StringRef name) {
   return number;
 }
 
+unsigned GPUTarget::getArchitecture() const { return architectureOf(name); }
+
 const GPUTarget *fgla::findGPUTarget(StringRef name) {
   if (const GPUTarget *row = find_if(gpus, [&](const GPUTarget &gpu) { return gpu.name == name; });
       row != std::end(gpus))

@@ -22,6 +22,8 @@ struct GPUTarget {
   bool hasMatrixStores = false;  ///< stmatrix
   bool hasRegisterMoves = false; ///< setmaxnreg
   bool hasWarpgroupMMA = false;  ///< wgmma
+
+  unsigned getArchitecture() const; ///< 90 for "sm_90a"
 };
 
 /// All GPUs, oldest first.

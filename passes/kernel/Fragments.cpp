@@ -19,7 +19,7 @@ static constexpr int64_t kBlocksAtOnce = 4;
 /// part of the thread's address.
 Value RoleEmitter::getBlockPointer(const SharedTile &tile, Places blocks, Value rowOffset, Value columnOffset) {
   auto [row0, column0] = blocks.front();
-  SmallVector<std::pair<int64_t, int64_t>> steps;
+  MatrixInstruction::Places steps;
   std::vector<int64_t> key{reinterpret_cast<int64_t>(rowOffset.getAsOpaquePointer()),
                            reinterpret_cast<int64_t>(columnOffset.getAsOpaquePointer())};
   for (size_t bit = 1; bit < blocks.size(); bit *= 2) {
@@ -44,10 +44,10 @@ Value RoleEmitter::getBlockPointer(const SharedTile &tile, Places blocks, Value 
 }
 
 /// Blocks of a tile in shared memory, each a register of a pair of elements.
-RoleEmitter::Registers RoleEmitter::loadFragments(const SharedTile &tile, bool transposed, Places blocks,
-                                                  Value rowOffset, Value columnOffset) {
+RoleEmitter::Registers RoleEmitter::loadFragments(const SharedTile &tile, const ProductForm &form, bool transposed,
+                                                  Places blocks, Value rowOffset, Value columnOffset) {
   if (tile.memory.elementBytes == 4)
-    return loadWideFragments(tile, transposed, blocks, rowOffset, columnOffset);
+    return loadWideFragments(tile, form, transposed, blocks, rowOffset, columnOffset);
   Registers result;
   auto *context = builder.getContext();
   auto word = builder.getI32Type();
@@ -66,9 +66,9 @@ RoleEmitter::Registers RoleEmitter::loadFragments(const SharedTile &tile, bool t
   return result;
 }
 
-/// The same of f32, each register as three words.
-RoleEmitter::Registers RoleEmitter::loadWideFragments(const SharedTile &tile, bool transposed, Places blocks,
-                                                      Value rowOffset, Value columnOffset) {
+/// The same of f32, each register as the words of `form`.
+RoleEmitter::Registers RoleEmitter::loadWideFragments(const SharedTile &tile, const ProductForm &form, bool transposed,
+                                                      Places blocks, Value rowOffset, Value columnOffset) {
   std::vector<int64_t> key{reinterpret_cast<int64_t>(rowOffset.getAsOpaquePointer()),
                            reinterpret_cast<int64_t>(columnOffset.getAsOpaquePointer()), transposed, /*wide=*/1};
   auto &threadElement = fragmentElements[key];
@@ -86,18 +86,18 @@ RoleEmitter::Registers RoleEmitter::loadWideFragments(const SharedTile &tile, bo
   };
   Registers result;
   for (auto [row, column] : blocks)
-    appendParts(load(row, column), transposed ? load(row + 1, column) : load(row, column + 1), result);
+    appendWords(form, load(row, column), transposed ? load(row + 1, column) : load(row, column + 1), result);
   return result;
 }
 
-/// Two f32 as three words of two bf16 each, whose sums they are: 3 x 8 bits of mantissa.
-void RoleEmitter::appendParts(Value low, Value high, Registers &words) {
-  Type element = BFloat16Type::get(builder.getContext());
-  for (int64_t i = 0; i < kPartsOfF32; ++i) {
-    Value word = code.pack(low, high, element);
-    words.push_back(word);
-    low = arith::SubFOp::create(builder, code.loc, low, code.unpack(word, /*high=*/false, element));
-    high = arith::SubFOp::create(builder, code.loc, high, code.unpack(word, /*high=*/true, element));
+/// Two f32 that are neighbours in a block, as the words of `form`. Those of parts have two 16-bit floats each, and
+/// their sum is what they stand for: of three bf16, 3 x 8 bits of mantissa.
+void RoleEmitter::appendWords(const ProductForm &form, Value low, Value high, Registers &words) {
+  words.push_back(code.pack(low, high, form.half));
+  for (int64_t i = 1; i < form.parts; ++i) {
+    low = arith::SubFOp::create(builder, code.loc, low, code.unpack(words.back(), /*high=*/false, form.half));
+    high = arith::SubFOp::create(builder, code.loc, high, code.unpack(words.back(), /*high=*/true, form.half));
+    words.push_back(code.pack(low, high, form.half));
   }
 }
 
@@ -116,7 +116,7 @@ void RoleEmitter::writeBlocks(const SharedTile &tile, const LinearLayout &layout
   auto order = blocks.isTransposed ? NVVM::MMALayout::col : NVVM::MMALayout::row;
   for (size_t first = 0; first < blocks.numbers.size(); first += kRowsTogether) {
     Registers words;
-    SmallVector<std::pair<int64_t, int64_t>> places;
+    MatrixInstruction::Places places;
     for (int64_t number : ArrayRef(blocks.numbers).drop_front(first).take_front(kRowsTogether)) {
       Value low = pull(value, layout, number), high = pull(value, layout, number | blocks.next);
       words.push_back(code.pack(low, high, tile.element));

@@ -18,6 +18,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "passes/Targets.h"
 #include "passes/kernel/Code.h"
+#include "passes/kernel/MatrixInstructions.h"
 #include "passes/layout/SharedMemory.h"
 #include "passes/roles/TensorCopies.h"
 #include <map>
@@ -168,14 +169,22 @@ private:
   mlir::Value combineLanes(tile::ReduceKind kind, mlir::Value value, int64_t lane);
 
   //===--- Blocks of matrix instructions: Fragments.cpp ---===//
-  using Places = llvm::ArrayRef<std::pair<int64_t, int64_t>>; ///< (row, column) of the first element of each
+  using Places = llvm::ArrayRef<MatrixInstruction::Place>; ///< of the first element of each
   mlir::Value getBlockPointer(const SharedTile &tile, Places blocks, mlir::Value rowOffset, mlir::Value columnOffset);
-  Registers loadFragments(const SharedTile &tile, bool transposed, Places blocks, mlir::Value rowOffset,
-                          mlir::Value columnOffset);
-  Registers loadWideFragments(const SharedTile &tile, bool transposed, Places blocks, mlir::Value rowOffset,
-                              mlir::Value columnOffset);
+  /// How products are computed.
+  struct ProductForm {
+    const MatrixInstruction *instruction;
+    mlir::Type half; ///< what words of 16-bit operands have two of
+    int64_t parts;   ///< a factor is the sum of so many
+  };
   static constexpr int64_t kPartsOfF32 = 3;
-  void appendParts(mlir::Value low, mlir::Value high, Registers &words);
+  /// For factors that are `element` in memory; none if no instruction takes them.
+  std::optional<ProductForm> getProductForm(mlir::Type element) const;
+  Registers loadFragments(const SharedTile &tile, const ProductForm &form, bool transposed, Places blocks,
+                          mlir::Value rowOffset, mlir::Value columnOffset);
+  Registers loadWideFragments(const SharedTile &tile, const ProductForm &form, bool transposed, Places blocks,
+                              mlir::Value rowOffset, mlir::Value columnOffset);
+  void appendWords(const ProductForm &form, mlir::Value low, mlir::Value high, Registers &words);
   std::optional<LinearLayout::Blocks> findStoredBlocks(const SharedTile &tile, const LinearLayout &layout);
   void writeBlocks(const SharedTile &tile, const LinearLayout &layout, const LinearLayout::Blocks &blocks,
                    mlir::Value value);
@@ -185,17 +194,16 @@ private:
   struct Operand {
     mlir::Value tile;
     bool innerIsRow; ///< whether the rows of the tile are the instruction's K
-    mlir::Type element;
+    ProductForm form;
   };
   mlir::LogicalResult emitDot(tile::DotOp dot);
   void writeOperands(tile::DotOp dot);
   void emitDecayMatrix(tile::DecayMatrixOp op);
   void emitDecayedSum(tile::DecayedSumOp op);
   Registers loadOperand(const Operand &operand, Places blocks, mlir::Value warpOffset);
-  void multiply(llvm::MutableArrayRef<mlir::Value> accumulator, llvm::ArrayRef<mlir::Value> a,
-                llvm::ArrayRef<mlir::Value> b, mlir::Type element);
-  void multiplyWords(llvm::MutableArrayRef<mlir::Value> accumulator, llvm::ArrayRef<mlir::Value> a,
-                     llvm::ArrayRef<mlir::Value> b, mlir::Type element);
+  void multiply(llvm::MutableArrayRef<mlir::Value> sums, llvm::ArrayRef<mlir::Value> a, llvm::ArrayRef<mlir::Value> b,
+                const ProductForm &form);
+  void multiplyWords(llvm::MutableArrayRef<mlir::Value> sums, Registers a, Registers b, const ProductForm &form);
   void emitScores(tile::DecayedScoresOp scores);
   friend class ScoresEmitter;
 

@@ -272,23 +272,25 @@ ScoresEmitter::Registers ScoresEmitter::multiply(const RoleEmitter::SharedTile &
   // The warp's first column: what lanes add is in the fragments already.
   Value column = role.getWarpElement(result).second;
   Registers values(result.getNumRegisters(), code.f32(0));
-  Type element = type.getElementType();
+  RoleEmitter::ProductForm form = *role.getProductForm(type.getElementType());
+  const MatrixInstruction &instruction = *form.instruction;
   int64_t endN = 0;
   for (int64_t number = 0; number < result.getNumRegisters(); ++number)
-    endN = std::max<int64_t>(endN, result.ofRegister(number).column / 8 * 8 + 8);
-  for (int64_t k = 0; k < keyDim; k += 16)
-    for (int64_t m = 0; m < rows; m += 16) {
-      Registers a = role.loadFragments(query, /*transposed=*/false, {{m, k}, {m + 8, k}, {m, k + 8}, {m + 8, k + 8}},
-                                       Value(), Value());
-      for (int64_t n = 0; n < endN; n += 8) {
-        Registers b = role.loadFragments(key, /*transposed=*/false, {{n, k}, {n, k + 8}}, column, Value());
+    endN = std::max<int64_t>(endN, result.ofRegister(number).column / instruction.n * instruction.n + instruction.n);
+  for (int64_t k = 0; k < keyDim; k += instruction.k)
+    for (int64_t m = 0; m < rows; m += instruction.m) {
+      Registers a =
+          role.loadFragments(query, form, /*transposed=*/false, instruction.getBlocksOfA(m, k), Value(), Value());
+      for (int64_t n = 0; n < endN; n += instruction.n) {
+        Registers b =
+            role.loadFragments(key, form, /*transposed=*/false, instruction.getBlocksOfB(n, k), column, Value());
         SmallVector<int64_t> numbers;
-        for (auto [i, j] : {std::pair(m, n), std::pair(m, n + 1), std::pair(m + 8, n), std::pair(m + 8, n + 1)})
+        for (auto [i, j] : instruction.getElementsOfSums(m, n))
           numbers.push_back(result.findRegister({static_cast<int32_t>(i), static_cast<int32_t>(j)}));
         SmallVector<Value> sums;
         for (int64_t number : numbers)
           sums.push_back(values[number]);
-        role.multiply(sums, a, b, element);
+        role.multiply(sums, a, b, form);
         for (auto [number, sum] : llvm::zip_equal(numbers, sums))
           values[number] = sum;
       }
