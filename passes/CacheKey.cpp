@@ -65,11 +65,11 @@ Result<std::string> fgla::makeCacheKey(const Source &source, const CompileOption
   if (!files.ok())
     return files.status();
   const PhaseOptions &phases = options.phases;
-  std::string text =
-      (options.target + ";" + stringifyLowering(phases.lowering) + ";" + Twine(phases.tile) + ";" +
-       Twine(phases.segments) + ";" + phases.schedule + ";" + Twine(phases.widenToF64) + ";" +
-       Twine(phases.checkRaces) + ";" + stringifyPhase(options.from) + ";" + Twine(static_cast<int>(source.kind)))
-          .str();
+  std::string text = (options.target + ";" + stringifyLowering(phases.lowering) + ";" + Twine(phases.tile) + ";" +
+                      Twine(phases.segments) + ";" + phases.schedule + ";" + stringifyPrecision(phases.precision) +
+                      ";" + Twine(phases.widenToF64) + ";" + Twine(phases.checkRaces) + ";" +
+                      stringifyPhase(options.from) + ";" + Twine(static_cast<int>(source.kind)))
+                         .str();
   if (findGPUTarget(options.target))
     text += ";" + binary::findAssembler();
   return runtime::Cache::key({getCompilerId(), getHostDescription(), text, source.bytes, *files});

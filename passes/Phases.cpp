@@ -122,13 +122,16 @@ static void buildGraph(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(fgla::binary::createMakeShapeFunctions());
 }
 
-/// Out: each attention that gets a kernel carries its schedule.
+/// Out: each attention that gets a kernel carries its schedule, and its precision if that is not f32.
 static void buildSchedule(OpPassManager &manager, const PhaseOptions &options) {
   fgla::AssignScheduleOptions schedule;
   schedule.tile = options.tile;
   schedule.segments = options.segments;
   schedule.schedule = options.schedule;
   manager.addPass(fgla::createAssignSchedule(schedule));
+  fgla::AssignPrecisionOptions precision;
+  precision.precision = options.precision;
+  manager.addPass(fgla::createAssignPrecision(precision));
 }
 
 /// What a CPU does in parts.

@@ -9,6 +9,7 @@
 #ifndef FGLA_PASSES_PHASES_H
 #define FGLA_PASSES_PHASES_H
 
+#include "dialect/fgla/FGLA.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringRef.h"
 
@@ -43,6 +44,8 @@ struct PhaseOptions {
   int64_t segments = -1;
   /// Members of schedules, as text: "stages=4,matrix=8".
   std::string schedule;
+  /// For a GPU: how exactly tensors of f32 are multiplied where an attention does not say it.
+  Precision precision = Precision::F32;
   /// Whether the target is a GPU.
   bool gpu = false;
   /// For a GPU: every lane arrives at barriers for itself, as race checkers want it (docs/debugging.md).

@@ -272,6 +272,7 @@ class Writer:
 SOFTPLUS = {"query": "softplus", "key": "softplus", "stabilizer": "none", "gate": "softplus_power"}
 ALGEBRAIC = {"query": "bent_square", "key": "bent_square", "stabilizer": "none", "gate": "algebraic"}
 PLAIN = {"query": "identity", "key": "identity", "stabilizer": "none"}
+TF32 = ("--precision=tf32",)
 STEP = {"op": "step", "heads": 16, "state": "inout"}
 
 # Timed (forward.py).
@@ -303,6 +304,10 @@ KINDS = [
     Program("k16", keys=16, values=16),
     Program("k64_v128", keys=64, values=128),
     Program("k256_v512", keys=256, values=512, state="out"),
+    Program("fgla_tf32", dtype="f32", state="inout", options=TF32),
+    Program("k64_tf32", keys=64, values=64, dtype="f32", state="out", options=TF32),
+    Program("k7_v33_tf32", keys=7, values=33, dtype="f32", state="inout", options=TF32),
+    Program("plain_gla_tf32", gate="log_sigmoid", norm="none", dtype="f32", state="inout", options=TF32, **PLAIN),
     Program("k256_v128_f32", keys=256, values=128, dtype="f32", state="inout"),
     Program("k128_v256_group4", values=256, group=4, state="inout", norm="layer", output_gate=True, dtype="f16"),
     Program("k64_v512_value", keys=64, values=512, gate="refined", axis="value", norm="none", state="inout"),

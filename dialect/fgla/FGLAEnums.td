@@ -57,4 +57,13 @@ def FGLA_NormKind : FGLA_Enum<"NormKind", "norm over a head's values", [
 ]>;
 def FGLA_NormKindAttr : FGLA_EnumAttr<FGLA_NormKind, "norm_kind">;
 
+// How exactly tensors of f32 are multiplied on a GPU. Arithmetic is f32 in any case.
+def FGLA_Precision : FGLA_Enum<"Precision", "factors of products of f32", [
+  I32EnumAttrCase<"F32", 0, "f32">,            // as they are
+  I32EnumAttrCase<"TF32", 1, "tf32">           // rounded to 11 bits of significand
+]>;
+def FGLA_PrecisionAttr : FGLA_EnumAttr<FGLA_Precision, "precision"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
 #endif

@@ -90,9 +90,15 @@ RoleEmitter::Registers RoleEmitter::loadWideFragments(const SharedTile &tile, co
   return result;
 }
 
-/// Two f32 that are neighbours in a block, as the words of `form`. Those of parts have two 16-bit floats each, and
-/// their sum is what they stand for: of three bf16, 3 x 8 bits of mantissa.
+/// Two f32 that are neighbours in a block, as the words of `form`: rounded to tf32, a word each; or each word with
+/// both, rounded to 16 bits, as often as they have parts, whose sum they are: of three bf16, 3 x 8 bits of mantissa.
 void RoleEmitter::appendWords(const ProductForm &form, Value low, Value high, Registers &words) {
+  if (form.instruction->operands == NVVM::MMATypes::tf32) {
+    for (Value value : {low, high})
+      words.push_back(NVVM::ConvertFloatToTF32Op::create(builder, code.loc, builder.getI32Type(), value,
+                                                         NVVM::FPRoundingMode::RNA));
+    return;
+  }
   words.push_back(code.pack(low, high, form.half));
   for (int64_t i = 1; i < form.parts; ++i) {
     low = arith::SubFOp::create(builder, code.loc, low, code.unpack(words.back(), /*high=*/false, form.half));

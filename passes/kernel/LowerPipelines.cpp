@@ -37,7 +37,10 @@ public:
                 std::string name, bool everyLaneArrives)
       : forall(forall), pipeline(pipeline), module(module), name(std::move(name)), plan(pipeline),
         context(target, plan, pipeline.getStages(), everyLaneArrives), loc(forall.getLoc()),
-        builder(forall.getContext()), code(builder, forall.getLoc()) {}
+        builder(forall.getContext()), code(builder, forall.getLoc()) {
+    if (auto given = forall->getParentOfType<func::FuncOp>()->getAttrOfType<PrecisionAttr>(kPrecisionAttrName))
+      context.precision = given.getValue();
+  }
 
   LogicalResult build();
 
@@ -285,6 +288,10 @@ ArrayAttr KernelBuilder::remark() {
     }
   });
   remarkSlices(add);
+  pipeline.walk([&](tile::DotOp dot) {
+    if (dot.getA().getType().getElementType().isF32() && context.precision == Precision::F32)
+      add("a product of f32 is six of bf16 parts; with --precision=tf32 it is one, and less exact");
+  });
   pipeline.walk([&](tile::DecayedScoresOp scores) {
     int64_t products = llvm::Log2_64(tile::shapeOf(scores.getQuery())[0]) + 1;
     add("scores of a tile with a product of decays under 2^-60 over half of it take " + Twine(products) +
@@ -312,7 +319,8 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
     auto array = dyn_cast<MemRefType>(type);
     return array && array.getElementTypeBitWidth() == 16;
   };
-  if (llvm::none_of(forall->getParentOfType<func::FuncOp>().getArgumentTypes(), isNarrow))
+  if (context.precision == Precision::F32 &&
+      llvm::none_of(forall->getParentOfType<func::FuncOp>().getArgumentTypes(), isNarrow))
     function->setAttr(kPreciseAttrName, builder.getUnitAttr());
   for (size_t i = 0; i < maps.size(); ++i) {
     constexpr int64_t kMapBytes = 128, kMapAlignment = 64;

@@ -17,6 +17,8 @@ std::optional<RoleEmitter::ProductForm> RoleEmitter::getProductForm(Type element
     return form(NVVM::MMATypes::bf16, element, 1);
   if (element.isF16())
     return form(NVVM::MMATypes::f16, element, 1);
+  if (element.isF32() && kernel.precision == Precision::TF32)
+    return form(NVVM::MMATypes::tf32, Type(), 1);
   if (element.isF32())
     return form(NVVM::MMATypes::bf16, BFloat16Type::get(element.getContext()), kPartsOfF32);
   return std::nullopt;

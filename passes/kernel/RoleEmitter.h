@@ -41,6 +41,7 @@ struct KernelContext {
   const SharedMemoryPlan &plan;
   int64_t stages;
   bool everyLaneArrives;                           ///< at barriers, not one lane for its warp
+  Precision precision = Precision::F32;            ///< of products of f32
   mlir::Value shared;                              ///< ptr<3>, start of shared memory
   llvm::DenseMap<mlir::Value, GlobalArray> arrays; ///< by memref
   /// Tensor maps (ptr) of what the copy engine loads, by memref and the columns of one copy.
@@ -174,7 +175,7 @@ private:
   /// How products are computed.
   struct ProductForm {
     const MatrixInstruction *instruction;
-    mlir::Type half; ///< what words of 16-bit operands have two of
+    mlir::Type half; ///< what words of 16-bit operands have two of; null for tf32
     int64_t parts;   ///< a factor is the sum of so many
   };
   static constexpr int64_t kPartsOfF32 = 3;

@@ -2,12 +2,15 @@
 #ifndef FGLA_PASSES_SCHEDULE_PASSES_H
 #define FGLA_PASSES_SCHEDULE_PASSES_H
 
+#include "dialect/fgla/FGLA.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace fgla {
 /// The attribute of a kernel's root that holds its schedule.
 constexpr llvm::StringLiteral kScheduleAttrName = "fgla.schedule";
+/// The attribute of a kernel's root, and of the kernel, that says how exactly it multiplies.
+constexpr llvm::StringLiteral kPrecisionAttrName = "fgla.precision";
 /// The attribute of a module that holds its target.
 constexpr llvm::StringLiteral kTargetAttrName = "fgla.target";
 

@@ -20,4 +20,18 @@ def AssignSchedule : Pass<"fgla-assign-schedule", "::mlir::ModuleOp"> {
   ];
 }
 
+def AssignPrecision : Pass<"fgla-assign-precision", "::mlir::ModuleOp"> {
+  let summary = "Lets products of f32 be less exact where that is asked for";
+  let description = [{
+    Precondition: the module carries the attribute `fgla.target`. Postcondition: each `fgla.attention` of f32 that gets a kernel for a GPU carries
+    `fgla.precision`, if the option says other than `f32`; one that has it already keeps it. Where an attention is asked for what its kernel has no
+    use for, a remark says so: a CPU, tensors of other types.
+  }];
+  let options = [
+    Option<"precision", "precision", "::fgla::Precision", "::fgla::Precision::F32", "Of the factors of products",
+           [{::llvm::cl::values(clEnumValN(::fgla::Precision::F32, "f32", "as they are"),
+                                clEnumValN(::fgla::Precision::TF32, "tf32", "rounded to 11 bits of significand"))}]>,
+  ];
+}
+
 #endif

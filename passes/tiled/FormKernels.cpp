@@ -456,6 +456,8 @@ static func::FuncOp declareKernel(Fusion &fusion, SymbolTable &symbols) {
                                      builder.getFunctionType(types, {}));
   kernel.setPrivate();
   kernel->setAttr(kKernelAttrName, fusion.root->getAttr(kScheduleAttrName));
+  if (Attribute precision = fusion.root->getAttr(kPrecisionAttrName))
+    kernel->setAttr(kPrecisionAttrName, precision);
   symbols.insert(kernel, Block::iterator(host)); // renames on a clash
   return kernel;
 }

@@ -32,6 +32,10 @@ static cl::opt<std::string> lowering("lowering",
                                      cl::desc("tiled: chunkwise kernels; reference: the plain recurrence; roles: the "
                                               "kernels of a GPU, a thread for each role"),
                                      cl::init("tiled"), cl::cat(category));
+static cl::opt<std::string> precision("precision",
+                                      cl::desc("how exactly a GPU multiplies tensors of f32: f32, or tf32, which is "
+                                               "faster and less exact (docs/semantics.md)"),
+                                      cl::init("f32"), cl::cat(category));
 static cl::opt<int64_t> tile("tile", cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
                              cl::init(0), cl::cat(category));
 static cl::opt<int> warmUp("warm-up", cl::desc("calls before the clock runs"), cl::init(2), cl::cat(category));
@@ -126,6 +130,10 @@ static Result<CompileOptions> getOptions() {
   if (!parsed.ok())
     return parsed.status();
   options.phases.lowering = *parsed;
+  Result<Precision> parsedPrecision = tools::parsePrecision(precision);
+  if (!parsedPrecision.ok())
+    return parsedPrecision.status();
+  options.phases.precision = *parsedPrecision;
   for (auto [name, value] : {std::pair("--tile", tile.getValue()), std::pair("--warm-up", int64_t(warmUp)),
                              std::pair("--min-calls", int64_t(minCalls) - 1)})
     if (value < 0)

@@ -52,7 +52,10 @@ static cl::opt<std::string>
              cl::value_desc("NAME=N,..."), cl::cat(category));
 static cl::opt<int64_t> tile("tile", cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
                              cl::init(0), cl::cat(category));
-
+static cl::opt<std::string> precision("precision",
+                                      cl::desc("how exactly a GPU multiplies tensors of f32: f32, or tf32, which is "
+                                               "faster and less exact (docs/semantics.md)"),
+                                      cl::init("f32"), cl::cat(category));
 static cl::opt<bool> checkRaces("check-races",
                                 cl::desc("kernels in a form that race checkers follow (docs/debugging.md); slower"),
                                 cl::cat(category));
@@ -63,6 +66,10 @@ static Result<CompileOptions> getOptions(bool wantsText) {
   if (!parsed.ok())
     return parsed.status();
   options.phases.lowering = *parsed;
+  Result<Precision> parsedPrecision = tools::parsePrecision(precision);
+  if (!parsedPrecision.ok())
+    return parsedPrecision.status();
+  options.phases.precision = *parsedPrecision;
   if (tile < 0)
     return Status(FGLA_INVALID_ARGUMENT, "--tile must be >= 0, got " + std::to_string(tile));
   options.phases.tile = tile;

@@ -37,6 +37,10 @@ static cl::opt<std::string> lowering("lowering",
                                      cl::desc("tiled: chunkwise kernels; reference: the plain recurrence; roles: the "
                                               "kernels of a GPU, a thread for each role"),
                                      cl::init("tiled"), cl::cat(category));
+static cl::opt<std::string> precision("precision",
+                                      cl::desc("how exactly a GPU multiplies tensors of f32: f32, or tf32, which is "
+                                               "faster and less exact (docs/semantics.md)"),
+                                      cl::init("f32"), cl::cat(category));
 static cl::opt<int64_t> tile("tile", cl::desc("tokens that a kernel computes together (0: the schedule's choice)"),
                              cl::init(0), cl::cat(category));
 static cl::opt<std::string> compareWith("compare",
@@ -50,12 +54,12 @@ static cl::list<std::string> testData("test-data",
 
 /// The largest ‖y−ref‖/‖ref‖ that a result may have (docs: semantics, numerics
 /// that must hold).
-static double boundFor(runtime::DType dtype) {
+static double boundFor(runtime::DType dtype, bool isTF32) {
   switch (dtype) {
   case FGLA_F64:
     return 1e-12;
   case FGLA_F32:
-    return 1e-5;
+    return isTF32 ? 1.25e-3 : 1e-5;
   case FGLA_F16:
   case FGLA_BF16:
     return 1e-2;
@@ -77,6 +81,7 @@ static void printResult(const std::string &name, const Tensor &tensor) {
 static int compare(const CompileOptions &given, std::span<const Tensor> inputs, const Function &function,
                    std::span<const Tensor> results) {
   CompileOptions options = given;
+  options.target = "cpu"; // where the recurrence runs
   options.phases.lowering = Lowering::Reference;
   options.phases.widenToF64 = true;
   options.phases.tile = 0;
@@ -105,7 +110,7 @@ static int compare(const CompileOptions &given, std::span<const Tensor> inputs, 
     Result<double> error = runtime::relativeError(results[i], (*expected)[i]);
     if (!error.ok())
       return fail("result " + runtime::quote(name) + ": " + error.message());
-    double bound = boundFor(results[i].dtype());
+    double bound = boundFor(results[i].dtype(), function.isForGPU() && given.phases.precision == Precision::TF32);
     outs() << name << ": ‖y−ref‖/‖ref‖ = " << format("%.3g", *error) << " (bound " << format("%g", bound) << ")\n";
     if (!(*error <= bound)) {
       errs() << "error: result " << runtime::quote(name) << " is off by more than its bound\n";
@@ -177,6 +182,10 @@ int main(int argc, char **argv) {
   if (!parsed.ok())
     return fail(parsed.status());
   options.phases.lowering = *parsed;
+  Result<Precision> parsedPrecision = tools::parsePrecision(precision);
+  if (!parsedPrecision.ok())
+    return fail(parsedPrecision.status());
+  options.phases.precision = *parsedPrecision;
   if (tile < 0)
     return fail("--tile must be >= 0, got " + Twine(tile.getValue()));
   options.phases.tile = tile;

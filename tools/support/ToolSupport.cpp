@@ -36,6 +36,12 @@ Result<fgla::Lowering> fgla::tools::parseLowering(StringRef text) {
   return Status(FGLA_INVALID_ARGUMENT, "unknown lowering '" + text.str() + "' (known: tiled, reference, roles)");
 }
 
+Result<fgla::Precision> fgla::tools::parsePrecision(StringRef text) {
+  if (std::optional<Precision> precision = symbolizePrecision(text))
+    return *precision;
+  return Status(FGLA_INVALID_ARGUMENT, "unknown precision '" + text.str() + "' (known: f32, tf32)");
+}
+
 Result<fgla::Phase> fgla::tools::parsePhase(StringRef text) {
   if (std::optional<Phase> phase = symbolizePhase(text))
     return *phase;

@@ -19,6 +19,8 @@ void parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category,
 /// `--lowering=tiled|reference|roles`, as text so that a mistake is reported like all
 /// others.
 runtime::Result<Lowering> parseLowering(llvm::StringRef text);
+/// `--precision=f32|tf32`.
+runtime::Result<Precision> parsePrecision(llvm::StringRef text);
 runtime::Result<Phase> parsePhase(llvm::StringRef text);
 
 } // namespace fgla::tools

@@ -6,6 +6,8 @@
 // RUN: not fgla-bench %s --shape B=1,T=-4 2>&1 | FileCheck %s --check-prefix=NUMBER
 // RUN: not fgla-bench %s --shape B=1,B=2 2>&1 | FileCheck %s --check-prefix=TWICE
 // RUN: not fgla-bench %s --shape B=1,T=4 --seconds=-1 2>&1 | FileCheck %s --check-prefix=SECONDS
+// RUN: not fgla-bench %s --shape B=1,T=4 --precision=half 2>&1 | FileCheck %s --check-prefix=PRECISION
+// PRECISION: error: unknown precision 'half' (known: f32, tf32)
 // MISSING: error: --shape must give a size for 'T' of argument 'q' (shape [B, T, 2, 16])
 // UNKNOWN: error: --shape gives a size for 'X', which no argument has
 // NUMBER: error: --shape must be NAME=SIZE, with commas between, got 'T=-4'
