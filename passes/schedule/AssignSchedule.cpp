@@ -50,11 +50,17 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
       getOperation()->emitError() << "module must carry the attribute '" << kTargetAttrName << "'";
       return signalPassFailure();
     }
+    StringRef target = getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName).getName();
+    gpu = findGPUTarget(target);
+    if (!gpu && target != "cpu") {
+      getOperation()->emitError() << "'" << kTargetAttrName << "' must be one of " << llvm::join(getTargetNames(), ", ")
+                                  << ", got '" << target << "'";
+      return signalPassFailure();
+    }
     if (tile != 0 && !llvm::isPowerOf2_64(tile)) {
       getOperation()->emitError() << "'tile' must be a power of two, got " << int64_t(tile);
       return signalPassFailure();
     }
-    gpu = findGPUTarget(getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName).getName());
     getOperation()->walk([&](AttentionOp op) {
       FailureOr<ScheduleAttr> given = op->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
       if (op.isDeltaRule() && !*given) {

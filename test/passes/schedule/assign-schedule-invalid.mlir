@@ -12,6 +12,12 @@ module {
 
 // -----
 
+// CHECK: error: 'fgla.target' must be one of cpu, sm_80, {{.*}}, got 'sm_70'
+module attributes {fgla.target = #fgla.target<"sm_70">} {
+}
+
+// -----
+
 // CHECK: error: 'tile' must be between 1 and 1024, got 2048
 func.func private @f() attributes {s = #fgla.schedule<tile = 2048>}
 
