@@ -94,9 +94,11 @@ RoleEmitter::Registers RoleEmitter::loadWideFragments(const SharedTile &tile, co
 /// both, rounded to 16 bits, as often as they have parts, whose sum they are: of three bf16, 3 x 8 bits of mantissa.
 void RoleEmitter::appendWords(const ProductForm &form, Value low, Value high, Registers &words) {
   if (form.instruction->operands == NVVM::MMATypes::tf32) {
+    // To the nearest either way, with ties to even where that is one instruction: ties away from zero take three there.
+    bool hasTiesToEven = kernel.target.getArchitecture() >= 90;
+    auto rounding = hasTiesToEven ? NVVM::FPRoundingMode::RN : NVVM::FPRoundingMode::RNA;
     for (Value value : {low, high})
-      words.push_back(NVVM::ConvertFloatToTF32Op::create(builder, code.loc, builder.getI32Type(), value,
-                                                         NVVM::FPRoundingMode::RNA));
+      words.push_back(NVVM::ConvertFloatToTF32Op::create(builder, code.loc, builder.getI32Type(), value, rounding));
     return;
   }
   words.push_back(code.pack(low, high, form.half));

@@ -4,6 +4,8 @@
 // RUN: fgla-compile %s --target=sm_80 --segments=1 --compile-to=kernel --precision=tf32 -o - | FileCheck %s --check-prefix=FAST
 // RUN: fgla-compile %s --target=sm_80 --segments=1 --precision=tf32 -o %t.ptx
 // RUN: FileCheck %s --check-prefix=PTX < %t.ptx
+// RUN: fgla-compile %s --target=sm_90a --segments=1 --precision=tf32 -o %t.new.ptx
+// RUN: FileCheck %s --check-prefix=NEW < %t.new.ptx
 // RUN: env FGLA_PTXAS= fgla-compile %s --target=sm_80 --segments=1 --report=md | FileCheck %s --check-prefix=REMARK
 // RUN: env FGLA_PTXAS= fgla-compile %s --target=sm_80 --segments=1 --precision=tf32 --report=md | FileCheck %s --check-prefix=NO-REMARK
 // RUN: fgla-compile %s --lowering=roles --compile-to=kernel --precision=tf32 -o - 2>&1 >/dev/null | FileCheck %s --check-prefix=CPU
@@ -21,6 +23,12 @@
 
 // PTX: cvt.rna.tf32.f32
 // PTX: mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
+
+// Ties to even are one instruction, but only from sm_90 on.
+// NEW-NOT: cvt.rna.tf32.f32
+// NEW: cvt.rn.tf32.f32
+// NEW: mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
+// NEW-NOT: cvt.rna.tf32.f32
 
 // REMARK: - a product of f32 is six of bf16 parts; with --precision=tf32 it is one, and less exact
 // REMARK-NOT: a product of f32
