@@ -97,7 +97,8 @@ class Bench:
         return [self.reference.make_inputs(program, batch, tokens, kind, seed=seed) for seed in range(sets)]
 
     def timed(self, methods, repeats=None, warm=3):
-        """Milliseconds by name: median of events. METHODS: lists of functions that do the same on other memory; all methods are called in turn."""
+        """Milliseconds by name: median of events. METHODS: lists of functions that do the same on other memory; all methods are called in turn,
+        each on other memory than the one before it, of which the cache holds a part."""
         torch = self.torch
         for functions in methods.values():
             for _ in range(warm):
@@ -106,11 +107,11 @@ class Bench:
         torch.cuda.synchronize()
         events = {name: [] for name in methods}
         for i in range(repeats or self.options["repeats"]):
-            for name, functions in methods.items():
+            for position, (name, functions) in enumerate(methods.items()):
                 torch.cuda._sleep(150000)  # the host is ahead of the device when the clock starts
                 begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
                 begin.record()
-                functions[i % len(functions)]()
+                functions[(i + position) % len(functions)]()
                 end.record()
                 events[name].append((begin, end))
         torch.cuda.synchronize()

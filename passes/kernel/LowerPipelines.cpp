@@ -30,13 +30,37 @@ struct WarpGroup {
   int64_t registers = 0;
 };
 
+/// What a kernel's place among those of its function is. The next one may start while it ends (on targets that have
+/// such launches), and waits for its end where it reads what this one writes.
+struct Sequence {
+  bool hasNext = false;
+  llvm::DenseSet<Value> written, read; ///< arrays, by the kernels before
+
+  /// Whether what `scope` does has to come after what the kernels before did.
+  bool isAwaitedBy(Operation *scope) const {
+    return scope
+        ->walk([&](Operation *op) {
+          if (auto load = dyn_cast<tile::LoadOp>(op); load && written.contains(load.getSource()))
+            return WalkResult::interrupt();
+          auto store = dyn_cast<tile::StoreOp>(op);
+          bool overwrites = store && (written.contains(store.getDest()) || read.contains(store.getDest()));
+          return overwrites ? WalkResult::interrupt() : WalkResult::advance();
+        })
+        .wasInterrupted();
+  }
+  void add(Operation *scope) {
+    scope->walk([&](tile::LoadOp load) { read.insert(load.getSource()); });
+    scope->walk([&](tile::StoreOp store) { written.insert(store.getDest()); });
+  }
+};
+
 /// Writes the kernel of one `scf.forall`.
 class KernelBuilder {
 public:
   KernelBuilder(scf::ForallOp forall, warp::PipelineOp pipeline, gpu::GPUModuleOp module, const GPUTarget &target,
-                std::string name, bool everyLaneArrives)
+                std::string name, bool everyLaneArrives, const Sequence &sequence)
       : forall(forall), pipeline(pipeline), module(module), name(std::move(name)), plan(pipeline),
-        context(target, plan, pipeline.getStages(), everyLaneArrives), loc(forall.getLoc()),
+        context(target, plan, pipeline.getStages(), everyLaneArrives), sequence(sequence), loc(forall.getLoc()),
         builder(forall.getContext()), code(builder, forall.getLoc()) {
     if (auto given = forall->getParentOfType<func::FuncOp>()->getAttrOfType<PrecisionAttr>(kPrecisionAttrName))
       context.precision = given.getValue();
@@ -58,6 +82,10 @@ private:
   void initializeBarriers(Value thread);
   LogicalResult emitGroup(const WarpGroup &group, Value warp, Value lane);
   void dispatch(LLVM::LLVMFuncOp function);
+  /// Whether it may start while the kernel before it ends. Only of use where some roles need not wait.
+  bool isDependent() const {
+    return context.target.hasBulkCopies && plan.numBarriers > 0 && sequence.isAwaitedBy(pipeline);
+  }
   /// Blocks that are to run on a multiprocessor at once.
   int64_t countBlocks() const {
     constexpr int64_t kRegisters = 128; // enough for a step
@@ -74,6 +102,7 @@ private:
   std::string name;
   SharedMemoryPlan plan;
   KernelContext context;
+  const Sequence &sequence;
   Location loc;
   OpBuilder builder;
   Code code;
@@ -319,6 +348,8 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
     auto array = dyn_cast<MemRefType>(type);
     return array && array.getElementTypeBitWidth() == 16;
   };
+  if (isDependent())
+    function->setAttr("fgla.dependent", builder.getUnitAttr());
   if (context.precision == Precision::F32 &&
       llvm::none_of(forall->getParentOfType<func::FuncOp>().getArgumentTypes(), isNarrow))
     function->setAttr(kPreciseAttrName, builder.getUnitAttr());
@@ -331,7 +362,9 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
     function.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(), builder.getUnitAttr());
   }
   for (size_t i = maps.size(); i < maps.size() + arrays.size(); ++i) {
-    function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
+    // (What is written while this kernel runs may not be read as if it were constant.)
+    if (!isDependent() || !sequence.written.contains(arrays[i - maps.size()]))
+      function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
     function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), builder.getI64IntegerAttr(16));
   }
   return function;
@@ -438,6 +471,8 @@ LogicalResult KernelBuilder::emitGroup(const WarpGroup &group, Value warp, Value
     Value isHere = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, inRole, code.i32(end - first));
     LogicalResult result = success();
     code.ifThen(isHere, [&] {
+      if (isDependent() && sequence.isAwaitedBy(role))
+        NVVM::GriddepcontrolOp::create(builder, loc, NVVM::GridDepActionKind::wait);
       RoleThreads threads;
       threads.lane = lane;
       threads.warps = warps;
@@ -499,6 +534,8 @@ LogicalResult KernelBuilder::build() {
   // The same in all lanes, and known to be.
   Value warp = code.shuffleFrom(code.shiftRight(thread, 5), code.i32(0));
   initializeBarriers(thread);
+  if (context.target.hasBulkCopies && sequence.hasNext)
+    NVVM::GriddepcontrolOp::create(builder, loc, NVVM::GridDepActionKind::launch_dependents);
   for (const WarpGroup &group : groups) {
     Value inGroup = code.add(warp, -group.firstWarp);
     Value isHere = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, inGroup, code.i32(group.numWarps));
@@ -541,16 +578,21 @@ struct LowerPipelines : fgla::kernel::impl::LowerPipelinesBase<LowerPipelines> {
       if (!kernel->hasAttr(kKernelAttrName))
         continue;
       gpu::GPUModuleOp module = makeModule(kernel);
-      int64_t number = 0;
-      for (auto forall : llvm::to_vector(kernel.getOps<scf::ForallOp>())) {
+      Sequence sequence;
+      auto foralls = llvm::to_vector(kernel.getOps<scf::ForallOp>());
+      for (auto [number, forall] : llvm::enumerate(foralls)) {
         auto pipelines = forall.getBody()->getOps<warp::PipelineOp>();
         if (pipelines.empty()) {
           forall.emitError() << "has no pipeline";
           return signalPassFailure();
         }
-        std::string name = (kernel.getName() + "_" + Twine(number++)).str();
-        if (failed(KernelBuilder(forall, *pipelines.begin(), module, *target, name, checkRaces).build()))
+        std::string name = (kernel.getName() + "_" + Twine(number)).str();
+        sequence.hasNext = number + 1 < foralls.size();
+        Sequence withThis = sequence; // the builder erases the loop
+        withThis.add(forall);
+        if (failed(KernelBuilder(forall, *pipelines.begin(), module, *target, name, checkRaces, sequence).build()))
           return signalPassFailure();
+        sequence = std::move(withThis);
       }
     }
   }

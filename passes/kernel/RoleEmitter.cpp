@@ -117,8 +117,13 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
   // A count of tiles or of segments: 32 bits are enough, and half the registers.
   Value lower = scalarI32(loop.getLowerBound()), upper = scalarI32(loop.getUpperBound());
   auto copy = scf::ForOp::create(builder, code.loc, lower, upper, scalarI32(loop.getStep()), initial);
+  // Turns are long enough. Where there are none, several passes have their loads under way together.
+  constexpr int32_t kTogether = 4;
   auto *context = builder.getContext();
-  auto unroll = LLVM::LoopUnrollAttr::get(context, builder.getBoolAttr(true), {}, {}, {}, {}, {}, {});
+  bool isLong = kernel.plan.numBarriers > 0;
+  auto unroll =
+      LLVM::LoopUnrollAttr::get(context, builder.getBoolAttr(isLong),
+                                isLong ? IntegerAttr() : builder.getI32IntegerAttr(kTogether), {}, {}, {}, {}, {});
   LLVM::LoopAnnotationAttr annotation =
       LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
   copy->setAttr("loop_annotation", annotation);

@@ -28,11 +28,10 @@ public:
       multiplies |= isa<tile::DotOp, tile::DecayedScoresOp>(op);
     });
     writesRows &= !multiplies;
-    hasLoop =
-        role.walk([](Operation *op) {
-              return isa<scf::ForOp, warp::GetOp, warp::PutOp>(op) ? WalkResult::interrupt() : WalkResult::advance();
-            })
-            .wasInterrupted();
+    hasTurns = role.walk([](Operation *op) {
+                     return isa<warp::GetOp, warp::PutOp>(op) ? WalkResult::interrupt() : WalkResult::advance();
+                   })
+                   .wasInterrupted();
   }
 
   void assign();
@@ -50,11 +49,12 @@ private:
   void assignOp(Operation *op);
   void readByMap(OpOperand &operand);
   void joinHalves();
+  void loadColumns();
   bool isSecondOperand(Value accumulator);
-  LinearLayout getAccumulator(Value value) {
+  LinearLayout getAccumulator(Value value) { return getAccumulator(value, isSecondOperand(value)); }
+  LinearLayout getAccumulator(Value value, bool transposed) {
     auto shape = tile::shapeOf(value);
     // A small tile is shared out among some of the warps; others have the same as these.
-    bool transposed = isSecondOperand(value);
     int64_t across = std::clamp<int64_t>(shape[1] / (transposed ? 16 : 8), 1, warps);
     LinearLayout layout = LinearLayout::accumulator(shape[0], shape[1], across, transposed);
     layout.warps.resize(llvm::Log2_64(warps));
@@ -75,7 +75,7 @@ private:
   OpBuilder builder;
   int64_t warps;
   bool writesRows = false, multiplies = false;
-  bool hasLoop = false; ///< or channels; else it is a step, of one token
+  bool hasTurns = false; ///< else it works on states: on one token, or on what segments have left
 };
 } // namespace
 
@@ -160,7 +160,7 @@ void RoleLayouts::demandOperands(Operation *op, const LinearLayout &layout) {
   for (OpOperand &operand : op->getOpOperands()) {
     if (!isTile(operand.get()))
       continue;
-    if (isa<tile::TransposeOp>(op) && !hasLoop) {
+    if (isa<tile::TransposeOp>(op) && !hasTurns) {
       // A row that each warp has whole becomes a column of the state: computed once, not by each lane for all.
       Value row = demand(operand.get(), getRows(operand.get()));
       auto type = cast<RankedTensorType>(row.getType());
@@ -211,7 +211,7 @@ LinearLayout RoleLayouts::prefer(Value value) {
   if (std::optional<LinearLayout> bound = findBound(value))
     return *bound;
   auto shape = tile::shapeOf(value);
-  if (shape[1] == 1 || writesRows || !hasLoop)
+  if (shape[1] == 1 || writesRows || !hasTurns)
     return getRows(value);
   return LinearLayout::columns(shape[0], shape[1], warps);
 }
@@ -221,7 +221,7 @@ LinearLayout RoleLayouts::prefer(Value value) {
 LinearLayout RoleLayouts::getRows(Value tile) {
   auto shape = tile::shapeOf(tile);
   constexpr int64_t kTogether = 8, kTogetherOfState = 4;
-  if (!hasLoop)
+  if (!hasTurns)
     return LinearLayout::wholeRows(shape[0], shape[1], warps, kTogetherOfState);
   return writesRows ? LinearLayout::wholeRows(shape[0], shape[1], warps, kTogether)
                     : LinearLayout::rows(shape[0], shape[1], warps);
@@ -233,8 +233,9 @@ void RoleLayouts::bindCarried(scf::ForOp loop) {
     if (!isTile(arg))
       continue;
     auto shape = tile::shapeOf(arg);
-    LinearLayout layout =
-        shape[0] > 1 ? getAccumulator(arg) : restrictTo(LinearLayout::columns(1, shape[1], warps), arg);
+    LinearLayout layout = !hasTurns      ? getRows(arg)
+                          : shape[0] > 1 ? getAccumulator(arg, isSecondOperand(arg) || isSecondOperand(result))
+                                         : restrictTo(LinearLayout::columns(1, shape[1], warps), arg);
     if (std::optional<LinearLayout> given =
             isMemory(loop.getTiedLoopInit(arg)->get()) ? std::nullopt : getLayout(loop.getTiedLoopInit(arg)->get()))
       layout = *given;
@@ -287,9 +288,9 @@ void RoleLayouts::assignOp(Operation *op) {
     readByMap(reduce.getInputMutable());
     auto shape = tile::shapeOf(reduce.getInput());
     std::optional<LinearLayout> bound = findBound(reduce.getInput());
-    LinearLayout layout = bound                             ? *bound
-                          : reduce.getDim() == 0 && hasLoop ? LinearLayout::columns(shape[0], shape[1], warps)
-                                                            : getRows(reduce.getInput());
+    LinearLayout layout = bound                              ? *bound
+                          : reduce.getDim() == 0 && hasTurns ? LinearLayout::columns(shape[0], shape[1], warps)
+                                                             : getRows(reduce.getInput());
     reduce.getInputMutable().assign(demand(reduce.getInput(), layout));
     setLayout(reduce.getResult(), reduce.getDim() == 0 ? layout.dropRows() : layout.dropColumns());
   } else if (auto norm = dyn_cast<tile::RowNormOp>(op)) {
@@ -351,8 +352,31 @@ void RoleLayouts::joinHalves() {
     empty.erase();
 }
 
+/// Where nothing goes through channels, a row that is loaded in a loop only to become a column is loaded as one: the
+/// way through shared memory would stop all warps each time.
+void RoleLayouts::loadColumns() {
+  SmallVector<tile::TransposeOp> transposes;
+  role.walk([&](tile::TransposeOp transpose) {
+    if (transpose.getInput().getDefiningOp<tile::LoadOp>() && transpose->getParentOfType<scf::ForOp>())
+      transposes.push_back(transpose);
+  });
+  for (tile::TransposeOp transpose : transposes) {
+    auto load = transpose.getInput().getDefiningOp<tile::LoadOp>();
+    builder.setInsertionPoint(transpose);
+    SmallVector<int64_t> dims{load.getDims()[1], load.getDims()[0]};
+    transpose.replaceAllUsesWith(tile::LoadOp::create(builder, load.getLoc(), transpose.getType(), load.getSource(),
+                                                      load.getIndices(), load.getCols(), load.getRows(), dims)
+                                     .getResult());
+    transpose.erase();
+    if (load->use_empty())
+      load.erase();
+  }
+}
+
 void RoleLayouts::assign() {
   joinHalves();
+  if (!hasTurns)
+    loadColumns();
   SmallVector<Operation *> ops;
   role.walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (isa<tile::MapOp>(op))

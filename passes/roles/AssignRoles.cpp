@@ -5,9 +5,12 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "passes/Targets.h"
 #include "passes/roles/LoopBody.h"
 #include "passes/roles/Passes.h"
+#include "passes/roles/TensorCopies.h"
 #include "passes/schedule/Choices.h"
+#include "passes/schedule/Passes.h"
 #include "passes/tiled/Passes.h"
 #include "passes/tiled/TileReader.h"
 #include "llvm/Support/MathExtras.h"
@@ -33,6 +36,9 @@ public:
   LogicalResult build();
 
 private:
+  ScheduleAttr getGivenSchedule() {
+    return forall->getParentOfType<func::FuncOp>()->getAttrOfType<ScheduleAttr>(kKernelAttrName);
+  }
   void sizeRoles();
   bool isRounded(Value value) const;
   void makeChannels();
@@ -85,8 +91,7 @@ void PipelineBuilder::sizeRoles() {
       shape.isWide |= shape.sums > rows * columns; // what sums lose is carried too
       shape.values = std::max(shape.values, columns);
     }
-  auto given = forall->getParentOfType<func::FuncOp>()->getAttrOfType<ScheduleAttr>(kKernelAttrName);
-  ScheduleAttr schedule = completeSchedule(given, shape);
+  ScheduleAttr schedule = completeSchedule(getGivenSchedule(), shape);
   for (RoleSpec &role : body.roles) {
     if (role.kind == RoleKind::Elementwise) {
       // A loop that runs down fewer columns than the kernel's other one has more instances of fewer warps.
@@ -103,7 +108,7 @@ void PipelineBuilder::sizeRoles() {
       if (llvm::none_of(body.roles, [](const RoleSpec &other) { return other.kind == RoleKind::Matrix; }))
         role.instances = kInstancesOfRows;
     } else if (role.kind == RoleKind::Load) {
-      role.warps = schedule.getLoad();
+      role.warps = schedule.getLoad() ? schedule.getLoad() : kLoadWarps;
     }
   }
 }
@@ -258,6 +263,10 @@ void PipelineBuilder::buildRole(int index) {
     usedOfLoops.insert(loop.getInitArgs()[carried]);
   buildLoop(index, instance, mapping);
   cloneTail(index, *forall.getBody(), mapping);
+  auto attr = forall->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(kTargetAttrName);
+  const GPUTarget *target = attr ? findGPUTarget(attr.getName()) : nullptr;
+  if (spec.kind == RoleKind::Load && getGivenSchedule().getLoad() == 0 && target && hasOnlyTensorCopies(role, *target))
+    role.setWarps(kCopyEngineWarps);
 }
 
 void PipelineBuilder::buildLoop(int role, Value instance, IRMapping &mapping) {
@@ -479,7 +488,11 @@ static void hoistLoads(Block &body) {
     op->moveBefore(&body, body.begin());
 }
 
-/// A body without a loop has one role: all warps share out each tile.
+static bool storesTiles(scf::ForallOp forall) {
+  return forall.walk([](tile::StoreOp) { return WalkResult::interrupt(); }).wasInterrupted();
+}
+
+/// A body without a loop over tokens has one role: all warps share out each tile.
 static void buildOneRole(scf::ForallOp forall) {
   // So that a thread has at most 64 elements of the largest tile: two blocks fit a multiprocessor, and while one
   // computes or stores, the other loads.
@@ -492,7 +505,7 @@ static void buildOneRole(scf::ForallOp forall) {
   OpBuilder builder = OpBuilder::atBlockBegin(forall.getBody());
   auto pipeline = warp::PipelineOp::create(builder, loc, /*stages=*/1);
   builder.setInsertionPointToStart(&pipeline.getBody().emplaceBlock());
-  auto role = warp::RoleOp::create(builder, loc, "step", warps, /*instances=*/1);
+  auto role = warp::RoleOp::create(builder, loc, "state", warps, /*instances=*/1);
   Block &body = role.getBody().emplaceBlock();
   body.addArgument(builder.getIndexType(), loc);
   auto &ops = forall.getBody()->getOperations();
@@ -513,7 +526,7 @@ struct AssignRoles : fgla::impl::AssignRolesBase<AssignRoles> {
       keep.erase();
     });
     for (scf::ForallOp forall : foralls) {
-      if (forall.getBody()->getOps<scf::ForOp>().empty() && !forall.getBody()->getOps<tile::StoreOp>().empty()) {
+      if (!LoopBody::hasTurns(forall) && storesTiles(forall)) {
         buildOneRole(forall);
         continue;
       }

@@ -45,14 +45,21 @@ static bool isCheap(Operation *op) {
   });
 }
 
+static bool readsTokens(scf::ForOp loop) {
+  return llvm::any_of(loop.getBody()->getOps<tile::LoadOp>(), [&](tile::LoadOp load) {
+    int64_t rowDim = load.getDims()[0];
+    return load.getRows() && rowDim >= 0 && load.getIndices()[rowDim] == loop.getInductionVar();
+  });
+}
+
+bool LoopBody::hasTurns(scf::ForallOp forall) {
+  return llvm::any_of(forall.getBody()->getOps<scf::ForOp>(), readsTokens);
+}
+
 FailureOr<LoopBody> LoopBody::analyze(scf::ForallOp forall) {
   LoopBody result;
   for (auto loop : forall.getBody()->getOps<scf::ForOp>()) {
-    bool readsTokens = llvm::any_of(loop.getBody()->getOps<tile::LoadOp>(), [&](tile::LoadOp load) {
-      int64_t rowDim = load.getDims()[0];
-      return load.getRows() && rowDim >= 0 && load.getIndices()[rowDim] == loop.getInductionVar();
-    });
-    if (!readsTokens)
+    if (!readsTokens(loop))
       continue;
     if (result.loop)
       return emitNamedError(loop) << "has two loops over tokens in one body, which no GPU kernel has yet";

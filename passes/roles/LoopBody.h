@@ -21,6 +21,8 @@ struct RoleSpec {
 /// The loop over tiles of tokens in the body of an `scf.forall`, with its ops shared out among roles.
 class LoopBody {
 public:
+  /// Whether there is a loop over tokens, whose tiles take turns.
+  static bool hasTurns(mlir::scf::ForallOp forall);
   /// Fails with an error where a body has a form that is not handled.
   static mlir::FailureOr<LoopBody> analyze(mlir::scf::ForallOp forall);
 

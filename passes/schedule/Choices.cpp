@@ -68,19 +68,16 @@ int64_t fgla::getMostElementwiseWarps(const KernelShape &shape) {
 }
 
 ScheduleAttr fgla::completeSchedule(ScheduleAttr given, const KernelShape &shape) {
-  // Loads by threads: a warp alone is too slow (16 warps in all: 0.224 ms where these take 0.18), and so is it for the
-  // epilogue. The copy engine needs one thread; one warp or two made no difference there.
-  constexpr int64_t kLoad = 2, kEpilogue = 4;
+  // A warp alone is too slow (16 warps in all: 0.224 ms where these take 0.18).
+  constexpr int64_t kEpilogue = 4;
   // The elementwise role has the most instructions: as many warps as registers allow. f32 needs twice the registers.
   constexpr int64_t kElementwise = 8;
   // The matrix role: as few as hold the state, since each reads all queries and keys.
   constexpr int64_t kMatrix = 4, kMostSums = 128, kValuesOfWarp = 16;
 
-  int64_t load = given.getLoad(), epilogue = given.getEpilogue(), elementwise = given.getElementwise(),
-          instances = given.getInstances(), matrix = given.getMatrix();
+  int64_t epilogue = given.getEpilogue(), elementwise = given.getElementwise(), instances = given.getInstances(),
+          matrix = given.getMatrix();
   int64_t all = shape.isWide ? kElementwise / 2 : kElementwise;
-  if (!load)
-    load = kLoad;
   if (!elementwise)
     elementwise = std::min(getMostElementwiseWarps(shape), all);
   if (!instances)
@@ -93,5 +90,6 @@ ScheduleAttr fgla::completeSchedule(ScheduleAttr given, const KernelShape &shape
   if (!epilogue)
     epilogue = kEpilogue;
   return ScheduleAttr::get(given.getContext(), given.getTile(), given.getSegments(), given.getKeySlice(),
-                           given.getValueSlice(), given.getStages(), load, elementwise, instances, matrix, epilogue);
+                           given.getValueSlice(), given.getStages(), given.getLoad(), elementwise, instances, matrix,
+                           epilogue);
 }

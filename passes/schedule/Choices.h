@@ -30,7 +30,8 @@ std::pair<int64_t, int64_t> chooseSlices(AttentionOp op, const GPUTarget &target
 /// The warps of an instance of the elementwise role that all have columns.
 int64_t getMostElementwiseWarps(const KernelShape &shape);
 
-/// Fills in what `given` leaves open (0) for a GPU. `stages` stays open: as many as fit, which layouts decide.
+/// Fills in what `given` leaves open (0) for a GPU. Open stay `stages`, as many as fit, which layouts decide, and `load`:
+/// what loads, threads or the copy engine, is known when tiles have become channels.
 ScheduleAttr completeSchedule(ScheduleAttr given, const KernelShape &shape);
 
 /// The tile length where none was given.
@@ -43,6 +44,10 @@ struct RegisterShares {
   static constexpr int64_t kBesidesSums = 72; ///< beside carried sums. With 16 to 32 less, products no longer overlap
   static constexpr int64_t kLeast = 32, kMost = 232;
 };
+
+/// Warps that load. Where threads do, a warp alone is too slow (16 warps in all: 0.224 ms where 20 take 0.18); the copy
+/// engine needs one thread, and a second warp takes issue slots from the others (0.164 ms for 0.160).
+constexpr int64_t kLoadWarps = 2, kCopyEngineWarps = 1;
 
 /// Groups of epilogue warps that take turns where a kernel does nothing but work on rows.
 constexpr int64_t kInstancesOfRows = 4;

@@ -48,7 +48,9 @@ private:
   /// A parallel loop over `bounds`; the body starts with batch and head. Where the programs own the state, also over
   /// its slices.
   void forall(ArrayRef<Value> bounds, bool ownsState, Body body);
-  StateSlice decodeSlice(Value number);
+  /// The same over slices of the state of `keyWidth` and `valueWidth` channels; 0: all.
+  void forall(ArrayRef<Value> bounds, int64_t keyWidth, int64_t valueWidth, Body body);
+  StateSlice decodeSlice(Value number, int64_t keyWidth, int64_t valueWidth);
   void planSegments();
   /// Cuts sequences into `wanted` parts of whole tiles, at least one; all have tokens, unless the sequence has none.
   /// Returns their length and their number.
@@ -61,10 +63,18 @@ private:
   Value makeParts();
   void writeSequenceMax();
   void writeSegmentStates();
+  void writeStartStates();
   bool writeStep();
   void writeOutputs();
   void writeSums();
   Carried loadSegment(AttentionProgram &program, ValueRange position);
+  Carried startFrom(AttentionProgram &program, Carried initial, ValueRange position);
+  Value loadMax(AttentionProgram &program, Value buffer, ValueRange position) {
+    return tile::LoadOp::create(builder, loc, RankedTensorType::get({1, 1}, program.getElement()), buffer, position,
+                                Value(), ArrayRef<int64_t>{-1, -1});
+  }
+  Value loadState(AttentionProgram &program, Value buffer, ValueRange position);
+  void storeState(AttentionProgram &program, Value state, Value buffer, ValueRange position);
   void storeFinal(AttentionProgram &program, const Carried &carried, Value batch, Value head);
   void storeWhole(AttentionProgram &program, const Carried &carried, Value batch, Value head, Value condition);
   Value isWhole(Value queryHead, Value segment);
@@ -90,27 +100,35 @@ private:
   Value earlierPieces;           ///< the pieces of all segments but the last
   Value parts;       ///< of outputs, where programs own slices of the state and something is done to the whole
   Value sequenceMax; ///< [B, H], for the stabilizer `sequence`
-  Value states, maxima, totals, complements;
+  Value states, maxima, totals, complements; ///< of pieces
+  Value startStates;                         ///< behind pieces: the state that what follows starts from
 };
 } // namespace
 
 void KernelWriter::forall(ArrayRef<Value> bounds, bool ownsState, Body body) {
-  bool isSliced = ownsState && keySlices * valueSlices > 1;
+  forall(bounds, ownsState ? schedule.getKeySlice() : 0, ownsState ? schedule.getValueSlice() : 0, body);
+}
+
+void KernelWriter::forall(ArrayRef<Value> bounds, int64_t keyWidth, int64_t valueWidth, Body body) {
+  int64_t slices = countSlices(root.getKeyDim(), keyWidth) * countSlices(root.getValueDim(), valueWidth);
+  bool isSliced = slices > 1;
   SmallVector<OpFoldResult> sizes(bounds);
   // Fastest: the slices of a head run together, and read what they share while it is in the cache.
   if (isSliced)
-    sizes.push_back(index(keySlices * valueSlices));
+    sizes.push_back(index(slices));
   auto loop = scf::ForallOp::create(builder, loc, sizes, ValueRange(), std::nullopt);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
-  StateSlice slice = isSliced ? decodeSlice(loop.getInductionVars().back()) : StateSlice();
+  StateSlice slice = isSliced ? decodeSlice(loop.getInductionVars().back(), keyWidth, valueWidth) : StateSlice();
   AttentionProgram program(builder, fusion, arrays, schedule.getTile(), slice);
   body(program, ValueRange(loop.getInductionVars()).drop_back(isSliced));
 }
 
-StateSlice KernelWriter::decodeSlice(Value number) {
+StateSlice KernelWriter::decodeSlice(Value number, int64_t keyWidth, int64_t valueWidth) {
   StateSlice slice;
   Value keys = number, values = number;
+  int64_t keySlices = countSlices(root.getKeyDim(), keyWidth),
+          valueSlices = countSlices(root.getValueDim(), valueWidth);
   if (keySlices > 1 && valueSlices > 1) {
     keys = arith::DivUIOp::create(builder, loc, number, index(valueSlices));
     values = arith::RemUIOp::create(builder, loc, number, index(valueSlices));
@@ -124,9 +142,9 @@ StateSlice KernelWriter::decodeSlice(Value number) {
     return {offset, width, count};
   };
   if (keySlices > 1)
-    slice.keys = cut(keys, schedule.getKeySlice(), root.getKeyDim());
+    slice.keys = cut(keys, keyWidth, root.getKeyDim());
   if (valueSlices > 1)
-    slice.values = cut(values, schedule.getValueSlice(), root.getValueDim());
+    slice.values = cut(values, valueWidth, root.getValueDim());
   return slice;
 }
 
@@ -225,8 +243,7 @@ void KernelWriter::writeSegmentStates() {
     end = arith::MinSIOp::create(builder, loc, end, segmentEnd);
     Carried initial = program.buildEmpty();
     if (sequenceMax)
-      initial.max = tile::LoadOp::create(builder, loc, RankedTensorType::get({1, 1}, program.getElement()), sequenceMax,
-                                         position.take_front(2), Value(), ArrayRef<int64_t>{-1, -1});
+      initial.max = loadMax(program, sequenceMax, position.take_front(2));
     Carried local = program.buildLoop(position[0], position[1], begin, end, initial, /*output=*/Value());
     SmallVector<Value> indices(position);
     indices.push_back(Value());
@@ -238,10 +255,7 @@ void KernelWriter::writeSegmentStates() {
     storeRow(local.max, maxima, index(0), Value());
     storeRow(local.total.factor, totals, program.getFirstOfTotal(), program.getCountOfTotal());
     storeRow(local.total.complement, complements, program.getFirstOfTotal(), program.getCountOfTotal());
-    indices.back() = program.getFirstKey();
-    indices.push_back(program.getFirstValue());
-    tile::StoreOp::create(builder, loc, local.state, states, indices, program.getKeyCount(), program.getValueCount(),
-                          ArrayRef<int64_t>{3, 4});
+    storeState(program, local.state, states, position);
   });
 }
 
@@ -260,12 +274,80 @@ Carried KernelWriter::loadSegment(AttentionProgram &program, ValueRange position
   Carried carried;
   carried.max = loadRow(maxima, {1, 1}, index(0), Value());
   carried.total = {loadRow(totals, total, first, count), loadRow(complements, total, first, count)};
-  indices.back() = program.getFirstKey();
-  indices.push_back(program.getFirstValue());
-  auto type = RankedTensorType::get({program.getKeyDim(), program.getValueDim()}, program.getElement());
-  carried.state = tile::LoadOp::create(builder, loc, type, states, indices, program.getKeyCount(),
-                                       program.getValueCount(), ArrayRef<int64_t>{3, 4});
+  carried.state = loadState(program, states, position);
   return carried;
+}
+
+Value KernelWriter::loadState(AttentionProgram &program, Value buffer, ValueRange position) {
+  SmallVector<Value> indices(position);
+  indices.append({program.getFirstKey(), program.getFirstValue()});
+  auto type = RankedTensorType::get({program.getKeyDim(), program.getValueDim()}, program.getElement());
+  return tile::LoadOp::create(builder, loc, type, buffer, indices, program.getKeyCount(), program.getValueCount(),
+                              ArrayRef<int64_t>{3, 4});
+}
+
+void KernelWriter::storeState(AttentionProgram &program, Value state, Value buffer, ValueRange position) {
+  SmallVector<Value> indices(position);
+  indices.append({program.getFirstKey(), program.getFirstValue()});
+  tile::StoreOp::create(builder, loc, state, buffer, indices, program.getKeyCount(), program.getValueCount(),
+                        ArrayRef<int64_t>{3, 4});
+}
+
+/// The state behind each piece, so that a segment reads one state, however many are before it. Each program does a
+/// small part of a head's state: that is many programs, each of which waits for memory.
+void KernelWriter::writeStartStates() {
+  constexpr int64_t kKeys = 16, kMostValues = 256;
+  startStates = allocate({root.getKeyDim(), root.getValueDim()}, /*perSegment=*/true);
+  Value none = index(0), one = index(1), isNeeded = arith::MinSIOp::create(builder, loc, earlierPieces, one);
+  forall({batches, heads, isNeeded}, kKeys, kMostValues, [&](AttentionProgram &program, ValueRange position) {
+    Value max;
+    if (sequenceMax)
+      max = loadMax(program, sequenceMax, position.take_front(2));
+    Carried initial = program.buildInitial(position[0], position[1], max);
+    SmallVector<Value> carried{initial.state};
+    if (initial.max)
+      carried.push_back(initial.max);
+    auto merge = scf::ForOp::create(builder, loc, none, earlierPieces, one, carried);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(merge.getBody());
+    Carried earlier;
+    earlier.state = merge.getRegionIterArg(0);
+    earlier.max = initial.max ? Value(merge.getRegionIterArg(1)) : Value();
+    SmallVector<Value> piece{position[0], position[1], merge.getInductionVar()};
+    Carried merged = program.buildMerge(earlier, loadSegment(program, piece));
+    storeState(program, merged.state, startStates, piece);
+    SmallVector<Value> results{merged.state};
+    if (merged.max)
+      results.push_back(merged.max);
+    scf::YieldOp::create(builder, loc, results);
+  });
+}
+
+/// What a segment starts from: `initial` if it is the first. The maximum is combined here from those of the pieces, on
+/// the way to the only role that wants it.
+Carried KernelWriter::startFrom(AttentionProgram &program, Carried initial, ValueRange position) {
+  Value none = index(0), one = index(1), segment = position[2];
+  Value before = arith::MulIOp::create(builder, loc, segment, pieces);
+  OpBuilder::InsertionGuard guard(builder);
+  auto start = scf::ForOp::create(builder, loc, none, arith::MinSIOp::create(builder, loc, segment, one), one,
+                                  ValueRange{initial.state});
+  builder.setInsertionPointToStart(start.getBody());
+  Value last = arith::SubIOp::create(builder, loc, before, one);
+  Value state = loadState(program, startStates, {position[0], position[1], last});
+  scf::YieldOp::create(builder, loc, state);
+  initial.state = start.getResult(0);
+  if (!maxima)
+    return initial;
+  builder.setInsertionPointAfter(start);
+  auto combine = scf::ForOp::create(builder, loc, none, before, one, ValueRange{initial.max});
+  builder.setInsertionPointToStart(combine.getBody());
+  Value max = loadMax(program, maxima, {position[0], position[1], combine.getInductionVar(), none});
+  max = tile::buildMap(
+      builder, loc, {combine.getRegionIterArg(0), max}, {1, 1},
+      [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::MaximumFOp::create(b, l, v[0], v[1]); });
+  scf::YieldOp::create(builder, loc, max);
+  initial.max = combine.getResult(0);
+  return initial;
 }
 
 void KernelWriter::storeFinal(AttentionProgram &program, const Carried &carried, Value batch, Value head) {
@@ -316,34 +398,12 @@ void KernelWriter::writeOutputs() {
       head = arith::DivUIOp::create(builder, loc, head, index(group));
     }
     if (sequenceMax)
-      max = tile::LoadOp::create(builder, loc, RankedTensorType::get({1, 1}, program.getElement()), sequenceMax,
-                                 ValueRange{batch, head}, Value(), ArrayRef<int64_t>{-1, -1});
+      max = loadMax(program, sequenceMax, {batch, head});
     Carried initial = program.buildInitial(batch, head, max);
     if (segments) {
-      Value zero = begin;
       begin = arith::MulIOp::create(builder, loc, position[2], segmentLength);
       end = arith::MinSIOp::create(builder, loc, arith::AddIOp::create(builder, loc, begin, segmentLength), tokens);
-      SmallVector<Value> carried{initial.state};
-      if (initial.max)
-        carried.push_back(initial.max);
-      auto merge = scf::ForOp::create(builder, loc, zero, arith::MulIOp::create(builder, loc, position[2], pieces),
-                                      index(1), carried);
-      {
-        OpBuilder::InsertionGuard guard(builder);
-        builder.setInsertionPointToStart(merge.getBody());
-        Carried earlier;
-        earlier.state = merge.getRegionIterArg(0);
-        earlier.max = initial.max ? Value(merge.getRegionIterArg(1)) : Value();
-        Carried later = loadSegment(program, {batch, head, merge.getInductionVar()});
-        Carried merged = program.buildMerge(earlier, later);
-        SmallVector<Value> results{merged.state};
-        if (merged.max)
-          results.push_back(merged.max);
-        scf::YieldOp::create(builder, loc, results);
-      }
-      initial.state = merge.getResult(0);
-      if (initial.max)
-        initial.max = merge.getResult(1);
+      initial = startFrom(program, initial, {batch, head, position[2]});
     }
     Value firstHead;
     if (keySlices > 1) {
@@ -423,6 +483,7 @@ void KernelWriter::write() {
   if (schedule.getSegments() != 1) {
     planSegments();
     writeSegmentStates();
+    writeStartStates();
   }
   writeOutputs();
   writeSums();

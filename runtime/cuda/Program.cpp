@@ -111,12 +111,17 @@ private:
     if (status.ok())
       status = std::move(failure);
   }
-  Status launch(const KernelSpec &spec, Kernel kernel, std::array<int64_t, 3> grid, void **args);
+  Status launch(const KernelSpec &spec, Kernel kernel, std::array<int64_t, 3> grid, void **args, bool mayOverlap);
 
   static void launchKernel(Services *services, int64_t index, int64_t x, int64_t y, int64_t z, void **args) {
     Call &call = of(services);
-    if (call.status.ok() && x > 0 && y > 0 && z > 0)
-      call.fail(call.launch(call.program.kernel(index), call.loaded.kernels[index], {x, y, z}, args));
+    if (!call.status.ok() || x <= 0 || y <= 0 || z <= 0)
+      return;
+    // What a kernel need not wait for is known of the one before it in the program, not of whatever else is before it
+    // on the stream.
+    bool mayOverlap = call.program.kernel(index).isDependent && call.lastLaunched == index - 1;
+    call.fail(call.launch(call.program.kernel(index), call.loaded.kernels[index], {x, y, z}, args, mayOverlap));
+    call.lastLaunched = index;
   }
   static void *allocateMemory(Services *services, int64_t bytes);
   static void releaseMemory(Services *services, void *memory);
@@ -136,10 +141,11 @@ private:
   const Driver &driver;
   const fgla_launch_options &options;
   const Stream stream;
+  int64_t lastLaunched = -2;
 };
 } // namespace
 
-Status Call::launch(const KernelSpec &spec, Kernel kernel, std::array<int64_t, 3> grid, void **args) {
+Status Call::launch(const KernelSpec &spec, Kernel kernel, std::array<int64_t, 3> grid, void **args, bool mayOverlap) {
   constexpr int64_t limits[] = {INT32_MAX, 65535, 65535};
   LaunchConfig config = {};
   for (int i = 0; i < 3; ++i) {
@@ -152,7 +158,7 @@ Status Call::launch(const KernelSpec &spec, Kernel kernel, std::array<int64_t, 3
   config.sharedBytes = spec.sharedBytes;
   config.stream = stream;
   LaunchAttribute dependent = {programmaticStreamSerialization, 0, {.allowed = 1}};
-  if (spec.isDependent) {
+  if (mayOverlap) {
     config.attributes = &dependent;
     config.numAttributes = 1;
   }

@@ -168,10 +168,11 @@ func.func private @converted(%z: memref<16x32xf32>, %s: memref<16x32xf32>, %zero
       %initial = fgla_tile.map() : () -> tensor<16x32xf32> {
         fgla_tile.yield %zero : f32
       }
-      // CHECK: scf.for {{.*}} -> (tensor<16x32xf32, [[ACC:#fgla_warp.layout<registers = \[\[0, 1\], \[8, 0\], \[0, 8\], \[0, 16\]\], lanes = \[\[0, 2\], \[0, 4\], \[1, 0\], \[2, 0\], \[4, 0\]\], warps = \[\]>]]>)
+      // (Without channels, tiles are states, and rows whole in a warp.)
+      // CHECK: scf.for {{.*}} -> (tensor<16x32xf32, [[ROWS:#fgla_warp.layout<registers = \[\[0, 1\], \[0, 2\], \[4, 0\], \[8, 0\]\], lanes = \[\[0, 4\], \[0, 8\], \[0, 16\], \[1, 0\], \[2, 0\]\], warps = \[\]>]]>)
       %last = scf.for %t = %c0 to %i step %c1 iter_args(%carried = %initial) -> (tensor<16x32xf32>) {
         // CHECK: %[[SCAN:.*]] = fgla_tile.scan add {{.*}} : tensor<16x32xf32, [[COLS:#fgla_warp.layout<registers = \[\[1, 0\], \[2, 0\], \[4, 0\], \[8, 0\]\], lanes = \[\[0, 1\], \[0, 2\], \[0, 4\], \[0, 8\], \[0, 16\]\], warps = \[\]>]]>
-        // CHECK: %[[MOVED:.*]] = fgla_warp.convert %[[SCAN]] : tensor<16x32xf32, [[COLS]]> -> tensor<16x32xf32, [[ACC]]>
+        // CHECK: %[[MOVED:.*]] = fgla_warp.convert %[[SCAN]] : tensor<16x32xf32, [[COLS]]> -> tensor<16x32xf32, [[ROWS]]>
         %x = fgla_tile.load %z[%c0, %c0] dims [0, 1] : memref<16x32xf32> -> tensor<16x32xf32>
         %sum = fgla_tile.scan add %x : tensor<16x32xf32>
         // CHECK: scf.yield %[[MOVED]]

@@ -30,3 +30,37 @@ func.func private @step(%v: memref<1x128xf32>, %k: memref<1x32xf32>, %s: memref<
   }
   return
 }
+
+// In a loop, a row that is loaded only to become a column is loaded as one; what is carried has whole rows.
+// CHECK-LABEL: func.func private @merge
+// CHECK: scf.for {{.*}} -> (tensor<16x128xf32, [[PART:#fgla_warp.layout<registers = \[\[0, 1\], \[0, 2\], \[4, 0\], \[8, 0\]\], lanes = .*, warps = \[\[1, 0\], \[2, 0\]\]>]]>)
+// CHECK-NOT: fgla_tile.transpose
+// CHECK: fgla_tile.load %{{.*}}[%{{.*}}, %{{.*}}] dims [1, -1] : memref<?x16xf32> -> tensor<16x1xf32, #fgla_warp.layout<registers = {{\[\[}}4, 0], [8, 0]], {{.*}}>>
+// CHECK-NOT: fgla_warp.convert
+// CHECK: fgla_tile.store
+func.func private @merge(%s: memref<?x16x128xf32>, %g: memref<?x16xf32>, %to: memref<?x16x128xf32>, %n: index, %zero: f32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  fgla_warp.pipeline stages(1) {
+    fgla_warp.role "state" warps(4) instances(1) {
+    ^bb0(%i: index):
+      %initial = fgla_tile.map() : () -> tensor<16x128xf32> {
+        fgla_tile.yield %zero : f32
+      }
+      %last = scf.for %t = %c0 to %n step %c1 iter_args(%before = %initial) -> (tensor<16x128xf32>) {
+        %row = fgla_tile.load %g[%t, %c0] dims [-1, 1] : memref<?x16xf32> -> tensor<1x16xf32>
+        %part = fgla_tile.load %s[%t, %c0, %c0] dims [1, 2] : memref<?x16x128xf32> -> tensor<16x128xf32>
+        %column = fgla_tile.transpose %row : tensor<1x16xf32> -> tensor<16x1xf32>
+        %after = fgla_tile.map(%before, %column, %part) : (tensor<16x128xf32>, tensor<16x1xf32>, tensor<16x128xf32>) -> tensor<16x128xf32> {
+        ^bb0(%a: f32, %b: f32, %c: f32):
+          %p = arith.mulf %a, %b : f32
+          %q = arith.addf %p, %c : f32
+          fgla_tile.yield %q : f32
+        }
+        fgla_tile.store %after, %to[%t, %c0, %c0] dims [1, 2] : tensor<16x128xf32>, memref<?x16x128xf32>
+        scf.yield %after : tensor<16x128xf32>
+      }
+    }
+  }
+  return
+}

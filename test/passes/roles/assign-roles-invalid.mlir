@@ -17,7 +17,6 @@ func.func private @other(%z: memref<?x32xf32>, %n: index) attributes {fgla.kerne
   scf.forall (%b) in (%n) {
     scf.for %i = %c0 to %n step %c1 {
       %x = fgla_tile.load %z[%i, %c0] dims [-1, 1] : memref<?x32xf32> -> tensor<1x32xf32>
-      fgla_tile.store %x, %z[%i, %c0] dims [-1, 1] : tensor<1x32xf32>, memref<?x32xf32>
     }
   }
   return

@@ -85,9 +85,14 @@ func.func @key(%zq: tensor<?x?x2x32xbf16>, %zk: tensor<?x?x2x32xbf16>, %v: tenso
 // SEGMENTS: fgla_warp.role "matrix"
 // The state and the segment's decay.
 // SEGMENTS: scf.for {{.*}} -> (tensor<32x16xf32>, tensor<1x32xf32>)
+// What segments start from: no turns, so one role.
+// SEGMENTS: scf.forall
+// SEGMENTS: fgla_warp.role "state" warps(4) instances(1)
+// SEGMENTS: scf.for {{.*}} -> (tensor<16x16xf32>, tensor<1x1xf32>)
+// SEGMENTS: fgla_tile.store {{.*}} memref<?x2x?x32x16xf32>
 // SEGMENTS: scf.forall
 // SEGMENTS: fgla_warp.role "load"
-// Each role merges of earlier segments what it starts from: here the maximum, there the state.
+// Each role reads what it starts from: here the maximum, there the state.
 // SEGMENTS: fgla_warp.role "rows.0"
 // SEGMENTS: %[[MAX:.*]] = scf.for %{{.*}} = %c0 to %{{.*}} -> (tensor<1x1xf32>) {
 // SEGMENTS-NEXT: fgla_tile.load {{.*}} memref<?x2x?x1xf32> -> tensor<1x1xf32>
@@ -98,8 +103,8 @@ func.func @key(%zq: tensor<?x?x2x32xbf16>, %zk: tensor<?x?x2x32xbf16>, %v: tenso
 // SEGMENTS: fgla_warp.role "elementwise"
 // SEGMENTS: fgla_tile.decayed_scores
 // SEGMENTS: fgla_warp.role "matrix"
-// SEGMENTS: %[[STATE:.*]]:2 = scf.for %{{.*}} = %c0 to %{{.*}} -> (tensor<32x16xf32>, tensor<1x1xf32>)
-// SEGMENTS: scf.for {{.*}} iter_args(%{{.*}} = %[[STATE]]#0) -> (tensor<32x16xf32>)
+// SEGMENTS: %[[STATE:.*]] = scf.for %{{.*}} = %c0 to %{{.*}} -> (tensor<32x16xf32>)
+// SEGMENTS: scf.for {{.*}} iter_args(%{{.*}} = %[[STATE]]) -> (tensor<32x16xf32>)
 // SEGMENTS: scf.if
 // SEGMENTS-NEXT: fgla_tile.store {{.*}} memref<?x2x32x16xf32>
 

@@ -5,7 +5,7 @@
 // CHECK: scf.forall (%[[B:.*]]) in
 // CHECK-NEXT: fgla_warp.pipeline stages(1) {
 // CHECK-NOT: fgla_warp.channel
-// CHECK: fgla_warp.role "step" warps(4) instances(1) {
+// CHECK: fgla_warp.role "state" warps(4) instances(1) {
 // CHECK: %[[X:.*]] = fgla_tile.load %{{.*}} -> tensor<1x64xf32>
 // CHECK-NEXT: %[[S:.*]] = fgla_tile.load %{{.*}} -> tensor<64x64xf32>
 // CHECK-NEXT: %[[P:.*]] = fgla_tile.map(%[[S]], %[[X]])

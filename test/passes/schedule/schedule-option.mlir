@@ -6,7 +6,7 @@
 // RUN: not fgla-opt %s --fgla-assign-schedule="schedule=stages=1" 2>&1 | FileCheck %s --check-prefix=STAGES
 
 // What is named replaces what would have been chosen.
-// CHECK: fgla.schedule = #fgla.schedule<tile = 16, stages = 4, load = 2, elementwise = 2, instances = 4, matrix = 8, epilogue = 4>
+// CHECK: fgla.schedule = #fgla.schedule<tile = 16, stages = 4, elementwise = 2, instances = 4, matrix = 8, epilogue = 4>
 // ATTR: fgla.schedule = #fgla.schedule<tile = 32, segments = 0, load = 4, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
 // MEMBER: error: schedule has no member 'warps' (known: tile, segments, key_slice, value_slice, stages, load, elementwise, instances, matrix, epilogue)
 // NUMBER: error: 'stages' must be a number, got ''

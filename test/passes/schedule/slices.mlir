@@ -5,30 +5,30 @@
 // What a state of more than 128 x 128 elements is cut into on a GPU: values as long as keys are few.
 module attributes {fgla.target = #fgla.target<"sm_90a">} {
   // CHECK-LABEL: func.func @fits
-  // CHECK: #fgla.schedule<tile = 16, segments = 0, load
-  // SMALL: #fgla.schedule<tile = 16, segments = 0, value_slice = 64, load
-  // GIVEN: #fgla.schedule<tile = 16, segments = 0, value_slice = 32, load
+  // CHECK: #fgla.schedule<tile = 16, segments = 0, elementwise
+  // SMALL: #fgla.schedule<tile = 16, segments = 0, value_slice = 64, elementwise
+  // GIVEN: #fgla.schedule<tile = 16, segments = 0, value_slice = 32, elementwise
   func.func @fits(%q: tensor<?x?x2x128xf32>, %v: tensor<?x?x2x128xf32>) -> tensor<?x?x2x128xf32> {
     %o = fgla.attention %q, %q, %v : (tensor<?x?x2x128xf32>, tensor<?x?x2x128xf32>, tensor<?x?x2x128xf32>) -> (tensor<?x?x2x128xf32>)
     return %o : tensor<?x?x2x128xf32>
   }
   // CHECK-LABEL: func.func @values
-  // CHECK: #fgla.schedule<tile = 16, segments = 0, value_slice = 256, load
+  // CHECK: #fgla.schedule<tile = 16, segments = 0, value_slice = 256, elementwise
   func.func @values(%q: tensor<?x?x2x64xbf16>, %v: tensor<?x?x2x512xbf16>) -> tensor<?x?x2x512xbf16> {
     %o = fgla.attention %q, %q, %v : (tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>, tensor<?x?x2x512xbf16>) -> (tensor<?x?x2x512xbf16>)
     return %o : tensor<?x?x2x512xbf16>
   }
   // CHECK-LABEL: func.func @both
-  // CHECK: #fgla.schedule<tile = 16, segments = 0, key_slice = 128, value_slice = 128, load = 2, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
+  // CHECK: #fgla.schedule<tile = 16, segments = 0, key_slice = 128, value_slice = 128, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
   func.func @both(%q: tensor<?x?x2x256xbf16>, %v: tensor<?x?x2x512xbf16>) -> tensor<?x?x2x512xbf16> {
     %o = fgla.attention %q, %q, %v : (tensor<?x?x2x256xbf16>, tensor<?x?x2x256xbf16>, tensor<?x?x2x512xbf16>) -> (tensor<?x?x2x512xbf16>)
     return %o : tensor<?x?x2x512xbf16>
   }
   // Two turns of decays of 256 values do not fit where shared memory is small.
   // CHECK-LABEL: func.func @value_decays
-  // CHECK: #fgla.schedule<tile = 16, segments = 0, value_slice = 256, load
+  // CHECK: #fgla.schedule<tile = 16, segments = 0, value_slice = 256, elementwise
   // SMALL-LABEL: func.func @value_decays
-  // SMALL: #fgla.schedule<tile = 16, segments = 0, value_slice = 128, load
+  // SMALL: #fgla.schedule<tile = 16, segments = 0, value_slice = 128, elementwise
   func.func @value_decays(%q: tensor<?x?x2x64xbf16>, %v: tensor<?x?x2x512xbf16>) -> tensor<?x?x2x512xbf16> {
     %o = fgla.attention %q, %q, %v decay(%v) axis(value) : (tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>, tensor<?x?x2x512xbf16>, tensor<?x?x2x512xbf16>) -> (tensor<?x?x2x512xbf16>)
     return %o : tensor<?x?x2x512xbf16>

@@ -95,7 +95,8 @@ func.func @grouped(%q: tensor<?x?x8x16xbf16>, %k: tensor<?x?x2x16xbf16>, %v: ten
 
 // -----
 
-// Segments: first the states of all but the last, then the outputs, which start from what the earlier ones leave.
+// Segments: first the states of all but the last, then for each piece the state behind it, then the outputs, which
+// start from one of these.
 // Workers that are left in the first pass, which has one segment less, share the segments' pieces.
 // CHECK-LABEL: func.func private @segmented_kernel(
 // CHECK: fgla_tile.workers
@@ -105,9 +106,22 @@ func.func @grouped(%q: tensor<?x?x8x16xbf16>, %k: tensor<?x?x2x16xbf16>, %v: ten
 // CHECK:   arith.remui %[[P]], %[[PIECES]] : index
 // CHECK:   scf.for {{.*}} -> (tensor<16x16xf32>, tensor<16x16xf32>, tensor<1x16xf32>, tensor<1x16xf32>)
 // CHECK-NOT: fgla_tile.decayed_scores
+// CHECK:   fgla_tile.store %{{.+}}, %[[STATES:.+]][%{{.+}}, %{{.+}}, %[[P]], %c0, %c0] dims [3, 4]
+// CHECK: %[[STARTS:.+]] = memref.alloc(%{{.+}}, %{{.+}}) : memref<?x2x?x16x16xf32>
+// With one segment there is nothing to do.
+// CHECK: %[[ANY:.+]] = arith.minsi %{{.+}}, %c1
+// CHECK: scf.forall (%{{.+}}, %{{.+}}, %{{.+}}) in (%{{.+}}, 2, %[[ANY]])
+// CHECK:   scf.for %[[I:.+]] = %c0 to %{{.+}} step %c1 iter_args(%[[BEFORE:.+]] = %{{.+}}) -> (tensor<16x16xf32>)
+// CHECK:     %[[PART:.+]] = fgla_tile.load %[[STATES]][%{{.+}}, %{{.+}}, %[[I]], %c0, %c0] dims [3, 4]
+// CHECK:     %[[AFTER:.+]] = fgla_tile.map(%[[BEFORE]], {{.*}}%[[PART]])
+// CHECK:     fgla_tile.store %[[AFTER]], %[[STARTS]][%{{.+}}, %{{.+}}, %[[I]], %c0, %c0] dims [3, 4]
+// CHECK:     scf.yield %[[AFTER]]
 // CHECK: scf.forall (%{{.+}}, %{{.+}}, %[[S:.+]]) in (%{{.+}}, 2, %{{.+}})
 // CHECK:   %[[EARLIER:.+]] = arith.muli %[[S]], %[[PIECES]]
-// CHECK:   scf.for %{{.+}} = %c0 to %[[EARLIER]] step %c1 iter_args
+// CHECK:   %[[ONCE:.+]] = arith.minsi %[[S]], %c1
+// CHECK:   scf.for %{{.+}} = %c0 to %[[ONCE]] step %c1 iter_args
+// CHECK:     %[[LAST:.+]] = arith.subi %[[EARLIER]], %c1
+// CHECK:     fgla_tile.load %[[STARTS]][%{{.+}}, %{{.+}}, %[[LAST]], %c0, %c0] dims [3, 4]
 // CHECK:   scf.for
 // CHECK:     fgla_tile.decayed_scores
 func.func @segmented(%q: tensor<?x?x2x16xf32>, %k: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>, %f: tensor<?x?x2x16xf32>) -> tensor<?x?x2x16xf32> {
