@@ -5,6 +5,7 @@
 #include "dialect/onnx/ONNX.h"
 #include "passes/Targets.h"
 #include "passes/binary/Assembler.h"
+#include "passes/schedule/TunedTable.h"
 #include "runtime/Cache.h"
 #include "runtime/Sha256.h"
 
@@ -70,6 +71,14 @@ Result<std::string> fgla::makeCacheKey(const Source &source, const CompileOption
                       ";" + Twine(phases.widenToF64) + ";" + Twine(phases.checkRaces) + ";" +
                       stringifyPhase(options.from) + ";" + Twine(static_cast<int>(source.kind)))
                          .str();
+  if (!phases.tuned.empty() && phases.tuned != "none") {
+    Result<TunedTable> table = readTunedTable(phases.tuned);
+    if (!table.ok())
+      return table.status();
+    text += ";" + table->print();
+  } else {
+    text += ";" + phases.tuned;
+  }
   if (findGPUTarget(options.target))
     text += ";" + binary::findAssembler();
   return runtime::Cache::key({getCompilerId(), getHostDescription(), text, source.bytes, *files});

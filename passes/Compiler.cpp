@@ -254,6 +254,13 @@ Status fgla::runPhases(ModuleOp module, const CompileOptions &given) {
   if (!target.ok())
     return target.status();
   module->setAttr(fgla::kTargetAttrName, *target);
+  if (!options.shape.empty()) {
+    Builder builder(&context);
+    SmallVector<NamedAttribute> sizes;
+    for (const auto &[name, size] : options.shape)
+      sizes.push_back(builder.getNamedAttr(name, builder.getI64IntegerAttr(size)));
+    module->setAttr(fgla::kShapeAttrName, builder.getDictionaryAttr(sizes));
+  }
   unsigned position = 0;
   for (Phase phase : phases) {
     ++position;

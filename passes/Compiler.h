@@ -16,6 +16,8 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include <map>
+
 namespace fgla {
 
 struct CompileOptions {
@@ -24,6 +26,8 @@ struct CompileOptions {
   /// The phase that the source is in already, and the last one that runs.
   Phase from = Phase::Import;
   Phase to = Phase::Binary;
+  /// The sizes of named dims that the report of a GPU's kernels is to be for; none: it says nothing of shapes.
+  std::map<std::string, int64_t, std::less<>> shape;
   /// Where to write the module after each phase ("2.graph.mlir"); empty for
   /// nowhere.
   std::string dumpDir;

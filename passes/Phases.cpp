@@ -128,6 +128,7 @@ static void buildSchedule(OpPassManager &manager, const PhaseOptions &options) {
   schedule.tile = options.tile;
   schedule.segments = options.segments;
   schedule.schedule = options.schedule;
+  schedule.tuned = options.tuned;
   manager.addPass(fgla::createAssignSchedule(schedule));
   fgla::AssignPrecisionOptions precision;
   precision.precision = options.precision;

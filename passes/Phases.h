@@ -46,6 +46,8 @@ struct PhaseOptions {
   std::string schedule;
   /// For a GPU: how exactly tensors of f32 are multiplied where an attention does not say it.
   Precision precision = Precision::F32;
+  /// The table of tuned schedules: a file, "none", or empty for the one that the compiler has.
+  std::string tuned;
   /// Whether the target is a GPU.
   bool gpu = false;
   /// For a GPU: every lane arrives at barriers for itself, as race checkers want it (docs/debugging.md).

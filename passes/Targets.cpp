@@ -18,22 +18,24 @@ using fgla::runtime::Status;
 
 static constexpr unsigned KiB = 1024;
 
-// The figures of the boards are their vendor's.
+// The figures of the boards are their vendor's. Where there is none for bf16 (Orin, GB10), it is that of a narrower
+// type times the ratio of the architecture; where there is none for the clock (B200, B300, GB10), it is what bf16
+// needs.
 static constexpr GPUTarget gpus[] = {
-    {"sm_80", 71, "A100 80GB SXM", 108, 2039, 163 * KiB, 164 * KiB, 2048},
-    {"sm_86", 71, "A40", 84, 696, 99 * KiB, 100 * KiB, 1536},
-    {"sm_87", 74, "Jetson AGX Orin 64GB", 16, 205, 163 * KiB, 164 * KiB, 1536},
-    {"sm_89", 78, "L40S", 142, 864, 99 * KiB, 100 * KiB, 1536},
-    {"sm_90a", 80, "H100 SXM", 132, 3350, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true, true},
-    {"sm_100a", 86, "B200", 148, 8000, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true},
-    {"sm_103a", 88, "B300", 148, 8000, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true},
-    {"sm_120a", 87, "RTX 5090", 170, 1792, 99 * KiB, 100 * KiB, 1536, 65536, true, true, true},
-    {"sm_121a", 88, "GB10", 48, 273, 99 * KiB, 100 * KiB, 1536, 65536, true, true, true},
+    {"sm_80", 71, "A100 80GB SXM", 108, 2039, 1410, 312, 163 * KiB, 164 * KiB, 2048},
+    {"sm_86", 71, "A40", 84, 696, 1740, 149.7, 99 * KiB, 100 * KiB, 1536},
+    {"sm_87", 74, "Jetson AGX Orin 64GB", 16, 205, 1300, 42.5, 163 * KiB, 164 * KiB, 1536},
+    {"sm_89", 78, "L40S", 142, 864, 2520, 362, 99 * KiB, 100 * KiB, 1536},
+    {"sm_90a", 80, "H100 SXM", 132, 3350, 1830, 989, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true, true},
+    {"sm_100a", 86, "B200", 148, 8000, 1850, 2250, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true},
+    {"sm_103a", 88, "B300", 148, 8000, 1850, 2250, 227 * KiB, 228 * KiB, 2048, 65536, true, true, true},
+    {"sm_120a", 87, "RTX 5090", 170, 1792, 2407, 209.5, 99 * KiB, 100 * KiB, 1536, 65536, true, true, true},
+    {"sm_121a", 88, "GB10", 48, 273, 2540, 62.5, 99 * KiB, 100 * KiB, 1536, 65536, true, true, true},
 };
 
 /// What GPUs that came later run. Names with "a" are for one architecture, so they are not for this.
-static constexpr GPUTarget newestPlain = {"sm_120",  87,   "RTX 5090", 170,  1792, 99 * KiB,
-                                          100 * KiB, 1536, 65536,      true, true};
+static constexpr GPUTarget newestPlain = {"sm_120", 87,        "RTX 5090", 170,   1792, 2407, 209.5,
+                                          99 * KiB, 100 * KiB, 1536,       65536, true, true};
 
 ArrayRef<GPUTarget> fgla::getGPUTargets() { return gpus; }
 

@@ -14,6 +14,8 @@ struct GPUTarget {
   llvm::StringRef board; ///< the one that the next numbers belong to
   unsigned multiprocessors;
   unsigned bandwidth; ///< of the board's memory, GB/s
+  unsigned clock;     ///< at most, MHz
+  double matrixFlops; ///< of bf16 without sparsity, 10^12 a second
   unsigned sharedPerBlock, sharedPerMultiprocessor;
   unsigned threadsPerMultiprocessor;
   unsigned registersPerMultiprocessor = 65536;

@@ -12,15 +12,15 @@
 using namespace llvm;
 using fgla::runtime::Status;
 
-/// The linker that FGLA_LLD names, or the first that is found: next to LLVM's
-/// own tools, then on PATH.
+/// The linker that FGLA_LLD names, or the first that is found: lld next to LLVM's
+/// own tools, lld on PATH, and any other there.
 static std::string findLinker() {
   if (const char *given = std::getenv("FGLA_LLD"))
     return given;
   static constexpr StringRef llvmFolder[] = {FGLA_LLVM_BIN_DIR};
   if (ErrorOr<std::string> path = sys::findProgramByName("ld.lld", llvmFolder))
     return *path;
-  for (StringRef name : {"ld.lld-22", "ld.lld"})
+  for (StringRef name : {"ld.lld-22", "ld.lld", "ld"})
     if (ErrorOr<std::string> path = sys::findProgramByName(name))
       return *path;
   return {};
@@ -69,9 +69,11 @@ Status fgla::binary::linkSharedObject(StringRef object, const std::string &outpu
   for (StringRef path : libraryFolders)
     text.push_back(("-L" + path).str());
   // By the names that are loaded at run time, so that no development packages
-  // are needed.
-  for (StringRef library : {"libm.so.6", "libc.so.6", "libomp.so.5"})
+  // are needed. Only a CPU's kernels call OpenMP's runtime (its symbols).
+  for (StringRef library : {"libm.so.6", "libc.so.6"})
     text.push_back(("-l:" + library).str());
+  if (object.contains("__kmpc_"))
+    text.push_back("-l:libomp.so.5");
   SmallVector<StringRef> arguments(text.begin(), text.end());
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(logPath), StringRef(logPath)};
   std::string error;

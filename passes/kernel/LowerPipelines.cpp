@@ -74,6 +74,7 @@ private:
   /// Arrays and numbers from outside, and the sizes that addresses need, as arguments.
   void collectArguments();
   DictionaryAttr describe();
+  DictionaryAttr describeLaunch(const TurnWork &turn);
   ArrayAttr remark();
   void remarkSlices(function_ref<void(const Twine &)> add);
   LLVM::LLVMFuncOp makeFunction();
@@ -112,6 +113,7 @@ private:
   llvm::MapVector<std::pair<Value, int64_t>, SmallVector<int64_t>> maps;
   llvm::DenseMap<std::pair<Value, int64_t>, Value> sizes;
   llvm::DenseMap<Operation *, int64_t> barriers; ///< the first named barrier of each role
+  std::optional<LaunchWork> launch;              ///< at the shape that a report is for
   IRMapping scalars;
 };
 } // namespace
@@ -245,6 +247,10 @@ void KernelBuilder::collectArguments() {
   }
 }
 
+static void addNumber(SmallVectorImpl<NamedAttribute> &members, OpBuilder &builder, StringRef key, double value) {
+  members.push_back(builder.getNamedAttr(key, builder.getI64IntegerAttr(std::llround(value))));
+}
+
 /// What `--report` says of the schedule.
 DictionaryAttr KernelBuilder::describe() {
   SmallVector<Attribute> roles;
@@ -257,19 +263,43 @@ DictionaryAttr KernelBuilder::describe() {
         text += ", " + std::to_string(group.registers) + " registers";
       roles.push_back(builder.getStringAttr(text));
     }
-  TurnCosts costs(pipeline);
+  TurnWork turn = countTurn(pipeline);
   // The share of one multiprocessor in the bandwidth of the board.
-  double nanoseconds = double(costs.bytes) * context.target.multiprocessors / context.target.bandwidth;
-  auto number = [&](StringRef key, int64_t value) {
-    return builder.getNamedAttr(key, builder.getI64IntegerAttr(value));
-  };
-  return builder.getDictionaryAttr({builder.getNamedAttr("roles", builder.getArrayAttr(roles)),
-                                    number("turns_under_way", context.stages), number("bytes_of_a_turn", costs.bytes),
-                                    number("matrix_flops_of_a_turn", costs.matrixFlops),
-                                    number("special_functions_of_a_turn", costs.specialFunctions),
-                                    number("memory_ns_of_a_turn", std::llround(nanoseconds)),
-                                    number("shared_memory_cycles_of_a_turn", costs.getSharedCycles()),
-                                    number("special_function_cycles_of_a_turn", costs.getSpecialCycles())});
+  double nanoseconds = turn.bytes * context.target.multiprocessors / context.target.bandwidth;
+  SmallVector<NamedAttribute> members{builder.getNamedAttr("roles", builder.getArrayAttr(roles))};
+  addNumber(members, builder, "turns_under_way", context.stages);
+  addNumber(members, builder, "bytes_of_a_turn", turn.bytes);
+  addNumber(members, builder, "matrix_flops_of_a_turn", turn.matrixFlops);
+  addNumber(members, builder, "special_functions_of_a_turn", turn.specialFunctions);
+  addNumber(members, builder, "memory_ns_of_a_turn", nanoseconds);
+  addNumber(members, builder, "shared_memory_cycles_of_a_turn", std::floor(turn.getSharedCycles()));
+  addNumber(members, builder, "special_function_cycles_of_a_turn", std::floor(turn.getSpecialCycles()));
+  if (launch)
+    members.push_back(builder.getNamedAttr("at_shape", describeLaunch(turn)));
+  return builder.getDictionaryAttr(members);
+}
+
+/// What the kernel moves and computes at the shape of the report, and the times that follow.
+DictionaryAttr KernelBuilder::describeLaunch(const TurnWork &turn) {
+  double turns = double(launch->blocks) * launch->turns, bytes = turns * (turn.bytes - launch->cachedBytes),
+         flops = turns * turn.matrixFlops;
+  launch->blocksOfMultiprocessor = countBlocks();
+  Prediction prediction = predict(context.target, turn, *launch);
+  Roofline roofline = getRoofline(context.target, bytes, flops);
+  SmallVector<NamedAttribute> members;
+  addNumber(members, builder, "blocks", launch->blocks);
+  addNumber(members, builder, "waves", prediction.waves);
+  addNumber(members, builder, "turns_of_a_block", launch->turns);
+  addNumber(members, builder, "bytes", bytes);
+  addNumber(members, builder, "matrix_flops", flops);
+  addNumber(members, builder, "matrix_flops_of_a_byte", turn.bytes > 0 ? turn.matrixFlops / turn.bytes : 0);
+  addNumber(members, builder, "roofline_memory_ns", roofline.memorySeconds * 1e9);
+  addNumber(members, builder, "roofline_matrix_ns", roofline.matrixSeconds * 1e9);
+  addNumber(members, builder, "predicted_ns", prediction.seconds * 1e9);
+  StringRef bound = roofline.isBoundByMemory() ? "memory" : "matrix units";
+  members.push_back(builder.getNamedAttr("roofline", builder.getStringAttr(bound)));
+  members.push_back(builder.getNamedAttr("limited_by", builder.getStringAttr(prediction.limit)));
+  return builder.getDictionaryAttr(members);
 }
 
 /// Where a head is cut into slices, the last kernel does what needs whole rows of outputs.
@@ -519,6 +549,12 @@ LogicalResult KernelBuilder::build() {
                                   << " registers in each thread for the state it carries, at most " << kMostSums
                                   << " are there: the head is too large for one block of a GPU";
   groupRoles();
+  if (auto sizes = module->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(kShapeAttrName)) {
+    FailureOr<std::optional<LaunchWork>> counted = countLaunch(forall, pipeline, context.target, sizes);
+    if (failed(counted))
+      return failure();
+    launch = *counted;
+  }
   collectArguments();
   LLVM::LLVMFuncOp function = makeFunction();
   Block *end = function.addEntryBlock(builder);

@@ -2,12 +2,17 @@
 
 #include "passes/kernel/TurnCosts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SmallSet.h"
 
 using namespace mlir;
 using namespace fgla;
 using namespace fgla::kernel;
+
+static constexpr int64_t kLanes = 32;
 
 static int64_t countElements(Value tile) { return cast<RankedTensorType>(tile.getType()).getNumElements(); }
 
@@ -15,34 +20,316 @@ static int64_t countBytes(Value tile) {
   return countElements(tile) * cast<RankedTensorType>(tile.getType()).getElementTypeBitWidth() / 8;
 }
 
-TurnCosts::TurnCosts(warp::PipelineOp pipeline) {
-  pipeline.walk([&](Operation *op) {
-    // Only what stands in a loop over turns.
-    auto loop = op->getParentOfType<scf::ForOp>();
-    if (!loop || !llvm::any_of(loop.getInductionVar().getUsers(), llvm::IsaPred<warp::GetOp, warp::PutOp>))
-      return;
-    if (auto put = dyn_cast<warp::PutOp>(op)) {
-      sharedBytes += countBytes(put.getValue());
-    } else if (auto get = dyn_cast<warp::GetOp>(op)) {
-      // The first operand of a product is read by every warp, all else is shared out.
-      bool isFirst = llvm::any_of(get->getUsers(), [&](Operation *user) {
-        auto dot = dyn_cast<tile::DotOp>(user);
-        return dot && dot.getA() == get.getResult();
-      });
-      sharedBytes += countBytes(get.getResult()) * (isFirst ? get->getParentOfType<warp::RoleOp>().getWarps() : 1);
-    } else if (auto load = dyn_cast<tile::LoadOp>(op)) {
-      bytes += countBytes(load.getResult());
-    } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
-      bytes += countBytes(store.getValue());
-    } else if (auto dot = dyn_cast<tile::DotOp>(op)) {
-      int64_t depth = tile::shapeOf(dot.getA())[!dot.getTransposeA()];
-      matrixFlops += 2 * countElements(dot.getResult()) * depth;
-    } else if (auto scores = dyn_cast<tile::DecayedScoresOp>(op)) {
-      matrixFlops += 2 * countElements(scores.getResult()) * tile::shapeOf(scores.getQuery())[1];
-    } else if (isa<math::ExpOp, math::Exp2Op, math::LogOp, math::Log2Op, math::SqrtOp, math::RsqrtOp, math::TanhOp,
-                   arith::DivFOp>(op)) {
-      if (auto map = op->getParentOfType<tile::MapOp>())
-        specialFunctions += countElements(map.getResult(0));
-    }
+static bool isSpecial(Operation *op) {
+  return isa<math::ExpOp, math::Exp2Op, math::LogOp, math::Log2Op, math::SqrtOp, math::RsqrtOp, math::TanhOp,
+             arith::DivFOp>(op);
+}
+
+/// The first operand of a product is read by every warp, all else is shared out.
+static bool isReadByAll(warp::GetOp get) {
+  return llvm::any_of(get->getUsers(), [&](Operation *user) {
+    auto dot = dyn_cast<tile::DotOp>(user);
+    return dot && dot.getA() == get.getResult();
   });
+}
+
+//===----------------------------------------------------------------------===//
+// Instructions
+//===----------------------------------------------------------------------===//
+
+/// Elements of a tile that a thread computes.
+static double countPerThread(Value tile, int64_t warps) {
+  if (auto layout = dyn_cast_or_null<warp::LayoutAttr>(cast<RankedTensorType>(tile.getType()).getEncoding()))
+    return layout.getMap().getNumRegisters();
+  return double(countElements(tile)) / (kLanes * warps);
+}
+
+/// Of an op in the region of a map, for one element. Constants and signs fold, masks are left out of full tiles, a sum
+/// is part of the product in front of it, and a conversion is of two elements.
+static double countInstructions(Operation &op) {
+  if (isa<arith::DivFOp, math::TanhOp>(op))
+    return 2;
+  if (isSpecial(&op))
+    return 1.5; // the unit's, and a factor of the argument
+  if (isa<arith::ExtFOp, arith::TruncFOp>(op))
+    return 0.5;
+  if (auto select = dyn_cast<arith::SelectOp>(op))
+    return isa<BlockArgument>(select.getCondition()) ? 0 : 1;
+  bool isFused = isa<arith::AddFOp, arith::SubFOp>(op) && llvm::any_of(op.getOperands(), [](Value operand) {
+                   return operand.hasOneUse() && operand.getDefiningOp<arith::MulFOp>();
+                 });
+  bool isNone =
+      isFused || isa<arith::NegFOp>(op) || op.hasTrait<OpTrait::ConstantLike>() || op.hasTrait<OpTrait::IsTerminator>();
+  return isNone ? 0 : 1;
+}
+
+/// Of m16n8k16, with an operand that comes from shared memory 16 x 16 at a time; each warp has its columns of the
+/// result.
+static double countDot(int64_t rows, int64_t columns, int64_t depth, int64_t warps, bool loadsFirst) {
+  double products = double(rows) * columns * depth / (16 * 8 * 16) / warps;
+  return products + (loadsFirst ? double(rows) * depth / (16 * 16) : 0);
+}
+
+/// An estimate of what one warp issues for an op on tiles. The weights are such that it is what a profile counts at 128
+/// keys and values: 38 instructions an element of the elementwise role, 350 a turn and warp of the matrix role
+/// (docs/performance/gpu-forward.md).
+static double countInstructions(Operation *op, warp::RoleOp role) {
+  constexpr double kShuffles = 10; // a combination of all lanes, five steps of two
+  constexpr double kMove = 0.75;   // an element from or to shared memory: its part of an access, an address
+  constexpr double kSplit = 6;     // an element of both operands of scores: decays, their inverse, factors, stores
+  constexpr double kTurn = 20;     // barriers
+  int64_t warps = role.getWarps();
+  if (auto map = dyn_cast<tile::MapOp>(op)) {
+    double each = 0;
+    for (Operation &scalar : map.getBody().front())
+      each += countInstructions(scalar);
+    return each * countPerThread(map.getResult(0), warps);
+  }
+  if (auto scan = dyn_cast<tile::ScanOp>(op))
+    return countPerThread(scan.getResult(), warps);
+  if (auto reduce = dyn_cast<tile::ReduceOp>(op))
+    return countPerThread(reduce.getInput(), warps) + kShuffles;
+  if (auto norm = dyn_cast<tile::RowNormOp>(op))
+    return countPerThread(norm.getInput(), warps) + kShuffles;
+  if (auto put = dyn_cast<warp::PutOp>(op)) // what was loaded is copied by what loads
+    return put.getValue().getDefiningOp<tile::LoadOp>() ? 0 : kMove * countPerThread(put.getValue(), warps);
+  if (auto get = dyn_cast<warp::GetOp>(op))
+    return isReadByAll(get) ? 0 : kMove * countPerThread(get.getResult(), warps);
+  if (auto dot = dyn_cast<tile::DotOp>(op)) {
+    ArrayRef<int64_t> result = tile::shapeOf(dot.getResult());
+    return countDot(result[0], result[1], tile::shapeOf(dot.getA())[!dot.getTransposeA()], warps,
+                    dot.getA().getDefiningOp<warp::GetOp>() != nullptr);
+  }
+  if (auto scores = dyn_cast<tile::DecayedScoresOp>(op)) {
+    ArrayRef<int64_t> shape = tile::shapeOf(scores.getQuery());
+    return kSplit * countElements(scores.getQuery()) / (kLanes * warps) +
+           countDot(shape[0], shape[0], shape[1], warps, true);
+  }
+  if (auto store = dyn_cast<tile::StoreOp>(op))
+    return kMove * countPerThread(store.getValue(), warps);
+  if (auto transpose = dyn_cast<tile::TransposeOp>(op))
+    return kMove * countPerThread(transpose.getResult(), warps);
+  return isa<warp::ReleaseOp>(op) ? kTurn : 0;
+}
+
+//===----------------------------------------------------------------------===//
+// A turn
+//===----------------------------------------------------------------------===//
+
+/// Whether a loop walks turns: others put segments together.
+static bool isOverTurns(scf::ForOp loop) {
+  return llvm::any_of(loop.getInductionVar().getUsers(), llvm::IsaPred<warp::GetOp, warp::PutOp>);
+}
+
+static bool isInTurn(Operation *op) {
+  auto loop = op->getParentOfType<scf::ForOp>();
+  return loop && isOverTurns(loop);
+}
+
+static void addTo(TurnWork &turn, Operation *op, warp::RoleOp role) {
+  if (auto put = dyn_cast<warp::PutOp>(op)) {
+    turn.sharedBytes += countBytes(put.getValue());
+  } else if (auto get = dyn_cast<warp::GetOp>(op)) {
+    turn.sharedBytes += countBytes(get.getResult()) * (isReadByAll(get) ? role.getWarps() : 1);
+  } else if (auto load = dyn_cast<tile::LoadOp>(op)) {
+    turn.bytes += countBytes(load.getResult());
+  } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
+    turn.bytes += countBytes(store.getValue());
+  } else if (auto dot = dyn_cast<tile::DotOp>(op)) {
+    int64_t depth = tile::shapeOf(dot.getA())[!dot.getTransposeA()];
+    turn.matrixFlops += 2 * countElements(dot.getResult()) * depth;
+  } else if (auto scores = dyn_cast<tile::DecayedScoresOp>(op)) {
+    turn.matrixFlops += 2 * countElements(scores.getResult()) * tile::shapeOf(scores.getQuery())[1];
+  } else if (isSpecial(op)) {
+    if (auto map = op->getParentOfType<tile::MapOp>())
+      turn.specialFunctions += countElements(map.getResult(0));
+  }
+}
+
+TurnWork kernel::countTurn(warp::PipelineOp pipeline) {
+  TurnWork turn;
+  bool hasTurns = !pipeline.getBody().getOps<warp::ChannelOp>().empty();
+  for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
+    RoleWork work{role.getName().str(), int64_t(role.getWarps()), int64_t(role.getInstances()), 0};
+    role.walk([&](Operation *op) {
+      if (hasTurns && !isInTurn(op))
+        return;
+      addTo(turn, op, role);
+      work.instructions += countInstructions(op, role);
+    });
+    turn.roles.push_back(work);
+  }
+  return turn;
+}
+
+//===----------------------------------------------------------------------===//
+// A launch
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Computes numbers of host code and of blocks where the sizes of arguments are known. Loops and blocks are at their
+/// beginning but for what `positions` says.
+class Evaluator {
+public:
+  Evaluator(Operation *kernel, int64_t workers, DictionaryAttr sizes)
+      : kernel(kernel), workers(workers), sizes(sizes) {}
+
+  llvm::DenseMap<Value, int64_t> positions;
+
+  /// Nothing where it is not known.
+  std::optional<int64_t> get(Value value);
+  std::optional<int64_t> get(OpFoldResult value) {
+    return isa<Value>(value) ? get(cast<Value>(value)) : getConstantIntValue(value);
+  }
+  bool hasFailed() const { return failed; }
+
+private:
+  std::optional<int64_t> getSize(Value array, int64_t dim);
+  std::optional<int64_t> compute(Operation *op, int64_t a, int64_t b);
+
+  Operation *kernel;
+  int64_t workers;
+  DictionaryAttr sizes;
+  bool failed = false;
+};
+} // namespace
+
+std::optional<int64_t> Evaluator::compute(Operation *op, int64_t a, int64_t b) {
+  bool divides =
+      isa<arith::DivSIOp, arith::DivUIOp, arith::CeilDivSIOp, arith::CeilDivUIOp, arith::RemUIOp, arith::RemSIOp>(op);
+  if (divides && (a < 0 || b <= 0)) // sizes are not negative
+    return std::nullopt;
+  if (isa<arith::AddIOp>(op))
+    return a + b;
+  if (isa<arith::SubIOp>(op))
+    return a - b;
+  if (isa<arith::MulIOp>(op))
+    return a * b;
+  if (isa<arith::DivSIOp, arith::DivUIOp>(op))
+    return a / b;
+  if (isa<arith::CeilDivSIOp, arith::CeilDivUIOp>(op))
+    return llvm::divideCeil(a, b);
+  if (isa<arith::RemUIOp, arith::RemSIOp>(op))
+    return a % b;
+  if (isa<arith::MinSIOp, arith::MinUIOp>(op))
+    return std::min(a, b);
+  if (isa<arith::MaxSIOp, arith::MaxUIOp>(op))
+    return std::max(a, b);
+  return std::nullopt;
+}
+
+/// The size of an array of the kernel, or of a tensor of the host.
+std::optional<int64_t> Evaluator::getSize(Value array, int64_t dim) {
+  auto type = cast<ShapedType>(array.getType());
+  if (!type.isDynamicDim(dim))
+    return type.getDimSize(dim);
+  if (auto empty = array.getDefiningOp<tensor::EmptyOp>())
+    return get(empty.getDynamicSizes()[type.getDynamicDimIndex(dim)]);
+  if (auto alloc = array.getDefiningOp<memref::AllocOp>())
+    return get(alloc.getDynamicSizes()[type.getDynamicDimIndex(dim)]);
+  auto argument = dyn_cast<BlockArgument>(array);
+  auto function = argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()) : func::FuncOp();
+  if (!function)
+    return std::nullopt;
+  if (function == kernel) {
+    auto uses = SymbolTable::getSymbolUses(function, function->getParentOfType<ModuleOp>());
+    for (SymbolTable::SymbolUse use : *uses)
+      if (auto launch = dyn_cast<tile::LaunchOp>(use.getUser()))
+        return getSize(launch->getOperand(argument.getArgNumber()), dim);
+    return std::nullopt;
+  }
+  auto names = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "fgla.dims");
+  auto name = names ? dyn_cast<StringAttr>(names[dim]) : StringAttr();
+  if (!name)
+    return std::nullopt;
+  if (auto size = sizes.getAs<IntegerAttr>(name))
+    return size.getInt();
+  failed = true;
+  auto text = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "fgla.name");
+  function.emitError() << "the shape of the report must give a size for '" << name.getValue() << "' of argument '"
+                       << (text ? text.getValue() : "") << "'";
+  return std::nullopt;
+}
+
+std::optional<int64_t> Evaluator::get(Value value) {
+  if (failed)
+    return std::nullopt;
+  if (std::optional<int64_t> constant = getConstantIntValue(value))
+    return constant;
+  if (isa<BlockArgument>(value))
+    return value.getType().isIndex() ? std::optional(positions.lookup(value)) : std::nullopt;
+  Operation *op = value.getDefiningOp();
+  if (isa<tile::WorkersOp>(op))
+    return workers;
+  if (isa<tile::KeepOp, arith::IndexCastOp>(op))
+    return get(op->getOperand(0));
+  if (isa<memref::DimOp, tensor::DimOp>(op)) {
+    std::optional<int64_t> dim = get(op->getOperand(1));
+    return dim ? getSize(op->getOperand(0), *dim) : std::nullopt;
+  }
+  if (op->getNumOperands() != 2)
+    return std::nullopt;
+  std::optional<int64_t> a = get(op->getOperand(0)), b = get(op->getOperand(1));
+  return a && b ? compute(op, *a, *b) : std::nullopt;
+}
+
+/// The part of the blocks along one dim of the grid that read a tile of their own.
+static double countDistinct(tile::LoadOp load, Value position, int64_t blocks, Evaluator &evaluator) {
+  constexpr int64_t kMost = 64; // enough to see a pattern
+  llvm::SmallSet<SmallVector<int64_t>, 8, std::less<>> tiles;
+  blocks = std::min(blocks, kMost);
+  for (int64_t i = 0; i < blocks; ++i) {
+    evaluator.positions[position] = i;
+    SmallVector<int64_t> tile;
+    for (Value index : load.getIndices())
+      tile.push_back(evaluator.get(index).value_or(i));
+    tiles.insert(tile);
+  }
+  evaluator.positions.erase(position);
+  return double(tiles.size()) / blocks;
+}
+
+FailureOr<std::optional<LaunchWork>> kernel::countLaunch(scf::ForallOp forall, warp::PipelineOp pipeline,
+                                                         const GPUTarget &target, DictionaryAttr sizes) {
+  Evaluator evaluator(forall->getParentOfType<func::FuncOp>(), target.multiprocessors, sizes);
+  LaunchWork work;
+  bool isKnown = true;
+  SmallVector<int64_t> grid;
+  for (OpFoldResult bound : forall.getMixedUpperBound()) {
+    std::optional<int64_t> size = evaluator.get(bound);
+    isKnown &= size.has_value();
+    grid.push_back(size.value_or(0));
+  }
+  work.blocks = llvm::product_of(grid);
+  auto countTrips = [&](scf::ForOp loop) -> int64_t {
+    std::optional<int64_t> begin = evaluator.get(loop.getLowerBound()), end = evaluator.get(loop.getUpperBound()),
+                           step = evaluator.get(loop.getStep());
+    isKnown &= begin && end && step;
+    return isKnown ? std::max<int64_t>(llvm::divideCeilSigned(*end - *begin, *step), 0) : 0;
+  };
+  // The first block has as many turns as any, the last puts the most segments together.
+  pipeline.walk([&](scf::ForOp loop) {
+    if (isOverTurns(loop))
+      work.turns =
+          std::max<int64_t>(work.turns, countTrips(loop) * loop->getParentOfType<warp::RoleOp>().getInstances());
+  });
+  if (pipeline.getBody().getOps<warp::ChannelOp>().empty())
+    work.turns = 1;
+  pipeline.walk([&](tile::LoadOp load) {
+    double distinct = 1;
+    for (auto [position, blocks] : llvm::zip_equal(forall.getInductionVars(), grid))
+      if (isKnown && work.blocks > 0 && (work.turns == 1 || isInTurn(load)))
+        distinct *= countDistinct(load, position, blocks, evaluator);
+    work.cachedBytes += countBytes(load.getResult()) * (1 - distinct);
+  });
+  for (auto [position, blocks] : llvm::zip_equal(forall.getInductionVars(), grid))
+    evaluator.positions[position] = std::max<int64_t>(blocks - 1, 0);
+  pipeline.walk([&](tile::LoadOp load) {
+    auto loop = load->getParentOfType<scf::ForOp>();
+    if (loop && !isOverTurns(loop))
+      work.firstBytes += double(countBytes(load.getResult())) * countTrips(loop);
+  });
+  if (evaluator.hasFailed())
+    return failure();
+  return isKnown ? std::optional(work) : std::nullopt;
 }

@@ -1,26 +1,23 @@
-//===- TurnCosts.h - What a turn of a kernel costs ------------------------===//
+//===- TurnCosts.h - What a turn of a kernel costs, and a launch ----------===//
 #ifndef FGLA_PASSES_KERNEL_TURNCOSTS_H
 #define FGLA_PASSES_KERNEL_TURNCOSTS_H
 
 #include "dialect/warp/Warp.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "passes/schedule/CostModel.h"
 
 namespace fgla::kernel {
 
-/// What one turn (one tile of tokens of one head) moves and computes, counted in the layout phase.
-struct TurnCosts {
-  int64_t bytes = 0;            ///< read from and written to global memory
-  int64_t matrixFlops = 0;      ///< of products, two for a multiply-add
-  int64_t specialFunctions = 0; ///< exponentials, logarithms, roots, divisions
+/// What one turn (one tile of tokens of one head) moves and computes, counted in the layout phase: what is read from
+/// and written to global memory; what is put into and got from channels, by each warp that reads a whole tile. The
+/// instructions of roles are estimates. A kernel without channels is one turn.
+TurnWork countTurn(warp::PipelineOp pipeline);
 
-  int64_t sharedBytes = 0; ///< put into and got from channels, by each warp that reads a whole tile
+/// The blocks of a kernel and their turns where the sizes of dynamic dims are known. An error where a size is needed
+/// that `sizes` lacks; nothing (no error) where the kernel's bounds depend on more than sizes.
+mlir::FailureOr<std::optional<LaunchWork>> countLaunch(mlir::scf::ForallOp forall, warp::PipelineOp pipeline,
+                                                       const GPUTarget &target, mlir::DictionaryAttr sizes);
 
-  /// What a multiprocessor takes at least, of every architecture from 8.0 on (CUDA C++ Programming Guide, "Arithmetic
-  /// Instructions" and "Shared Memory"): 16 special functions and 128 bytes of shared memory a cycle.
-  int64_t getSpecialCycles() const { return specialFunctions / 16; }
-  int64_t getSharedCycles() const { return sharedBytes / 128; }
-
-  explicit TurnCosts(warp::PipelineOp pipeline);
-};
 } // namespace fgla::kernel
 
 #endif // FGLA_PASSES_KERNEL_TURNCOSTS_H

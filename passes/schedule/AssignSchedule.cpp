@@ -4,6 +4,7 @@
 #include "passes/Targets.h"
 #include "passes/schedule/Choices.h"
 #include "passes/schedule/Passes.h"
+#include "passes/schedule/TunedTable.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -41,6 +42,13 @@ static FailureOr<ScheduleAttr> parseSchedule(StringRef text, ScheduleAttr given,
   return schedule;
 }
 
+static ScheduleAttr withSegments(ScheduleAttr schedule, int64_t segments) {
+  return ScheduleAttr::get(schedule.getContext(), schedule.getTile(), segments, schedule.getKeySlice(),
+                           schedule.getValueSlice(), schedule.getStages(), schedule.getLoad(),
+                           schedule.getElementwise(), schedule.getInstances(), schedule.getMatrix(),
+                           schedule.getEpilogue());
+}
+
 namespace {
 struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
   using AssignScheduleBase::AssignScheduleBase;
@@ -61,6 +69,8 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
       getOperation()->emitError() << "'tile' must be a power of two, got " << int64_t(tile);
       return signalPassFailure();
     }
+    if (gpu && failed(readTable()))
+      return signalPassFailure();
     getOperation()->walk([&](AttentionOp op) {
       FailureOr<ScheduleAttr> given = op->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
       if (op.isDeltaRule() && !*given) {
@@ -84,11 +94,58 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
   }
 
 private:
-  /// What the options say, and choices for the rest.
+  LogicalResult readTable() {
+    table = TunedTable();
+    if (tuned == "none")
+      return success();
+    if (tuned.empty()) {
+      table = TunedTable::shipped();
+    } else {
+      runtime::Result<TunedTable> read = readTunedTable(tuned);
+      if (!read.ok())
+        return getOperation()->emitError() << read.message();
+      table = *read;
+    }
+    // Every line, not only the one that is asked for.
+    for (const TunedRow &row : table.getRows())
+      if (failed(parseRow(row, ScheduleAttr::get(&getContext(), 16, 0))))
+        return failure();
+    return success();
+  }
+
+  FailureOr<ScheduleAttr> parseRow(const TunedRow &row, ScheduleAttr open) {
+    return parseSchedule(row.schedule, open, [&] {
+      InFlightDiagnostic error = getOperation()->emitError();
+      error << table.getName() << ":" << row.line << ": ";
+      return error;
+    });
+  }
+
+  /// A line of the table, as a whole or not at all: its members fit each other. Null if there is none.
+  FailureOr<ScheduleAttr> lookUp(AttentionOp op, ScheduleAttr open) {
+    if (!gpu || tile != 0 || !schedule.empty())
+      return ScheduleAttr();
+    TunedKey key = getTunedKey(op, *gpu);
+    const TunedRow *row = table.find(key);
+    key.shape = TunedKey::kAnyShape;
+    if (!row && !(row = table.find(key)))
+      return ScheduleAttr();
+    return parseRow(*row, open);
+  }
+
+  /// What the options say, what was measured, and choices for the rest.
   FailureOr<ScheduleAttr> choose(AttentionOp op) {
-    auto [keySlice, valueSlice] = gpu ? chooseSlices(op, *gpu) : std::pair<int64_t, int64_t>();
-    auto schedule = ScheduleAttr::get(&getContext(), tile != 0 ? int64_t(tile) : chooseTile(op, gpu),
-                                      segments >= 0 ? int64_t(segments) : 0, keySlice, valueSlice);
+    auto open = ScheduleAttr::get(&getContext(), tile != 0 ? int64_t(tile) : chooseTile(op, gpu), 0);
+    FailureOr<ScheduleAttr> found = lookUp(op, open);
+    if (failed(found))
+      return failure();
+    ScheduleAttr schedule = *found;
+    if (!schedule) {
+      auto [keySlice, valueSlice] = gpu ? chooseSlices(op, *gpu) : std::pair<int64_t, int64_t>();
+      schedule = ScheduleAttr::get(&getContext(), open.getTile(), 0, keySlice, valueSlice);
+    }
+    if (segments >= 0)
+      schedule = withSegments(schedule, segments);
     if (!this->schedule.empty()) {
       auto parsed = parseSchedule(this->schedule, schedule, [&] { return getOperation()->emitError(); });
       if (failed(parsed))
@@ -99,11 +156,10 @@ private:
     int64_t tokens = op.getQuery().getType().getDimSize(1);
     if (ShapedType::isDynamic(tokens) || tokens > schedule.getTile())
       return schedule;
-    return ScheduleAttr::get(&getContext(), schedule.getTile(), 1, schedule.getKeySlice(), schedule.getValueSlice(),
-                             schedule.getStages(), schedule.getLoad(), schedule.getElementwise(),
-                             schedule.getInstances(), schedule.getMatrix(), schedule.getEpilogue());
+    return withSegments(schedule, 1);
   }
 
   const GPUTarget *gpu = nullptr; ///< null for the CPU
+  TunedTable table;
 };
 } // namespace

@@ -61,6 +61,19 @@ KernelShape fgla::getKernelShape(AttentionOp op, ScheduleAttr schedule) {
   return shape;
 }
 
+TunedKey fgla::getTunedKey(AttentionOp op, const GPUTarget &target) {
+  RankedTensorType query = op.getQuery().getType();
+  TunedKey key;
+  key.target = target.name;
+  key.keys = op.getKeyDim();
+  key.values = op.getValueDim();
+  llvm::raw_string_ostream(key.element) << query.getElementType();
+  key.axis = op.getAxis() ? stringifyDecayAxis(*op.getAxis()).str() : "none";
+  if (!query.isDynamicDim(0) && !query.isDynamicDim(1))
+    key.shape = classifyShape(query.getDimSize(0) * op.getNumQueryHeads(), target.multiprocessors);
+  return key;
+}
+
 /// Two columns a lane.
 int64_t fgla::getMostElementwiseWarps(const KernelShape &shape) {
   constexpr int64_t kKeysOfWarp = 64;

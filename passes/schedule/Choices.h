@@ -10,6 +10,7 @@
 
 #include "dialect/fgla/FGLA.h"
 #include "passes/Targets.h"
+#include "passes/schedule/TunedTable.h"
 
 namespace fgla {
 
@@ -26,6 +27,9 @@ KernelShape getKernelShape(AttentionOp op, ScheduleAttr schedule);
 
 /// The channels of the state that one program owns on a GPU, keys and values; 0 where it owns all.
 std::pair<int64_t, int64_t> chooseSlices(AttentionOp op, const GPUTarget &target);
+
+/// What the table of tuned schedules is asked for: the class of a shape is known where batch and tokens are.
+TunedKey getTunedKey(AttentionOp op, const GPUTarget &target);
 
 /// The warps of an instance of the elementwise role that all have columns.
 int64_t getMostElementwiseWarps(const KernelShape &shape);

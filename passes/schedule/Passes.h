@@ -11,6 +11,8 @@ namespace fgla {
 constexpr llvm::StringLiteral kScheduleAttrName = "fgla.schedule";
 /// The attribute of a kernel's root, and of the kernel, that says how exactly it multiplies.
 constexpr llvm::StringLiteral kPrecisionAttrName = "fgla.precision";
+/// The attribute of a module that holds the sizes of named dims (i64) that reports are to be for.
+constexpr llvm::StringLiteral kShapeAttrName = "fgla.report_shape";
 /// The attribute of a module that holds its target.
 constexpr llvm::StringLiteral kTargetAttrName = "fgla.target";
 

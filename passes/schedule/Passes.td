@@ -17,6 +17,8 @@ def AssignSchedule : Pass<"fgla-assign-schedule", "::mlir::ModuleOp"> {
            "Parts of a sequence that run in parallel (0: decided at launch, -1: chosen by target)">,
     Option<"schedule", "schedule", "std::string", "\"\"",
            "Members of the schedule, `stages=4,matrix=8`; they go before the other options">,
+    Option<"tuned", "tuned", "std::string", "\"\"",
+           "The table of tuned schedules for GPUs: a file, `none`, or the one that the compiler has">,
   ];
 }
 
