@@ -1,11 +1,15 @@
 //===- fgla-compile.cpp - From a model to an artifact ---------------------===//
 
+#include "passes/Targets.h"
 #include "passes/binary/ObjectFile.h"
+#include "runtime/Manifest.h"
 #include "runtime/io/File.h"
+#include "tools/fgla-compile/Tune.h"
 #include "tools/support/ToolSupport.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
@@ -56,6 +60,16 @@ static cl::opt<std::string> precision("precision",
                                       cl::desc("how exactly a GPU multiplies tensors of f32: f32, or tf32, which is "
                                                "faster and less exact (docs/semantics.md)"),
                                       cl::init("f32"), cl::cat(category));
+static cl::opt<std::string> tuned("tuned", cl::desc("table of tuned schedules: a file, none, or what the compiler has"),
+                                  cl::value_desc("FILE|none"), cl::cat(category));
+static cl::list<std::string> shapes("shape", cl::desc("sizes of the dynamic dims, for --report; --tune takes several"),
+                                    cl::value_desc("B=1,T=4096"), cl::cat(category));
+static cl::opt<bool> tuneIt("tune",
+                            cl::desc("time schedules on this machine's GPU; -o FILE.txt is a table of tuned schedules "
+                                     "that the fastest is put into"),
+                            cl::cat(category));
+static cl::opt<bool> tuneDryRun("tune-dry-run", cl::desc("what --tune would try, and what is predicted for it"),
+                                cl::cat(category));
 static cl::opt<bool> checkRaces("check-races",
                                 cl::desc("kernels in a form that race checkers follow (docs/debugging.md); slower"),
                                 cl::cat(category));
@@ -77,6 +91,7 @@ static Result<CompileOptions> getOptions(bool wantsText) {
     return Status(FGLA_INVALID_ARGUMENT, "--segments must be >= -1, got " + std::to_string(segments));
   options.phases.segments = segments;
   options.phases.schedule = schedule;
+  options.phases.tuned = tuned;
   options.phases.checkRaces = checkRaces;
   options.target = target;
   options.dumpDir = dumpDir;
@@ -141,10 +156,30 @@ static Status writeOutput(const Compiled &compiled, StringRef kind) {
   return status.ok() && !headerPath.empty() ? write(headerPath, header) : status;
 }
 
+/// Every size that is given must be one of an argument.
+static Status checkSizes(StringRef manifest, const tools::Sizes &sizes) {
+  Result<runtime::Manifest> parsed = runtime::Manifest::parse(manifest);
+  if (!parsed.ok())
+    return parsed.status();
+  StringSet<> names;
+  for (const runtime::FunctionSpec &function : parsed->functions)
+    for (const runtime::ValueSpec &argument : function.args)
+      for (const runtime::DimSpec &dim : argument.dims)
+        if (!dim.isStatic())
+          names.insert(dim.symbol);
+  for (const auto &[name, size] : sizes)
+    if (!names.contains(name))
+      return Status(FGLA_INVALID_ARGUMENT,
+                    "--shape gives a size for " + runtime::quote(name) + ", which no argument has");
+  return {};
+}
+
 static Status writeBinary(const Source &source, const CompileOptions &options, StringRef kind) {
   Result<Compiled> compiled = compile(source, options);
   if (!compiled.ok())
     return compiled.status();
+  if (Status status = checkSizes(compiled->manifest, options.shape); !status.ok())
+    return status;
   if (!outputPath.empty())
     if (Status status = writeOutput(*compiled, kind); !status.ok())
       return status;
@@ -155,6 +190,44 @@ static Status writeBinary(const Source &source, const CompileOptions &options, S
   return {};
 }
 
+/// What `--shape` says, in order.
+static Result<std::vector<tools::Sizes>> parseShapes() {
+  std::vector<tools::Sizes> parsed;
+  for (const std::string &text : shapes) {
+    Result<tools::Sizes> sizes = tools::parseSizes(text);
+    if (!sizes.ok())
+      return sizes.status();
+    parsed.push_back(std::move(*sizes));
+  }
+  if (parsed.size() > 1 && !tuneIt && !tuneDryRun)
+    return Status(FGLA_INVALID_ARGUMENT, "a report is for one --shape, got " + std::to_string(parsed.size()));
+  if (!parsed.empty() && reportFormat.empty() && !tuneIt && !tuneDryRun)
+    return Status(FGLA_INVALID_ARGUMENT, "--shape goes with --report or --tune");
+  return parsed;
+}
+
+static Status runTuner() {
+  tools::TuneOptions options;
+  Result<std::vector<tools::Sizes>> sizes = parseShapes();
+  if (!sizes.ok())
+    return sizes.status();
+  options.shapes = std::move(*sizes);
+  if (options.shapes.empty())
+    return Status(FGLA_INVALID_ARGUMENT, "--tune needs a --shape: sizes of the dynamic dims, B=8,T=2048");
+  if (!findGPUTarget(target))
+    return Status(FGLA_INVALID_ARGUMENT, "--tune is for a GPU's schedules, got the target '" + target + "'");
+  if (!outputPath.empty() && sys::path::extension(outputPath) != ".txt")
+    return Status(FGLA_INVALID_ARGUMENT, "the table of --tune must end in .txt, got '" + outputPath + "'");
+  Result<CompileOptions> compile = getOptions(/*wantsText=*/false);
+  if (!compile.ok())
+    return compile.status();
+  options.compile = std::move(*compile);
+  options.isDryRun = tuneDryRun;
+  options.tablePath = outputPath;
+  Result<Source> source = readSource(inputPath);
+  return source.ok() ? tools::tune(*source, options) : source.status();
+}
+
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   tools::parseCommandLine(argc, argv, category,
@@ -162,9 +235,14 @@ int main(int argc, char **argv) {
                           "  fgla-compile block.mlir -o block.so --header=block.h\n"
                           "  fgla-compile model.onnx --compile-to=graph\n"
                           "  fgla-compile block.mlir -o block.so --dump-phases=phases\n"
-                          "  fgla-compile block.mlir -o block.so --target=sm_90a --report=md\n");
+                          "  fgla-compile block.mlir -o block.so --target=sm_90a --report=md --shape=B=8,T=2048\n"
+                          "  fgla-compile block.mlir --target=sm_90a --tune --shape=B=8,T=2048 -o tuned.txt\n");
   if (inputPath.empty())
     return fail("no input file (see --help)");
+  if (tuneIt || tuneDryRun) {
+    Status status = runTuner();
+    return status.ok() ? 0 : fail(status);
+  }
   if (!reportFormat.empty() && reportFormat != "json" && reportFormat != "md")
     return fail("--report must be 'json' or 'md', got '" + reportFormat + "'");
   static constexpr StringRef binaries[] = {".so", ".o", ".ptx", ".cubin"};
@@ -191,6 +269,11 @@ int main(int argc, char **argv) {
   Result<CompileOptions> options = getOptions(kind == ".mlir");
   if (!options.ok())
     return fail(options.status());
+  Result<std::vector<tools::Sizes>> sizes = parseShapes();
+  if (!sizes.ok())
+    return fail(sizes.status());
+  if (!sizes->empty())
+    options->shape = sizes->front();
   Result<Source> source = readSource(inputPath);
   if (!source.ok())
     return fail(source.status());

@@ -1,9 +1,10 @@
 //===- Synthetic.cpp - Made-up tensors for the arguments of a function ----===//
 
-#include "tools/fgla-bench/Synthetic.h"
+#include "tools/support/Synthetic.h"
 
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <random>
 
 using namespace fgla;
@@ -77,8 +78,15 @@ Result<std::vector<Tensor>> tools::makeInputs(const Function &function, const Si
       return tensor.status();
     bool isFloat = runtime::info(spec.dtype).isFloat;
     double scale = scaleOf(spec);
-    for (int64_t i = 0, n = tensor->numElements(); i < n; ++i)
+    // Large tensors repeat what they begin with: a prime, so that no two rows are alike.
+    constexpr int64_t kPeriod = 1'000'003;
+    int64_t size = tensor->numElements(), period = std::min(size, kPeriod);
+    for (int64_t i = 0; i < period; ++i)
       tensor->set(i, isFloat ? scale * normal(engine) : double(engine() & 1));
+    size_t bytes = runtime::dtypeSize(spec.dtype);
+    auto *data = static_cast<char *>(tensor->data());
+    for (int64_t i = period; i < size; i += period)
+      std::memcpy(data + i * bytes, data, std::min(period, size - i) * bytes);
     inputs.push_back(std::move(*tensor));
   }
   for (const auto &[name, size] : sizes) {

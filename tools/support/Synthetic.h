@@ -1,6 +1,6 @@
 //===- Synthetic.h - Made-up tensors for the arguments of a function ------===//
-#ifndef FGLA_TOOLS_BENCH_SYNTHETIC_H
-#define FGLA_TOOLS_BENCH_SYNTHETIC_H
+#ifndef FGLA_TOOLS_SUPPORT_SYNTHETIC_H
+#define FGLA_TOOLS_SUPPORT_SYNTHETIC_H
 
 #include "runtime/Function.h"
 #include "runtime/Tensor.h"
@@ -20,4 +20,4 @@ runtime::Result<std::vector<runtime::Tensor>> makeInputs(const runtime::Function
 
 } // namespace fgla::tools
 
-#endif // FGLA_TOOLS_BENCH_SYNTHETIC_H
+#endif // FGLA_TOOLS_SUPPORT_SYNTHETIC_H
