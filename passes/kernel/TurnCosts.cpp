@@ -116,14 +116,22 @@ static double countInstructions(Operation *op, warp::RoleOp role) {
 // A turn
 //===----------------------------------------------------------------------===//
 
-/// Whether a loop walks turns: others put segments together.
+/// Whether a loop walks turns: others find out what a segment starts from. Without channels, any loop.
 static bool isOverTurns(scf::ForOp loop) {
-  return llvm::any_of(loop.getInductionVar().getUsers(), llvm::IsaPred<warp::GetOp, warp::PutOp>);
+  auto pipeline = loop->getParentOfType<warp::PipelineOp>();
+  return pipeline.getBody().getOps<warp::ChannelOp>().empty() ||
+         llvm::any_of(loop.getInductionVar().getUsers(), llvm::IsaPred<warp::GetOp, warp::PutOp>);
 }
 
 static bool isInTurn(Operation *op) {
   auto loop = op->getParentOfType<scf::ForOp>();
   return loop && isOverTurns(loop);
+}
+
+static bool hasLoopOverTurns(warp::PipelineOp pipeline) {
+  return pipeline
+      .walk([](scf::ForOp loop) { return isOverTurns(loop) ? WalkResult::interrupt() : WalkResult::advance(); })
+      .wasInterrupted();
 }
 
 static void addTo(TurnWork &turn, Operation *op, warp::RoleOp role) {
@@ -148,7 +156,7 @@ static void addTo(TurnWork &turn, Operation *op, warp::RoleOp role) {
 
 TurnWork kernel::countTurn(warp::PipelineOp pipeline) {
   TurnWork turn;
-  bool hasTurns = !pipeline.getBody().getOps<warp::ChannelOp>().empty();
+  bool hasTurns = hasLoopOverTurns(pipeline);
   for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
     RoleWork work{role.getName().str(), int64_t(role.getWarps()), int64_t(role.getInstances()), 0};
     role.walk([&](Operation *op) {
@@ -313,12 +321,13 @@ FailureOr<std::optional<LaunchWork>> kernel::countLaunch(scf::ForallOp forall, w
       work.turns =
           std::max<int64_t>(work.turns, countTrips(loop) * loop->getParentOfType<warp::RoleOp>().getInstances());
   });
-  if (pipeline.getBody().getOps<warp::ChannelOp>().empty())
+  bool hasTurns = hasLoopOverTurns(pipeline);
+  if (!hasTurns)
     work.turns = 1;
   pipeline.walk([&](tile::LoadOp load) {
     double distinct = 1;
     for (auto [position, blocks] : llvm::zip_equal(forall.getInductionVars(), grid))
-      if (isKnown && work.blocks > 0 && (work.turns == 1 || isInTurn(load)))
+      if (isKnown && work.blocks > 0 && (!hasTurns || isInTurn(load)))
         distinct *= countDistinct(load, position, blocks, evaluator);
     work.cachedBytes += countBytes(load.getResult()) * (1 - distinct);
   });

@@ -10,7 +10,8 @@ namespace fgla::kernel {
 
 /// What one turn (one tile of tokens of one head) moves and computes, counted in the layout phase: what is read from
 /// and written to global memory; what is put into and got from channels, by each warp that reads a whole tile. The
-/// instructions of roles are estimates. A kernel without channels is one turn.
+/// instructions of roles are estimates. A kernel without channels has a turn for each round
+/// of its loop, or is one.
 TurnWork countTurn(warp::PipelineOp pipeline);
 
 /// The blocks of a kernel and their turns where the sizes of dynamic dims are known. An error where a size is needed

@@ -48,7 +48,7 @@ SmallVector<ScheduleAttr> fgla::listCandidates(AttentionOp op, ScheduleAttr chos
   // What warps there are, and how many turns are under way.
   KernelShape shape = getKernelShape(op, chosen);
   for (auto [elementwise, instances] : listInstances(base, getMostElementwiseWarps(shape)))
-    for (int64_t load : {base.load, int64_t(1), int64_t(2)})
+    for (int64_t load : {base.load, int64_t(2)})
       for (int64_t matrix : {base.matrix, 2 * base.matrix})
         for (int64_t epilogue : {base.epilogue, int64_t(2)})
           for (int64_t stages : {base.stages, int64_t(6), int64_t(8)}) {

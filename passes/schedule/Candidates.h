@@ -6,9 +6,10 @@
 
 namespace fgla {
 
-/// Schedules around `chosen`, which is complete (but for `stages`) and comes first; for a GPU. All are different. Warps
-/// and turns under way are combined freely; slices and segments differ from `chosen` one at a time, since they mean
-/// other kernels. Some may need more registers or shared memory than there are: the compiler finds that out.
+/// Schedules around `chosen`, which is complete (but for `stages` and `load`) and comes first; for a GPU. All are
+/// different. Warps and turns under way are combined freely; slices and segments differ from `chosen` one at a time,
+/// since they mean other kernels. Some may need more registers or shared memory than there are: the compiler finds that
+/// out.
 llvm::SmallVector<ScheduleAttr> listCandidates(AttentionOp op, ScheduleAttr chosen);
 
 /// As `--schedule` takes it: "tile=16,segments=0,...".

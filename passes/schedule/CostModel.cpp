@@ -26,7 +26,9 @@ Prediction fgla::predict(const GPUTarget &target, const TurnWork &turn, const La
   Prediction result;
   if (launch.blocks <= 0)
     return result;
-  int64_t atOnce = std::max<int64_t>(launch.blocksOfMultiprocessor, 1);
+  // Blocks go to multiprocessors that are free before they share one.
+  int64_t each = (launch.blocks + target.multiprocessors - 1) / target.multiprocessors;
+  int64_t atOnce = std::clamp<int64_t>(launch.blocksOfMultiprocessor, 1, each);
   double cycle = 1e-6 / target.clock;
   double bandwidth = target.bandwidth * 1e9 * kCopiedShare / target.multiprocessors;
   auto consider = [&](const std::string &name, double seconds) {

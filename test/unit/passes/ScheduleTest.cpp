@@ -61,6 +61,22 @@ TEST(CostModel, InstancesShareOutTheTurns) {
   EXPECT_DOUBLE_EQ(predict(h100(), turn, {132, 100, 1}).seconds, 2 * four);
 }
 
+TEST(CostModel, BlocksOfOneMultiprocessorShareItsUnits) {
+  TurnWork turn;
+  turn.bytes = 1 << 16;
+  double alone = predict(h100(), turn, {132, 10, 2}).seconds;
+  EXPECT_DOUBLE_EQ(predict(h100(), turn, {132, 10, 1}).seconds, alone);
+  EXPECT_DOUBLE_EQ(predict(h100(), turn, {264, 10, 2}).seconds, 2 * alone);
+  EXPECT_EQ(predict(h100(), turn, {264, 10, 2}).waves, 1);
+}
+
+TEST(CostModel, WhatOthersReadTooIsNotCounted) {
+  TurnWork turn;
+  turn.bytes = 1 << 16;
+  double all = predict(h100(), turn, {132, 10, 1}).seconds;
+  EXPECT_DOUBLE_EQ(predict(h100(), turn, {132, 10, 1, turn.bytes / 2}).seconds, all / 2);
+}
+
 TEST(CostModel, NothingTakesNoTime) {
   EXPECT_EQ(predict(h100(), idle(), {0, 100, 1}).seconds, 0);
   EXPECT_EQ(predict(h100(), idle(), {132, 100, 1}).seconds, 0);
@@ -91,9 +107,12 @@ TEST(TunedTable, FindsByTheWholeKey) {
   EXPECT_EQ(row->measured, "B=8 1.0 us");
   EXPECT_EQ(row->device, "a GPU");
   EXPECT_EQ(row->line, 3u);
-  for (TunedKey other : {TunedKey{"sm_80", 128, 64, "bf16", "key", "any"}, {"sm_90a", 64, 64, "bf16", "key", "any"},
-                         {"sm_90a", 128, 128, "bf16", "key", "any"}, {"sm_90a", 128, 64, "f16", "key", "any"},
-                         {"sm_90a", 128, 64, "bf16", "head", "any"}, {"sm_90a", 128, 64, "bf16", "key", "long"}})
+  for (TunedKey other : {TunedKey{"sm_80", 128, 64, "bf16", "key", "any"},
+                         {"sm_90a", 64, 64, "bf16", "key", "any"},
+                         {"sm_90a", 128, 128, "bf16", "key", "any"},
+                         {"sm_90a", 128, 64, "f16", "key", "any"},
+                         {"sm_90a", 128, 64, "bf16", "head", "any"},
+                         {"sm_90a", 128, 64, "bf16", "key", "long"}})
     EXPECT_FALSE(table->find(other));
 }
 
@@ -158,12 +177,12 @@ TEST(Candidates, AroundTheChosenOne) {
   ScheduleAttr chosen = completeSchedule(open, getKernelShape(op, open));
   llvm::SmallVector<ScheduleAttr> candidates = listCandidates(op, chosen);
   EXPECT_EQ(candidates.front(), chosen);
-  EXPECT_EQ(toMembers(chosen), "tile=16,segments=0,key_slice=0,value_slice=128,stages=0,load=2,elementwise=2,"
+  EXPECT_EQ(toMembers(chosen), "tile=16,segments=0,key_slice=0,value_slice=128,stages=0,load=0,elementwise=2,"
                                "instances=4,matrix=4,epilogue=4");
   llvm::DenseSet<ScheduleAttr> all(candidates.begin(), candidates.end());
   EXPECT_EQ(all.size(), candidates.size());
   auto has = [&](auto isOne) { return llvm::any_of(candidates, isOne); };
-  EXPECT_TRUE(has([](ScheduleAttr s) { return s.getLoad() == 1 && s.getInstances() == 8 && s.getElementwise() == 1; }));
+  EXPECT_TRUE(has([](ScheduleAttr s) { return s.getLoad() == 2 && s.getInstances() == 8 && s.getElementwise() == 1; }));
   EXPECT_TRUE(has([](ScheduleAttr s) { return s.getMatrix() == 8 && s.getStages() == 8; }));
   EXPECT_TRUE(has([](ScheduleAttr s) { return s.getSegments() == 8; }));
   // Half the keys allow all values; half the values of a slice stay a slice.
