@@ -5,7 +5,8 @@
 // these by upstream's expansions and polynomials.
 //
 // The unit's argument is rounded to f32: of 2^100 that costs 2^-18 of the result. Kernels on arrays of f32
-// (kPreciseAttrName) have the argument in two parts.
+// (kPreciseAttrName) have the argument in two parts. Others have short polynomials, exact to 2^-15 where they end:
+// their arrays have 8 or 11 bits.
 //
 //===----------------------------------------------------------------------===//
 
@@ -83,6 +84,11 @@ public:
     return sum;
   }
   Value add(Value a, Value b) { return arith::AddFOp::create(builder, code.loc, a, b); }
+  /// |x| < bound
+  Value isBelow(Value x, double bound) {
+    Value size = math::AbsFOp::create(builder, code.loc, x);
+    return arith::CmpFOp::create(builder, code.loc, arith::CmpFPredicate::OLT, size, code.f32(bound));
+  }
   Value isBetween(double low, Value x, double high) {
     auto compare = [&](arith::CmpFPredicate predicate, double bound) -> Value {
       return arith::CmpFOp::create(builder, code.loc, predicate, x, code.f32(bound));
@@ -93,12 +99,22 @@ public:
   /// log(1 + x) = 2 artanh s with s = x / (2 + x), a series in s^2 <= 1/7 that is exact to 2^-23 where it is used; far
   /// from x = 0 the logarithm is no small number.
   Value log1p(Value x) {
+    constexpr double kSmall = 0x1p-7; // x^2 / 3 of the result is left out
+    if (!isPrecise) {
+      Value series = math::FmaOp::create(builder, code.loc, code.mulF(x, code.f32(-0.5)), x, x);
+      return code.select(isBelow(x, kSmall), series, log(add(x, code.f32(1))));
+    }
     Value s = divide(x, add(x, code.f32(2)));
     Value series = polynomial(code.mulF(s, s), {2, 2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11, 2. / 13});
     return code.select(isBetween(-0.5, x, 1.125), code.mulF(s, series), log(add(x, code.f32(1))));
   }
   /// e^x - 1, by Taylor's series where that is small.
   Value expm1(Value x) {
+    constexpr double kSmall = 0x1p-6; // x^3 / 24 is left out
+    if (!isPrecise) {
+      Value series = code.mulF(x, polynomial(x, {1, 1. / 2, 1. / 6}));
+      return code.select(isBelow(x, kSmall), series, add(exp(x), code.f32(-1)));
+    }
     SmallVector<double> inverseFactorials{1};
     for (int n = 2; n <= 8; ++n)
       inverseFactorials.push_back(inverseFactorials.back() / n);

@@ -247,9 +247,16 @@ void RoleEmitter::copyParts(tile::LoadOp load, const GlobalArray &array, const S
       if (Value cols = load.getCols())
         isThere = arith::AndIOp::create(builder, code.loc, isThere,
                                         code.less(code.add(column, columns * perPart), scalarI32(cols)));
-      Value bytes = code.select(isThere, code.i32(copyBytes), code.i32(0));
-      NVVM::CpAsyncOp::create(builder, code.loc, getPointer(place, {row, column}, first, columns * perPart), pointer,
-                              builder.getI32IntegerAttr(copyBytes), cache, bytes);
+      Value bytes = code.select(isThere, code.i32(copyBytes), code.i32(0)), from = pointer;
+      auto copy = [&, columns = columns] {
+        NVVM::CpAsyncOp::create(builder, code.loc, getPointer(place, {row, column}, first, columns * perPart), from,
+                                builder.getI32IntegerAttr(copyBytes), cache, bytes);
+      };
+      // Where there are more threads than parts, what the others would write, zeros, is not the tile's.
+      if (rowsAtOnce > place.memory.rows)
+        code.ifThen(code.less(row, code.i32(place.memory.rows)), copy);
+      else
+        copy();
       if (columns + numThreads < parts)
         pointer = code.globalPointer(pointer, numThreads * copyBytes);
     }

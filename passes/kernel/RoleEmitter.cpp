@@ -117,13 +117,15 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
   // A count of tiles or of segments: 32 bits are enough, and half the registers.
   Value lower = scalarI32(loop.getLowerBound()), upper = scalarI32(loop.getUpperBound());
   auto copy = scf::ForOp::create(builder, code.loc, lower, upper, scalarI32(loop.getStep()), initial);
-  // Turns are long enough. Where there are none, several passes have their loads under way together.
+  // Turns are long enough, and large tiles take the registers; of other loops, several passes have their loads under
+  // way together.
+  constexpr size_t kMostCarried = 32;
   constexpr int32_t kTogether = 4;
+  bool isUnrolled = !isOverTurns && initial.size() <= kMostCarried;
   auto *context = builder.getContext();
-  bool isLong = kernel.plan.numBarriers > 0;
   auto unroll =
-      LLVM::LoopUnrollAttr::get(context, builder.getBoolAttr(isLong),
-                                isLong ? IntegerAttr() : builder.getI32IntegerAttr(kTogether), {}, {}, {}, {}, {});
+      LLVM::LoopUnrollAttr::get(context, builder.getBoolAttr(!isUnrolled),
+                                isUnrolled ? builder.getI32IntegerAttr(kTogether) : IntegerAttr(), {}, {}, {}, {}, {});
   LLVM::LoopAnnotationAttr annotation =
       LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
   copy->setAttr("loop_annotation", annotation);

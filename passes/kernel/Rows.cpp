@@ -29,6 +29,8 @@ Value RoleEmitter::findWidened(Value tile) {
     if (!valid || !valid.getRows() || valid.getRows() != fullRows)
       return {};
     value = select.getTrueValue();
+    if (Value unmasked = inputOf(value))
+      return findWidened(unmasked);
   }
   auto extend = value.getDefiningOp<arith::ExtFOp>();
   Value source = extend ? inputOf(extend.getIn()) : Value();

@@ -34,10 +34,7 @@ static bool isCheap(Operation *op) {
           })
           .wasInterrupted())
     return false;
-  bool isMask = llvm::any_of(map.getInputs(), [](Value input) {
-    auto valid = input.getDefiningOp<tile::ValidOp>();
-    return valid && valid.getCols();
-  });
+  bool isMask = llvm::any_of(map.getInputs(), [](Value input) { return input.getDefiningOp<tile::ValidOp>(); });
   return llvm::all_of(map.getInputs(), [&](Value input) {
     Operation *def = input.getDefiningOp();
     return isa_and_nonnull<tile::LoadOp, tile::ValidOp>(def) ||

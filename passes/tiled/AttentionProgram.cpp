@@ -76,6 +76,11 @@ Value AttentionProgram::lastRow(Value tile) {
   return tensor::ExtractSliceOp::create(builder, loc, tile, offsets, sizes, strides);
 }
 
+/// [1, 1] as [C, 1].
+Value AttentionProgram::repeatRow(Value tile) {
+  return buildMap(builder, loc, {tile}, {tileLength, 1}, [](OpBuilder &, Location, ValueRange v) { return v[0]; });
+}
+
 Decay AttentionProgram::buildTotal(Decay decay) {
   return {reduce(ReduceKind::Mul, decay.factor, 0),
           tracksComplement ? reduce(ReduceKind::ProbOr, decay.complement, 0) : Value()};
@@ -99,7 +104,7 @@ const ChannelSlice &AttentionProgram::getDecaySlice() const {
   return axis == DecayAxis::Key ? slice.keys : axis == DecayAxis::Value ? slice.values : all;
 }
 
-Decay AttentionProgram::buildGivenDecay(TileReader &reader, Value rows) {
+Decay AttentionProgram::buildGivenDecay(TileReader &reader) {
   Value given = root.getAnyDecay();
   if (!given)
     return {};
@@ -122,11 +127,12 @@ Decay AttentionProgram::buildGivenDecay(TileReader &reader, Value rows) {
     Value tile = reader.read(given, getDecaySlice());
     decay = fromTile(tile, llvm::to_vector(shapeOf(tile)));
   }
-  return {mask(decay.factor, rows, 1), mask(decay.complement, rows, 0)};
+  return decay;
 }
 
 /// The keys of a tile from their logits, those of the slice from `part`; for `running` also the maximum after the tile
-/// and the decay that the growth of the maximum is.
+/// and the decay that the growth of the maximum is. Where a maximum is subtracted, keys behind the end are zero because
+/// theirs is infinite: one number a row is masked, not one an element.
 Value AttentionProgram::buildKeys(Value logits, Value part, Value rows, KeyTiles &tiles, Value max, Decay &stabilizer) {
   auto subtractExp = [&](Value from, Value what) {
     return buildMap(builder, loc, {from, what}, shapeOf(from), [](OpBuilder &b, Location l, ValueRange v) -> Value {
@@ -142,12 +148,11 @@ Value AttentionProgram::buildKeys(Value logits, Value part, Value rows, KeyTiles
     return mask(subtractExp(part, reduce(ReduceKind::Max, logits, 1)), rows, 0);
   case Stabilizer::Sequence:
     tiles.nextMax = max;
-    return subtractExp(mask(part, rows, kMinusInf), max);
+    return subtractExp(part, mask(repeatRow(max), rows, -kMinusInf));
   case Stabilizer::Running:
     break;
   }
-  Value masked = mask(logits, rows, kMinusInf), maskedPart = part == logits ? masked : mask(part, rows, kMinusInf);
-  Value rowMax = reduce(ReduceKind::Max, masked, 1);
+  Value rowMax = reduce(ReduceKind::Max, mask(logits, rows, kMinusInf), 1);
   Value running = scan(ReduceKind::Max, rowMax, max, /*exclusive=*/false, /*reverse=*/false);
   Value before = scan(ReduceKind::Max, rowMax, max, /*exclusive=*/true, /*reverse=*/false);
   auto map = buildMap(builder, loc, {before, running}, shapeOf(running), {compute, compute},
@@ -158,7 +163,38 @@ Value AttentionProgram::buildKeys(Value logits, Value part, Value rows, KeyTiles
                       });
   stabilizer = {map.getResult(0), map.getResult(1)};
   tiles.nextMax = lastRow(running);
-  return subtractExp(maskedPart, running);
+  return subtractExp(part, mask(running, rows, -kMinusInf));
+}
+
+/// The decays of the tokens, one behind the end.
+Decay AttentionProgram::combineDecays(Decay given, Decay stabilizer, Value rows) {
+  if (!given.factor)
+    return stabilizer;
+  Decay masked{mask(given.factor, rows, 1), mask(given.complement, rows, 0)};
+  if (!stabilizer.factor)
+    return masked;
+  if (tracksComplement || !rows) {
+    auto map = buildMap(builder, loc, {masked.factor, masked.complement, stabilizer.factor, stabilizer.complement},
+                        shapeOf(given.factor), {compute, compute},
+                        [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                          Decay both = buildProduct(b, l, {v[0], v[1]}, {v[2], v[3]});
+                          return {both.factor, both.complement};
+                        });
+    return {map.getResult(0), map.getResult(1)};
+  }
+  // f a + b with two numbers a row: what masks and the stabilizer do to an element is one instruction.
+  Value valid = tile::ValidOp::create(builder, loc, RankedTensorType::get({tileLength, 1}, builder.getI1Type()), rows);
+  auto numbers = buildMap(builder, loc, {stabilizer.factor, valid}, shapeOf(stabilizer.factor), {compute, compute},
+                          [&](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                            Value none = buildConstant(b, l, compute, 0), one = buildConstant(b, l, compute, 1);
+                            return {arith::SelectOp::create(b, l, v[1], v[0], none),
+                                    arith::SelectOp::create(b, l, v[1], none, one)};
+                          });
+  return {buildMap(builder, loc, {given.factor, numbers.getResult(0), numbers.getResult(1)}, shapeOf(given.factor),
+                   [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                     return arith::AddFOp::create(b, l, arith::MulFOp::create(b, l, v[0], v[1]), v[2]);
+                   }),
+          Value()};
 }
 
 KeyTiles AttentionProgram::buildKeyTiles(TileReader &reader, Value rows, Value max) {
@@ -167,17 +203,8 @@ KeyTiles AttentionProgram::buildKeyTiles(TileReader &reader, Value rows, Value m
   Value logits = reader.read(root.getKey()), part = reader.read(root.getKey(), slice.keys);
   tiles.key = buildKeys(logits, part, rows, tiles, max, stabilizer);
   tiles.value = reader.read(root.getValue(), slice.values);
-  Decay given = buildGivenDecay(reader, rows);
-  tiles.decay = given.factor ? given : stabilizer;
-  if (given.factor && stabilizer.factor) {
-    auto map = buildMap(builder, loc, {given.factor, given.complement, stabilizer.factor, stabilizer.complement},
-                        shapeOf(given.factor), {compute, compute},
-                        [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
-                          Decay both = buildProduct(b, l, {v[0], v[1]}, {v[2], v[3]});
-                          return {both.factor, both.complement};
-                        });
-    tiles.decay = {map.getResult(0), map.getResult(1)};
-  }
+  Decay given = buildGivenDecay(reader);
+  tiles.decay = combineDecays(given, stabilizer, rows);
   if (isStep)
     tiles.total = {tiles.decay.factor, tracksComplement ? tiles.decay.complement : Value()};
   if (isStep || !tiles.decay.factor)
@@ -186,7 +213,7 @@ KeyTiles AttentionProgram::buildKeyTiles(TileReader &reader, Value rows, Value m
   tiles.toEnd = scan(ReduceKind::Mul, tiles.decay.factor, Value(), /*exclusive=*/true, /*reverse=*/true);
   tiles.total = {lastRow(tiles.fromStart),
                  tracksComplement ? reduce(ReduceKind::ProbOr, tiles.decay.complement, 0) : Value()};
-  if (given.factor)
+  if (given.factor && !rows)
     tiles.givenTotal = stabilizer.factor ? buildTotal(given) : tiles.total;
   return tiles;
 }
@@ -482,7 +509,10 @@ Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value 
   Value rows = buildRows(builder, loc, token, end, step);
   reader.moveTo(token, rows);
 
-  KeyTiles tiles = buildKeyTiles(reader, rows, carried.max);
+  // What is behind the end changes the state alone, and that at the end. Without outputs, it is a part of a segment,
+  // which has whole tiles.
+  bool isStateWanted = output && (root.getFinalState() || root.getFinalMax());
+  KeyTiles tiles = buildKeyTiles(reader, isStateWanted ? rows : Value(), carried.max);
   if (output)
     buildOutputs(tiles, reader, batch, head, token, rows, carried.state, output, queryHead, firstHead, prologue);
   Carried next;

@@ -23,7 +23,7 @@ struct KeyTiles {
   mlir::Value fromStart;  ///< P: product of the decays from the tile's start up to a token
   mlir::Value toEnd;      ///< R: product of the decays behind a token up to the tile's end
   Decay total;            ///< G: product over the tile
-  Decay givenTotal;       ///< the same without the stabilizer
+  Decay givenTotal;       ///< the same without the stabilizer; of whole tiles only
   mlir::Value nextMax;    ///< the running maximum after the tile
 };
 
@@ -81,7 +81,8 @@ private:
   KeyTiles buildKeyTiles(TileReader &reader, mlir::Value rows, mlir::Value max);
   mlir::Value buildKeys(mlir::Value logits, mlir::Value part, mlir::Value rows, KeyTiles &tiles, mlir::Value max,
                         Decay &stabilizer);
-  Decay buildGivenDecay(TileReader &reader, mlir::Value rows);
+  Decay buildGivenDecay(TileReader &reader);
+  Decay combineDecays(Decay given, Decay stabilizer, mlir::Value rows);
   mlir::Value buildOutput(TileReader &reader, const KeyTiles &tiles, mlir::Value state);
   mlir::Value buildScores(const KeyTiles &tiles, mlir::Value query);
   void buildNextState(const KeyTiles &tiles, const Carried &carried, Carried &next);
@@ -102,6 +103,7 @@ private:
   mlir::Value scan(tile::ReduceKind kind, mlir::Value tile, mlir::Value init, bool exclusive, bool reverse);
   mlir::Value reduce(tile::ReduceKind kind, mlir::Value tile, int64_t dim);
   mlir::Value lastRow(mlir::Value tile);
+  mlir::Value repeatRow(mlir::Value tile);
   Decay buildTotal(Decay decay);
 
   mlir::OpBuilder &builder;

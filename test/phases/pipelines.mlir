@@ -29,7 +29,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // GRAPH-NEXT: )
 
 // SCHEDULE: builtin.module(
-// SCHEDULE-NEXT:   fgla-assign-schedule{schedule= segments=-1 tile=16}
+// SCHEDULE-NEXT:   fgla-assign-schedule{schedule= segments=-1 tile=16 tuned=}
 // SCHEDULE-NEXT:   fgla-assign-precision{precision=f32}
 // SCHEDULE-NEXT:   fgla-check-phase{phase=schedule}
 // SCHEDULE-NEXT: )

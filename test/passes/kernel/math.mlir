@@ -1,14 +1,31 @@
 // RUN: fgla-opt %s --split-input-file --pass-pipeline='builtin.module(gpu.module(fgla-lower-kernel-math))' | FileCheck %s
 
-// Small results of log1p and expm1 are polynomials; what is not small comes from the special function unit.
+// Small results of log1p and expm1 are polynomials; what is not small comes from the special function unit. Kernels on
+// f32 have long ones, others short ones.
 gpu.module @small {
+  // CHECK-LABEL: llvm.func @short
+  // CHECK-NOT: rcp
+  // CHECK-COUNT-1: math.fma
+  // CHECK: %[[SIZE:.+]] = math.absf
+  // CHECK: arith.cmpf olt, %[[SIZE]], %{{.+}} : f32
+  // CHECK: llvm.nvvm.lg2.approx.ftz.f
+  // CHECK: arith.select
+  // CHECK-COUNT-2: math.fma
+  // CHECK: llvm.nvvm.ex2.approx.ftz.f
+  // CHECK: arith.select
+  // CHECK-NOT: math.{{(log|exp|fma)}}
+  llvm.func @short(%x: f32) -> f32 {
+    %y = math.log1p %x : f32
+    %z = math.expm1 %y : f32
+    llvm.return %z : f32
+  }
   // CHECK-LABEL: llvm.func @log1p
   // CHECK: nvvm.rcp.approx.ftz.f
   // CHECK-COUNT-6: math.fma
   // CHECK: llvm.nvvm.lg2.approx.ftz.f
   // CHECK: arith.select
   // CHECK-NOT: math.log
-  llvm.func @log1p(%x: f32) -> f32 {
+  llvm.func @log1p(%x: f32) -> f32 attributes {fgla.precise} {
     %y = math.log1p %x : f32
     llvm.return %y : f32
   }

@@ -14,14 +14,15 @@
 // CHECK:     %[[N:.+]] = arith.minsi
 // The running maximum, and its growth as a decay.
 // CHECK:     fgla_tile.load %[[ZK]][%[[B]], %[[T0]], %[[H]], %{{.+}}] rows(%[[N]]) dims [1, 3]
-// CHECK:     fgla_tile.valid rows(%[[N]])
+// (What is behind the end would change the last state alone, which nobody wants: no masks.)
+// CHECK-NOT: fgla_tile.valid
 // CHECK:     %[[ROWMAX:.+]] = fgla_tile.reduce max
 // CHECK:     %[[RUNNING:.+]] = fgla_tile.scan max %[[ROWMAX]] init(%[[M]] : tensor<1x1xf32>)
 // CHECK:     fgla_tile.scan max %[[ROWMAX]] exclusive init(%[[M]] : tensor<1x1xf32>)
 // CHECK:     %[[K:[0-9]+]] = fgla_tile.map(%{{.+}}, %[[RUNNING]]) : (tensor<32x64xf32>, tensor<32x1xf32>) -> tensor<32x64xf32>
 // CHECK:       math.exp
 // CHECK:     %[[VT:.+]] = fgla_tile.load %[[V]]
-// The gate, its padding and the growth are one map with two results, f and 1 - f.
+// The gate and the growth are one map with two results, f and 1 - f.
 // CHECK:     fgla_tile.load %[[ZG]]
 // CHECK:     fgla_tile.load %[[ZR]]
 // CHECK:     %[[F:.+]]:2 = fgla_tile.map
@@ -173,4 +174,25 @@ func.func @two_users(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> (ten
   %o = fgla.attention %q, %q, %v {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)
   %y = fgla.norm rms %o : tensor<?x?x2x16xf32>
   return %o, %y : tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>
+}
+
+// -----
+
+// Where the last state is wanted, keys behind the end are zero, since their maximum is infinite, and decays are one: two
+// numbers a row, what they do to an element is one multiply-add.
+// CHECK-LABEL: func.func private @last_kernel(
+// CHECK: scf.for
+// CHECK: %[[VALID:.+]] = fgla_tile.valid rows(%{{.+}}) : tensor<16x1xi1>
+// CHECK: %[[RUNNING:.+]] = fgla_tile.scan max %{{.+}} init
+// CHECK: %[[BEFORE:.+]] = fgla_tile.scan max %{{.+}} exclusive init
+// CHECK: %[[PADDED:.+]] = fgla_tile.map(%[[RUNNING]], %[[VALID]]) : (tensor<16x1xf32>, tensor<16x1xi1>) -> tensor<16x1xf32>
+// CHECK: fgla_tile.map(%{{.+}}, %[[PADDED]]) : (tensor<16x64x{{.+}}>, tensor<16x1xf32>) -> tensor<16x64xf32>
+// CHECK: %[[NUMBERS:.+]]:2 = fgla_tile.map(%[[BEFORE]], %[[RUNNING]], %[[VALID]])
+// CHECK: fgla_tile.map({{.*}}%[[NUMBERS]]#0, %[[NUMBERS]]#1)
+// CHECK: %[[SCALED:.+]] = arith.mulf
+// CHECK-NEXT: arith.addf %[[SCALED]]
+func.func @last(%q: tensor<?x?x2x64xbf16>, %k: tensor<?x?x2x64xbf16>, %v: tensor<?x?x2x64xbf16>, %z: tensor<?x?x2x64xbf16>) -> (tensor<?x?x2x64xbf16>, tensor<?x2x64x64xf32>) {
+  %f = fgla.gate sigmoid(%z) : tensor<?x?x2x64xbf16>
+  %o, %s, %m = fgla.attention %q, %k, %v decay(%f) axis(key) stabilizer(running) {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>) -> (tensor<?x?x2x64xbf16>, tensor<?x2x64x64xf32>, tensor<?x2xf32>)
+  return %o, %s : tensor<?x?x2x64xbf16>, tensor<?x2x64x64xf32>
 }
