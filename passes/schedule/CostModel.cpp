@@ -17,7 +17,7 @@ static constexpr double kCopiedShare = 0.9;
 // At 8, 2048, 16, 128, 128 a block does its 128 turns in 0.165 ms, in each of which a warp of the matrix role issues
 // 350 instructions; one of the elementwise role, which has a turn in four, 1,216. All that a warp waits for is in these
 // cycles of the clock at most.
-static constexpr double kCyclesOfInstruction = 6.8;
+static constexpr double kCyclesOfInstruction = 5.8;
 
 double TurnWork::getSpecialCycles() const { return specialFunctions / kSpecialsOfCycle; }
 double TurnWork::getSharedCycles() const { return sharedBytes / kSharedBytesOfCycle; }
