@@ -92,16 +92,15 @@ Decay fgla::buildGate(OpBuilder &builder, Location loc, GateKind kind, ValueRang
 }
 
 Value fgla::buildGateFactor(OpBuilder &builder, Location loc, GateKind kind, ValueRange inputs) {
-  // Of quotients whose denominator may be infinite, never of infinite numbers: right for any input without a clamp.
   Formula f(builder, loc, inputs[0].getType());
   Value one = f.constant(1);
-  Value g = f.div(one, f.add(one, f.exp(f.neg(inputs[0]))));
+  auto inverseExp = [&](Value z) { return f.exp(f.neg(f.max(z, f.constant(-43)))); };
+  Value x = inverseExp(inputs[0]), onePlusX = f.add(one, x);
   if (kind == GateKind::Sigmoid)
-    return g;
-  // f = g (g + 2 r (1 - g)) = g (2 r + g (1 - 2 r)), 2 r = 1 / (1/2 + e^-z / 2)
-  Value half = f.constant(0.5);
-  Value twoR = f.div(one, f.add(f.mul(f.exp(f.neg(inputs[1])), half), half));
-  return f.mul(g, f.add(f.mul(g, f.sub(one, twoR)), twoR));
+    return f.div(one, onePlusX);
+  Value onePlusY = f.add(one, inverseExp(inputs[1]));
+  Value denominator = f.mul(onePlusY, f.mul(onePlusX, onePlusX));
+  return f.mul(f.add(onePlusY, f.mul(f.constant(2), x)), f.div(one, denominator));
 }
 
 Value fgla::buildLogGate(OpBuilder &builder, Location loc, GateKind kind, ValueRange inputs) {
