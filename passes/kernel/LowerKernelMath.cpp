@@ -140,7 +140,7 @@ public:
 
 /// The replacement of an op on f32, or null.
 static Value lower(Operation *op) {
-  if (op->getNumResults() != 1 || !op->getResult(0).getType().isF32())
+  if (op->getNumOperands() == 0 || op->getNumResults() != 1 || !op->getResult(0).getType().isF32())
     return {};
   Functions f(op);
   Value x = op->getOperand(0);

@@ -353,8 +353,8 @@ ArrayAttr KernelBuilder::remark() {
   });
   pipeline.walk([&](tile::DecayedScoresOp scores) {
     int64_t products = llvm::Log2_64(tile::shapeOf(scores.getQuery())[0]) + 1;
-    add("scores of a tile with a product of decays under 2^-60 over half of it take " + Twine(products) +
-        " products in place of one");
+    add("scores of a tile with a product of decays under 2^-60 over half of it take 2 products in place of one, " +
+        Twine(products) + " where one over a quarter is under 2^-90");
   });
   return builder.getArrayAttr(remarks.getArrayRef());
 }

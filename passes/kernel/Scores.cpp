@@ -5,10 +5,16 @@
 // front of it), a = (q X) (k / X)^T below the diagonal. That is exact while no X is too large or small for the
 // operands' type.
 //
-// Where one is, all warps of the role take the other way: pairs whose tokens differ first in bit h of their numbers lie
-// in the two halves of a block of 2 h tokens; for each h the query is decayed from the block's middle on and the key up
-// to it. Both factors are at most one for any decay. Decays stay in registers. So do queries and keys, rounded, unless
-// there is memory for them beside the operands.
+// Where one is, all warps of the role take another way:
+//
+// From the middles of halves: X spans half as many rows, and holds for pairs within a half. That is the same code,
+// whose X begins anew in each half. For pairs across, the queries of the second half are decayed from the middle of the
+// first one on, as its keys are: they are multiplied by one number a channel, and there is one more product.
+//
+// By levels, where that X is out of range too: pairs whose tokens differ first in bit h of their numbers lie in the two
+// halves of a block of 2 h tokens; for each h the query is decayed from the block's middle on and the key up to it.
+// Both factors are at most one for any decay. Decays stay in registers. So do queries and keys, rounded, unless there
+// is memory for them beside the operands.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,6 +26,10 @@ using namespace fgla::kernel;
 using warp::Element;
 
 namespace fgla::kernel {
+/// Products of decays over half a tile, or a quarter of one, that may be inverted. Operands have the range of f32, of
+/// which the second leaves 2^-36 to 2^37 to queries and keys.
+constexpr double kSmallestOfTile = 0x1p-60, kSmallestOfHalf = 0x1p-90;
+
 class ScoresEmitter {
 public:
   ScoresEmitter(RoleEmitter &role, tile::DecayedScoresOp op)
@@ -44,19 +54,41 @@ private:
     warp::PutOp put;
     bool isScaled; ///< whether it is what the operand is, decayed to an end of the tile
   };
-  /// The products of one column's decays over the rows in front of the middle, but for the first, and from it on.
-  struct Column {
-    int32_t column = 0;
+  /// The products of one column's decays in a block of rows: over those in front of its middle, but for the first, and
+  /// from it on.
+  struct Span {
     Value toMiddle, fromMiddle;
     Value front; ///< `toMiddle` with the first row
+  };
+  /// What X of one column begins with, and leads to, in a half of the tile.
+  struct Half {
+    Value onward;                  ///< X of the first row
+    Value inverse;                 ///< 1 / X of the last row
+    Value front, back;             ///< from where X is one to the ends of the tile
+    Value packedFront, packedBack; ///< bf16, with those of the next column, where these are neighbours in registers
+  };
+  struct Column {
+    int32_t column = 0;
+    Span tile;
+    std::array<Half, 2> halves;
+    /// From the middle of the second half back to its begin, and on to that of the first; and packed, as ends are.
+    std::array<Value, 2> across, packedAcross;
   };
 
   bool isDecayed(Value value, Value tile, bool toEnd);
   void planCompanions();
+  Span multiplyDecays(int32_t column, int32_t first, int32_t size);
   Value multiplyDecays();
+  Value isUnder(ArrayRef<Span> spans, double smallest);
+  Value isAnywhere(Value condition);
+  SmallVector<Value *> getMiddles();
+  void packMiddles();
+  void splitAtMiddle();
+  void splitAtHalves(ArrayRef<std::array<Span, 2>> spans);
+  Value chooseMiddles(Value isOutOfRange);
   void sweep(ArrayRef<int32_t> order, Value tile, llvm::function_ref<Value(int32_t, const Column &)> getFactor,
-             const RoleEmitter::SharedTile &operand, ArrayRef<Companion> companions,
-             const llvm::DenseMap<int32_t, Value> &toEnd);
+             const RoleEmitter::SharedTile &operand, ArrayRef<Companion> companions, Value Half::*toEnd,
+             Value Half::*packedToEnd);
   void writeMiddleOut();
   void writeCompanions();
   /// Queries or keys on the exact way: rounded, and the operand that is made of them.
@@ -65,6 +97,8 @@ private:
     std::map<int64_t, Value> inRegisters; ///< by the first register of a group, where `base` is overwritten
   };
   Registers emitExact();
+  void addAcross(Registers &scores);
+  Registers emitFromMiddles(Value isOutOfRange);
   bool hasRoom() const;
   void writeBase(Value tile, Place &place);
   Value scale(const Place &place, int64_t first, const llvm::DenseMap<int32_t, Value> &factors);
@@ -75,6 +109,10 @@ private:
   /// the thread's.
   Value isOfLevel(std::pair<Value, Value> element, int64_t number, int64_t half);
 
+  Column &getColumn(int32_t column) {
+    return *llvm::find_if(columns, [&](const Column &products) { return products.column == column; });
+  }
+  const Half &getHalf(int32_t row, int32_t column) { return getColumn(column).halves[row / (rows / 2)]; }
   Value decay(int32_t row, int32_t column) { return role.pull(op.getDecay(), layout, at(row, column)); }
   int64_t at(int32_t row, int32_t column) const { return layout.findRegister({row, column}); }
   Value product(Value a, Value b) { return a ? code.mulF(a, b) : b; }
@@ -96,7 +134,7 @@ private:
   int64_t rows, keyDim, length;
   RoleEmitter::SharedTile query, key;
   SmallVector<Companion> forward, backward;
-  SmallVector<Column> columns;
+  std::vector<Column> columns;
 };
 } // namespace fgla::kernel
 
@@ -143,46 +181,161 @@ void ScoresEmitter::planCompanions() {
   }
 }
 
+ScoresEmitter::Span ScoresEmitter::multiplyDecays(int32_t column, int32_t first, int32_t size) {
+  Span span;
+  int32_t middle = first + size / 2;
+  for (int32_t row = first + 1; row < middle; ++row)
+    span.toMiddle = product(span.toMiddle, decay(row, column));
+  for (int32_t row = first + size - 1; row >= middle; --row)
+    span.fromMiddle = product(span.fromMiddle, decay(row, column));
+  span.front = product(span.toMiddle, decay(first, column));
+  return span;
+}
+
 /// The products of each column over the rows up to the middle and behind it; returns whether one of this thread's is so
 /// small that its inverse is out of range.
 Value ScoresEmitter::multiplyDecays() {
-  int32_t middle = rows / 2;
-  Value smallest;
-  auto see = [&](Value x) {
-    smallest = smallest ? Value(arith::MinimumFOp::create(builder, code.loc, smallest, x)) : x;
-  };
+  SmallVector<Span> spans;
   for (int64_t number = 0; number < layout.getNumRegisters(); ++number) {
     int32_t column = layout.ofRegister(number).column;
     if (layout.ofRegister(number).row != 0)
       continue;
     Column products;
     products.column = column;
-    for (int32_t row = 1; row < middle; ++row)
-      products.toMiddle = product(products.toMiddle, decay(row, column));
-    for (int32_t row = rows - 1; row >= middle; --row)
-      products.fromMiddle = product(products.fromMiddle, decay(row, column));
-    products.front = product(products.toMiddle, decay(0, column));
-    see(products.front);
-    see(products.fromMiddle);
-    Value total = code.mulF(products.front, products.fromMiddle);
+    products.tile = multiplyDecays(column, 0, rows);
+    Value total = code.mulF(products.tile.front, products.tile.fromMiddle);
     for (Operation *user : op.getDecay().getUsers())
       if (auto scan = dyn_cast<tile::ScanOp>(user); scan && scan.getKind() == tile::ReduceKind::Mul &&
                                                     !scan.getInit() && !scan.getReverse() && !scan.getExclusive())
         role.memo[{scan.getResult(), at(rows - 1, column)}] = total;
+    spans.push_back(products.tile);
     columns.push_back(std::move(products));
   }
-  constexpr double kSmallest = 0x1p-60;
-  return arith::CmpFOp::create(builder, code.loc, arith::CmpFPredicate::ULT, smallest, code.f32(kSmallest));
+  return isUnder(spans, kSmallestOfTile);
+}
+
+/// Whether a product of this thread from or to the middle of one of `spans` is under `smallest`.
+Value ScoresEmitter::isUnder(ArrayRef<Span> spans, double smallest) {
+  Value least;
+  for (const Span &span : spans)
+    for (Value x : {span.front, span.fromMiddle})
+      least = least ? Value(arith::MinimumFOp::create(builder, code.loc, least, x)) : x;
+  return arith::CmpFOp::create(builder, code.loc, arith::CmpFPredicate::ULT, least, code.f32(smallest));
+}
+
+/// Whether `condition` holds in any thread of the instance; all wait for each other.
+Value ScoresEmitter::isAnywhere(Value condition) {
+  int64_t numThreads = role.threads.warps * 32;
+  if (numThreads > 32)
+    return code.barrierOr(role.threads.barrier, numThreads, condition);
+  return NVVM::VoteSyncOp::create(builder, code.loc, builder.getI1Type(), code.i32(-1), condition,
+                                  NVVM::VoteSyncKind::any);
+}
+
+//===----------------------------------------------------------------------===//
+// From the middle of the tile, or of its halves
+//===----------------------------------------------------------------------===//
+
+/// What depends on where X is one.
+SmallVector<Value *> ScoresEmitter::getMiddles() {
+  SmallVector<Value *> values;
+  for (Column &products : columns) {
+    for (Half &half : products.halves)
+      for (Value *value : {&half.onward, &half.inverse, &half.front, &half.back, &half.packedFront, &half.packedBack})
+        if (*value)
+          values.push_back(value);
+    for (Value &value : llvm::concat<Value>(products.across, products.packedAcross))
+      if (value)
+        values.push_back(&value);
+  }
+  return values;
+}
+
+static Value invert(Code &code, Value x) {
+  if (!x)
+    return code.f32(1);
+  return NVVM::RcpApproxFtzF32Op::create(code.builder, code.loc, code.builder.getF32Type(), x);
+}
+
+/// What two neighbouring columns are multiplied by at once.
+void ScoresEmitter::packMiddles() {
+  if (length != 2)
+    return;
+  auto pack = [&](Value low, Value high) { return code.pack(low, high, builder.getBF16Type()); };
+  for (int64_t first : groupsOf(0)) {
+    Column &products = getColumn(layout.ofRegister(first).column);
+    const Column &next = getColumn(layout.ofRegister(first + 1).column);
+    for (auto [half, other] : llvm::zip(products.halves, next.halves)) {
+      half.packedFront = pack(half.front, other.front);
+      half.packedBack = pack(half.back, other.back);
+    }
+    for (auto [packed, low, high] : llvm::zip(products.packedAcross, products.across, next.across))
+      packed = pack(low, high);
+  }
+}
+
+void ScoresEmitter::splitAtMiddle() {
+  Value none = LLVM::PoisonOp::create(builder, code.loc, builder.getF32Type());
+  for (Column &products : columns) {
+    auto [toMiddle, fromMiddle, front] = products.tile;
+    products.halves[0] = {invert(code, toMiddle), code.f32(1), front, fromMiddle, {}, {}};
+    products.halves[1] = {decay(rows / 2, products.column), invert(code, fromMiddle), front, fromMiddle, {}, {}};
+    products.across = {none, none};
+  }
+  packMiddles();
+}
+
+void ScoresEmitter::splitAtHalves(ArrayRef<std::array<Span, 2>> spans) {
+  for (auto [products, span] : llvm::zip_equal(columns, spans)) {
+    auto [first, second] = span;
+    Value front = code.mulF(code.mulF(first.front, first.fromMiddle), second.front);
+    Value back = code.mulF(first.fromMiddle, code.mulF(second.front, second.fromMiddle));
+    products.halves[0] = {invert(code, first.toMiddle), invert(code, first.fromMiddle), first.front, back, {}, {}};
+    products.halves[1] = {
+        invert(code, second.toMiddle), invert(code, second.fromMiddle), front, second.fromMiddle, {}, {}};
+    products.across = {second.front, first.fromMiddle};
+  }
+  packMiddles();
+}
+
+/// Where X is one: in the middle of the tile, or of its halves where `isOutOfRange`. Returns whether that is out of
+/// range, too.
+Value ScoresEmitter::chooseMiddles(Value isOutOfRange) {
+  auto yield = [&](Value isExact) {
+    SmallVector<Value> values;
+    for (Value *value : getMiddles())
+      values.push_back(*value);
+    values.push_back(isExact);
+    scf::YieldOp::create(builder, code.loc, values);
+  };
+  auto atHalves = [&](OpBuilder &, Location) {
+    SmallVector<std::array<Span, 2>> halves;
+    SmallVector<Span> spans;
+    for (const Column &products : columns) {
+      halves.push_back(
+          {multiplyDecays(products.column, 0, rows / 2), multiplyDecays(products.column, rows / 2, rows / 2)});
+      llvm::append_range(spans, halves.back());
+    }
+    splitAtHalves(halves);
+    yield(isAnywhere(isUnder(spans, kSmallestOfHalf)));
+  };
+  auto atMiddle = [&](OpBuilder &, Location) {
+    splitAtMiddle();
+    yield(arith::ConstantIntOp::create(builder, code.loc, 0, 1));
+  };
+  auto branch = scf::IfOp::create(builder, code.loc, isOutOfRange, atHalves, atMiddle);
+  for (auto [value, chosen] : llvm::zip(getMiddles(), branch.getResults()))
+    *value = chosen;
+  return branch.getResults().back();
 }
 
 /// Writes `tile` times a factor for each row and column, and the companions, a few rows at a time. What is decayed to
-/// an end of the tile differs from what is decayed to its middle by one factor for each column, `toEnd`.
+/// an end of the tile differs from what is decayed to where X is one by one factor for each half and column, `toEnd`.
 void ScoresEmitter::sweep(ArrayRef<int32_t> order, Value tile,
                           llvm::function_ref<Value(int32_t, const Column &)> getFactor,
-                          const RoleEmitter::SharedTile &operand, ArrayRef<Companion> companions,
-                          const llvm::DenseMap<int32_t, Value> &toEnd) {
+                          const RoleEmitter::SharedTile &operand, ArrayRef<Companion> companions, Value Half::*toEnd,
+                          Value Half::*packedToEnd) {
   constexpr size_t kTogether = RoleEmitter::kRowsTogether;
-  llvm::DenseMap<int64_t, Value> packedEnds;
   for (size_t begin = 0; begin < order.size(); begin += kTogether) {
     std::vector<std::tuple<RoleEmitter::SharedTile, int64_t, Value>> pending;
     for (int32_t row : order.slice(begin, std::min(kTogether, order.size() - begin))) {
@@ -199,15 +352,12 @@ void ScoresEmitter::sweep(ArrayRef<int32_t> order, Value tile,
         for (auto [put, isScaled] : companions) {
           RoleEmitter::SharedTile slot = role.getSlot(put.getChannel());
           auto scaled = [&](int64_t number) {
-            return code.mulF(values.lookup(number), toEnd.lookup(layout.ofRegister(number).column));
+            return code.mulF(values.lookup(number), getHalf(row, layout.ofRegister(number).column).*toEnd);
           };
           auto pulled = [&](int64_t number) { return role.pull(put.getValue(), layout, number); };
           if (isScaled && slot.element.isBF16() && length == 2) {
             // Both columns at once, as they are packed.
-            Value &ends = packedEnds[layout.ofRegister(first).column];
-            if (!ends)
-              ends = code.pack(toEnd.lookup(layout.ofRegister(first).column),
-                               toEnd.lookup(layout.ofRegister(first + 1).column), slot.element);
+            Value ends = getHalf(row, layout.ofRegister(first).column).*packedToEnd;
             pending.push_back({slot, first, code.multiplyPacked(packed, ends, slot.element)});
           } else if (isScaled) {
             pending.push_back({slot, first, role.packGroup(slot, layout, first, scaled)});
@@ -225,35 +375,77 @@ void ScoresEmitter::sweep(ArrayRef<int32_t> order, Value tile,
 /// Writes q X and k / X, and the companions. X is computed as it is needed, serially: to keep it for both would take a
 /// register for each element.
 void ScoresEmitter::writeMiddleOut() {
-  int32_t middle = rows / 2;
-  auto invert = [&](Value x) -> Value {
-    return x ? NVVM::RcpApproxFtzF32Op::create(builder, code.loc, builder.getF32Type(), x).getResult() : Value();
-  };
-  llvm::DenseMap<int32_t, Value> fronts, behinds, factor; // by column
-  for (const Column &products : columns) {
-    fronts[products.column] = products.front;
-    behinds[products.column] = products.fromMiddle;
-  }
+  llvm::DenseMap<int32_t, Value> factor; // by column
   auto onward = [&](int32_t row, const Column &products) -> Value {
     Value &x = factor[products.column];
-    if (row == 0)
-      return x = invert(products.toMiddle);
-    if (row + 1 == middle)
-      return x = Value();
-    return x = product(x, decay(row, products.column));
+    bool isFirst = row % (rows / 2) == 0;
+    return x = isFirst ? getHalf(row, products.column).onward : code.mulF(x, decay(row, products.column));
   };
   auto inverse = [&](int32_t row, const Column &products) -> Value {
     Value &x = factor[products.column];
-    if (row == rows - 1)
-      return x = invert(products.fromMiddle);
-    if (row + 1 == middle)
-      return x = Value();
-    return x = product(x, decay(row + 1, products.column));
+    bool isLast = (row + 1) % (rows / 2) == 0;
+    return x = isLast ? getHalf(row, products.column).inverse : code.mulF(x, decay(row + 1, products.column));
   };
   SmallVector<int32_t> upward = llvm::to_vector(llvm::seq<int32_t>(0, rows));
   SmallVector<int32_t> downward(llvm::reverse(upward));
-  sweep(upward, op.getQuery(), onward, query, forward, fronts);
-  sweep(downward, op.getKey(), inverse, key, backward, behinds);
+  sweep(upward, op.getQuery(), onward, query, forward, &Half::front, &Half::packedFront);
+  sweep(downward, op.getKey(), inverse, key, backward, &Half::back, &Half::packedBack);
+}
+
+/// Scores of pairs across the halves, where X is one in the middle of each: the queries of the second, decayed from the
+/// middle of the first. One factor follows the other, since their product could be too small.
+void ScoresEmitter::addAcross(Registers &scores) {
+  auto [row, column] = role.getThreadElement(result);
+  std::pair element(code.opaque(row), code.opaque(column));
+  role.sync();
+  SmallVector<std::pair<int64_t, Value>> pending;
+  for (int32_t row = rows / 2; row < rows; ++row)
+    for (int64_t first : groupsOf(row)) {
+      Value packed = role.loadGroup(query, layout, first);
+      const Column &products = getColumn(layout.ofRegister(first).column);
+      if (length == 2 && query.element.isBF16()) {
+        for (Value factor : products.packedAcross)
+          packed = code.multiplyPacked(packed, factor, query.element);
+        pending.push_back({first, packed});
+        continue;
+      }
+      pending.push_back({first, role.packGroup(query, layout, first, [&](int64_t number) {
+                           Value value = code.unpackFrom(packed, number - first, length, type.getElementType());
+                           for (Value factor : getColumn(layout.ofRegister(number).column).across)
+                             value = code.mulF(value, factor);
+                           return value;
+                         })});
+    }
+  // Of small tiles, several threads have the same elements: all read before one writes.
+  auto isShared = [](ArrayRef<Element> bases) { return llvm::any_of(bases, [](Element e) { return e.isZero(); }); };
+  if (isShared(layout.lanes) || isShared(layout.warps))
+    role.sync();
+  for (auto [first, packed] : pending)
+    role.storeGroup(query, layout, first, packed);
+  role.sync();
+  Registers values = multiply(query, key);
+  for (auto [number, score] : llvm::enumerate(scores))
+    score = code.select(isOfLevel(element, number, rows / 2), values[number], score);
+}
+
+ScoresEmitter::Registers ScoresEmitter::emitFromMiddles(Value isOutOfRange) {
+  writeMiddleOut();
+  role.sync();
+  Registers scores = multiply(query, key);
+  auto [row, column] = role.getThreadElement(result);
+  for (auto [number, score] : llvm::enumerate(scores)) {
+    Value i = code.add(row, result.ofRegister(number).row), j = code.add(column, result.ofRegister(number).column);
+    score = code.select(code.less(i, j), code.f32(0), score);
+  }
+  auto branch = scf::IfOp::create(builder, code.loc, ValueRange(scores).getTypes(), isOutOfRange,
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&branch.getElseRegion().front());
+  scf::YieldOp::create(builder, code.loc, scores);
+  builder.setInsertionPointToStart(&branch.getThenRegion().front());
+  addAcross(scores);
+  scf::YieldOp::create(builder, code.loc, scores);
+  return Registers(branch.getResults());
 }
 
 /// The companions alone, by their own formulas. What they share with each other and with the operands is computed again
@@ -446,28 +638,17 @@ ScoresEmitter::Registers ScoresEmitter::emit() {
     --role.puts; // others are still to come: at least the scores
   }
   // All warps take one way. They also are done with the operands of the last turn.
-  int64_t numThreads = role.threads.warps * 32;
-  Value anyOutOfRange = numThreads == 32 ? NVVM::VoteSyncOp::create(builder, code.loc, builder.getI1Type(),
-                                                                    code.i32(-1), outOfRange, NVVM::VoteSyncKind::any)
-                                               .getResult()
-                                         : code.barrierOr(role.threads.barrier, numThreads, outOfRange);
+  Value anyOutOfRange = isAnywhere(outOfRange);
+  Value isExact = chooseMiddles(anyOutOfRange);
   SmallVector<Type> types(result.getNumRegisters(), builder.getF32Type());
-  auto branch = scf::IfOp::create(builder, code.loc, types, anyOutOfRange, /*withElseRegion=*/true);
+  auto branch = scf::IfOp::create(builder, code.loc, types, isExact, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(builder);
   auto saved = role.memo;
   builder.setInsertionPointToStart(&branch.getThenRegion().front());
   scf::YieldOp::create(builder, code.loc, emitExact());
   role.memo = saved;
   builder.setInsertionPointToStart(&branch.getElseRegion().front());
-  writeMiddleOut();
-  role.sync();
-  Registers values = multiply(query, key);
-  auto [row, column] = role.getThreadElement(result);
-  for (auto [number, value] : llvm::enumerate(values)) {
-    Value i = code.add(row, result.ofRegister(number).row), j = code.add(column, result.ofRegister(number).column);
-    value = code.select(code.less(i, j), code.f32(0), value);
-  }
-  scf::YieldOp::create(builder, code.loc, values);
+  scf::YieldOp::create(builder, code.loc, emitFromMiddles(anyOutOfRange));
   role.memo = saved;
   return Registers(branch.getResults());
 }

@@ -10,7 +10,7 @@
 // NEW-NOT: turns under way, two
 // NEW: - threads copy a tile with rows of 64 bytes: the copy engine takes whole lines of 128 bytes
 // NEW-NOT: threads copy
-// NEW: - scores of a tile with a product of decays under 2^-60 over half of it take 5 products in place of one
+// NEW: - scores of a tile with a product of decays under 2^-60 over half of it take 2 products in place of one, 5 where one over a quarter is under 2^-90
 
 // OLD: remarks:
 // OLD: - all roles have the same number of registers: 'sm_80' cannot move them between warps
