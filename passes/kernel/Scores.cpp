@@ -26,9 +26,10 @@ using namespace fgla::kernel;
 using warp::Element;
 
 namespace fgla::kernel {
-/// Products of decays over half a tile, or a quarter of one, that may be inverted. Operands have the range of f32, of
-/// which the second leaves 2^-36 to 2^37 to queries and keys.
-constexpr double kSmallestOfTile = 0x1p-60, kSmallestOfHalf = 0x1p-90;
+/// Products of decays over half a tile, or a quarter of one, that may be inverted. Operands have the range of f32. What
+/// the second leaves of it, 73 powers of two, is moved down, since most maps are at most one: queries and keys may be
+/// 2^-52 to 2^20 large.
+constexpr double kSmallestOfTile = 0x1p-60, kSmallestOfHalf = 0x1p-90, kScaleOfHalf = 0x1p16;
 
 class ScoresEmitter {
 public:
@@ -293,6 +294,12 @@ void ScoresEmitter::splitAtHalves(ArrayRef<std::array<Span, 2>> spans) {
     products.halves[0] = {invert(code, first.toMiddle), invert(code, first.fromMiddle), first.front, back, {}, {}};
     products.halves[1] = {
         invert(code, second.toMiddle), invert(code, second.fromMiddle), front, second.fromMiddle, {}, {}};
+    for (Half &half : products.halves) {
+      for (Value *operand : {&half.onward, &half.inverse})
+        *operand = code.mulF(*operand, code.f32(kScaleOfHalf));
+      for (Value *toEnd : {&half.front, &half.back})
+        *toEnd = code.mulF(*toEnd, code.f32(1 / kScaleOfHalf));
+    }
     products.across = {second.front, first.fromMiddle};
   }
   packMiddles();
@@ -424,8 +431,11 @@ void ScoresEmitter::addAcross(Registers &scores) {
     role.storeGroup(query, layout, first, packed);
   role.sync();
   Registers values = multiply(query, key);
-  for (auto [number, score] : llvm::enumerate(scores))
+  constexpr double kInverse = 1 / (kScaleOfHalf * kScaleOfHalf);
+  for (auto [number, score] : llvm::enumerate(scores)) {
     score = code.select(isOfLevel(element, number, rows / 2), values[number], score);
+    score = code.mulF(score, code.f32(kInverse));
+  }
 }
 
 ScoresEmitter::Registers ScoresEmitter::emitFromMiddles(Value isOutOfRange) {
