@@ -91,7 +91,17 @@ void RoleEmitter::emitPut(warp::PutOp put) {
   announce();
 }
 
-void RoleEmitter::emitRelease() { arrive(kernel.plan.numBarriers - 1); }
+/// Behind a release at the end of a turn there is nothing but what the loop carries on, which is not computed where its
+/// op stands: now, while the turn's memory, which it may be computed from, is still the role's.
+void RoleEmitter::emitRelease(warp::ReleaseOp release) {
+  auto loop = dyn_cast<scf::ForOp>(release->getParentOp());
+  Operation *yield = release->getNextNode();
+  if (loop && yield == loop.getBody()->getTerminator())
+    for (auto [value, arg] : llvm::zip_equal(yield->getOperands(), loop.getRegionIterArgs()))
+      if (isa<RankedTensorType>(arg.getType()))
+        (void)pullAll(value, getLayout(arg));
+  arrive(kernel.plan.numBarriers - 1);
+}
 
 //===----------------------------------------------------------------------===//
 // Arrays

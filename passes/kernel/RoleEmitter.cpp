@@ -63,8 +63,8 @@ LogicalResult RoleEmitter::emitOp(Operation *op) {
   }
   if (auto get = dyn_cast<warp::GetOp>(op))
     return emitGet(get), success();
-  if (isa<warp::ReleaseOp>(op))
-    return emitRelease(), success();
+  if (auto release = dyn_cast<warp::ReleaseOp>(op))
+    return emitRelease(release), success();
   if (auto dot = dyn_cast<tile::DotOp>(op))
     return emitDot(dot);
   if (auto scores = dyn_cast<tile::DecayedScoresOp>(op))

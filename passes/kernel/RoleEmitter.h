@@ -136,7 +136,7 @@ private:
   void emitStore(tile::StoreOp store);
   void emitPut(warp::PutOp put);
   void emitGet(warp::GetOp get);
-  void emitRelease();
+  void emitRelease(warp::ReleaseOp release);
   /// Says that all that the role puts in this turn is there.
   void announce();
   SharedTile getSlot(mlir::Value channel);

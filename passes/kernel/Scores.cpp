@@ -113,6 +113,11 @@ private:
   Column &getColumn(int32_t column) {
     return *llvm::find_if(columns, [&](const Column &products) { return products.column == column; });
   }
+  /// Of small tiles, several threads have the same elements.
+  bool isShared() const {
+    auto hasZero = [](ArrayRef<Element> bases) { return llvm::any_of(bases, [](Element e) { return e.isZero(); }); };
+    return hasZero(layout.lanes) || hasZero(layout.warps);
+  }
   const Half &getHalf(int32_t row, int32_t column) { return getColumn(column).halves[row / (rows / 2)]; }
   Value decay(int32_t row, int32_t column) { return role.pull(op.getDecay(), layout, at(row, column)); }
   int64_t at(int32_t row, int32_t column) const { return layout.findRegister({row, column}); }
@@ -374,6 +379,8 @@ void ScoresEmitter::sweep(ArrayRef<int32_t> order, Value tile,
         }
       }
     }
+    if (isShared())
+      role.sync(); // all have read before one writes
     for (auto &[place, first, packed] : pending)
       role.storeGroup(place, layout, first, packed);
   }
@@ -423,10 +430,8 @@ void ScoresEmitter::addAcross(Registers &scores) {
                            return value;
                          })});
     }
-  // Of small tiles, several threads have the same elements: all read before one writes.
-  auto isShared = [](ArrayRef<Element> bases) { return llvm::any_of(bases, [](Element e) { return e.isZero(); }); };
-  if (isShared(layout.lanes) || isShared(layout.warps))
-    role.sync();
+  if (isShared())
+    role.sync(); // all have read before one writes
   for (auto [first, packed] : pending)
     role.storeGroup(query, layout, first, packed);
   role.sync();
