@@ -567,6 +567,8 @@ void ScoresEmitter::writeBase(Value tile, Place &place) {
   for (int64_t first = 0; first < layout.getNumRegisters(); first += length)
     packed[first] =
         role.packGroup(place.base, layout, first, [&](int64_t number) { return role.pull(tile, layout, number); });
+  if (isShared())
+    role.sync();
   for (int64_t first = 0; first < layout.getNumRegisters(); first += length)
     role.storeGroup(place.base, layout, first, packed[first]);
   if (!hasRoom())
