@@ -13,6 +13,8 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/InlineAsm.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
@@ -83,11 +85,21 @@ static Result<std::unique_ptr<Module>> translate(mlir::gpu::GPUModuleOp module, 
   return result;
 }
 
+namespace {
+/// Loops that cannot be unrolled as their annotation says stay as they are: nothing to tell the user.
+struct IgnoreMissedUnrolling : DiagnosticHandler {
+  bool handleDiagnostics(const DiagnosticInfo &info) override {
+    return info.getKind() == DK_OptimizationFailure || DiagnosticHandler::handleDiagnostics(info);
+  }
+};
+} // namespace
+
 Result<std::string> fgla::binary::emitPTX(mlir::gpu::GPUModuleOp module, const GPUTarget &target) {
   Result<std::unique_ptr<TargetMachine>> machine = makeDeviceMachine(target);
   if (!machine.ok())
     return machine.status();
   LLVMContext context;
+  context.setDiagnosticHandler(std::make_unique<IgnoreMissedUnrolling>());
   Result<std::unique_ptr<Module>> translated = translate(module, **machine, context);
   if (!translated.ok())
     return translated.status();

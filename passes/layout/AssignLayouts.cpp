@@ -269,8 +269,10 @@ void RoleLayouts::assignOp(Operation *op) {
   } else if (auto scores = dyn_cast<tile::DecayedScoresOp>(op)) {
     auto shape = tile::shapeOf(scores.getQuery());
     LinearLayout columns = LinearLayout::columns(shape[0], shape[1], warps);
-    for (OpOperand &operand : op->getOpOperands())
+    for (OpOperand &operand : op->getOpOperands()) {
+      readByMap(operand);
       operand.set(demand(operand.get(), columns));
+    }
     int64_t across = std::min<int64_t>(warps, shape[0] / 8);
     LinearLayout layout = LinearLayout::accumulator(shape[0], shape[0], across, /*transposed=*/false);
     layout.warps.resize(llvm::Log2_64(warps));
