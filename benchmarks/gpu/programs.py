@@ -343,6 +343,8 @@ KINDS = [
     Program("ungated", gate="none", state="inout"),
     Program("plain_gla", gate="log_sigmoid", norm="none", **PLAIN),
     Program("plain_gla_f32", gate="log_sigmoid", norm="none", dtype="f32", state="inout", **PLAIN),
+    Program("plain_gla_f32_y", gate="log_sigmoid", norm="none", dtype="f32", **PLAIN),  # no last state: no masks
+    Program("fgla_f32_y", dtype="f32"),
     Program("mamba_like", gate="log", axis="head", norm="none", state="inout", keys=64, values=64, **PLAIN),
     Program("retnet_like", gate="factor", axis="constant", norm="none", **PLAIN),
     Program("linear", gate="none", query="elu1", key="elu1", stabilizer="none", norm="none"),
