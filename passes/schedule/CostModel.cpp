@@ -14,9 +14,9 @@ static constexpr double kSpecialsOfCycle = 16, kSharedBytesOfCycle = 128, kInstr
 // Measured on an H100 (docs/performance/gpu-forward.md, benchmarks/results/gpu.md).
 // A copy moves 3.00 TB/s of the board's 3.35.
 static constexpr double kCopiedShare = 0.9;
-// At 8, 2048, 16, 128, 128 a block does its 128 turns in 0.165 ms, in each of which a warp of the matrix role issues
-// 350 instructions; one of the elementwise role, which has a turn in four, 1,216. All that a warp waits for is in these
-// cycles of the clock at most.
+// At 8, 2048, 16, 128, 128 a block does its 128 turns in 0.1435 ms (`--tune`), in each of which a warp of the matrix
+// role issues 350 instructions by the weights of TurnCosts.cpp. All that a warp waits for is in these cycles of the
+// clock at most.
 static constexpr double kCyclesOfInstruction = 5.8;
 
 double TurnWork::getSpecialCycles() const { return specialFunctions / kSpecialsOfCycle; }
