@@ -1,5 +1,4 @@
-//===- ExternalData.cpp - weights in files beside a model
-//---------------------===//
+//===- ExternalData.cpp - weights in files beside a model -----------------===//
 #include "dialect/onnx/ExternalData.h"
 
 #include <algorithm>

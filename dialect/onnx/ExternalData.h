@@ -1,13 +1,12 @@
-//===- ExternalData.h - weights in files beside a model
-//-----------------------===//
+//===- ExternalData.h - weights in files beside a model -------------------===//
 //
 // A model names files that hold its weights. The names come from whoever wrote
 // the model, so nothing outside the model's folder may be opened by them.
 // Standard C++ and POSIX only.
 //
 //===----------------------------------------------------------------------===//
-#ifndef DIALECT_ONNX_EXTERNALDATA_H
-#define DIALECT_ONNX_EXTERNALDATA_H
+#ifndef FGLA_DIALECT_ONNX_EXTERNALDATA_H
+#define FGLA_DIALECT_ONNX_EXTERNALDATA_H
 
 #include <cstdint>
 #include <string>
@@ -46,4 +45,4 @@ private:
 
 } // namespace fgla::onnx
 
-#endif // DIALECT_ONNX_EXTERNALDATA_H
+#endif // FGLA_DIALECT_ONNX_EXTERNALDATA_H

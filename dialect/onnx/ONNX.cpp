@@ -1,5 +1,4 @@
-//===- ONNX.cpp - a mirror of an ONNX graph
-//-----------------------------------===//
+//===- ONNX.cpp - a mirror of an ONNX graph -------------------------------===//
 #include "dialect/onnx/ONNX.h"
 #include "dialect/onnx/ExternalData.h"
 

@@ -1,7 +1,6 @@
-//===- ONNX.h - a mirror of an ONNX graph
-//-------------------------------------===//
-#ifndef DIALECT_ONNX_ONNX_H
-#define DIALECT_ONNX_ONNX_H
+//===- ONNX.h - a mirror of an ONNX graph ---------------------------------===//
+#ifndef FGLA_DIALECT_ONNX_ONNX_H
+#define FGLA_DIALECT_ONNX_ONNX_H
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -22,4 +21,4 @@ namespace fgla::onnx {
 std::optional<int64_t> byteSize(mlir::ShapedType type);
 } // namespace fgla::onnx
 
-#endif // DIALECT_ONNX_ONNX_H
+#endif // FGLA_DIALECT_ONNX_ONNX_H

@@ -1,5 +1,4 @@
-//===- Import.cpp - from an ONNX file to MLIR
-//---------------------------------===//
+//===- Import.cpp - from an ONNX file to MLIR -----------------------------===//
 #include "frontends/onnx/Import.h"
 #include "frontends/onnx/Reader.h"
 

@@ -1,7 +1,6 @@
-//===- Import.h - from an ONNX file to MLIR
-//-----------------------------------===//
-#ifndef FRONTENDS_ONNX_IMPORT_H
-#define FRONTENDS_ONNX_IMPORT_H
+//===- Import.h - from an ONNX file to MLIR -------------------------------===//
+#ifndef FGLA_FRONTENDS_ONNX_IMPORT_H
+#define FGLA_FRONTENDS_ONNX_IMPORT_H
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -34,4 +33,4 @@ void registerONNXTranslation();
 
 } // namespace fgla::onnx
 
-#endif // FRONTENDS_ONNX_IMPORT_H
+#endif // FGLA_FRONTENDS_ONNX_IMPORT_H

@@ -1,5 +1,4 @@
-//===- Reader.cpp - ONNX files, read with distrust
-//----------------------------===//
+//===- Reader.cpp - ONNX files, read with distrust ------------------------===//
 #include "frontends/onnx/Reader.h"
 #include "frontends/onnx/Validator.h"
 

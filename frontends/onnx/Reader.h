@@ -1,13 +1,12 @@
-//===- Reader.h - ONNX files, read with distrust
-//------------------------------===//
+//===- Reader.h - ONNX files, read with distrust --------------------------===//
 //
 // Reads a model, checks it, inlines its functions and infers its shapes.
 // Everything that the file says is checked before it is used: a model is input
 // from a stranger. No MLIR here; errors are one line of text.
 //
 //===----------------------------------------------------------------------===//
-#ifndef FRONTENDS_ONNX_READER_H
-#define FRONTENDS_ONNX_READER_H
+#ifndef FGLA_FRONTENDS_ONNX_READER_H
+#define FGLA_FRONTENDS_ONNX_READER_H
 
 #include "frontends/onnx/TensorData.h"
 
@@ -79,4 +78,4 @@ bool decodeTensor(const pb::TensorProto &proto, TensorData &tensor, std::string 
 
 } // namespace fgla::onnx
 
-#endif // FRONTENDS_ONNX_READER_H
+#endif // FGLA_FRONTENDS_ONNX_READER_H

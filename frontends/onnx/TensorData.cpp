@@ -1,5 +1,4 @@
-//===- TensorData.cpp - a tensor as it is in a file
-//---------------------------===//
+//===- TensorData.cpp - a tensor as it is in a file -----------------------===//
 #include "frontends/onnx/Reader.h"
 
 using namespace fgla::onnx;

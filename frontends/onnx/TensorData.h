@@ -1,11 +1,10 @@
-//===- TensorData.h - a tensor as it is in a file
-//-----------------------------===//
+//===- TensorData.h - a tensor as it is in a file -------------------------===//
 //
 // Standard C++ only: neither protobuf nor MLIR shows through.
 //
 //===----------------------------------------------------------------------===//
-#ifndef FRONTENDS_ONNX_TENSORDATA_H
-#define FRONTENDS_ONNX_TENSORDATA_H
+#ifndef FGLA_FRONTENDS_ONNX_TENSORDATA_H
+#define FGLA_FRONTENDS_ONNX_TENSORDATA_H
 
 #include <cstdint>
 #include <string>
@@ -39,4 +38,4 @@ bool readTensorProtoFromMemory(const char *data, size_t size, TensorData &tensor
 
 } // namespace fgla::onnx
 
-#endif // FRONTENDS_ONNX_TENSORDATA_H
+#endif // FGLA_FRONTENDS_ONNX_TENSORDATA_H

@@ -1,5 +1,4 @@
-//===- Validator.cpp - what is checked before the ONNX library sees a model
-//---===//
+//===- Validator.cpp - what is checked before the ONNX library sees a model --===//
 #include "frontends/onnx/Validator.h"
 
 #include "onnx/checker.h"

@@ -1,7 +1,6 @@
-//===- Validator.h - what is checked before the ONNX library sees a model
-//-----===//
-#ifndef FRONTENDS_ONNX_VALIDATOR_H
-#define FRONTENDS_ONNX_VALIDATOR_H
+//===- Validator.h - what is checked before the ONNX library sees a model --===//
+#ifndef FGLA_FRONTENDS_ONNX_VALIDATOR_H
+#define FGLA_FRONTENDS_ONNX_VALIDATOR_H
 
 #include "frontends/onnx/Reader.h"
 
@@ -14,4 +13,4 @@ bool validateModel(pb::ModelProto &model, std::string &error);
 
 } // namespace fgla::onnx
 
-#endif // FRONTENDS_ONNX_VALIDATOR_H
+#endif // FGLA_FRONTENDS_ONNX_VALIDATOR_H

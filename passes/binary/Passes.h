@@ -1,5 +1,4 @@
-//===- Passes.h - The form of an artifact
-//----------------------------------===//
+//===- Passes.h - The form of an artifact ---------------------------------===//
 #ifndef FGLA_PASSES_BINARY_PASSES_H
 #define FGLA_PASSES_BINARY_PASSES_H
 

@@ -1,6 +1,6 @@
 //===- Ceilings.h - What this machine can do at most ----------------------===//
-#ifndef FGLA_TOOLS_BENCH_CEILINGS_H
-#define FGLA_TOOLS_BENCH_CEILINGS_H
+#ifndef FGLA_TOOLS_FGLA_BENCH_CEILINGS_H
+#define FGLA_TOOLS_FGLA_BENCH_CEILINGS_H
 
 namespace fgla::tools {
 
@@ -15,4 +15,4 @@ Ceilings measureCeilings();
 
 } // namespace fgla::tools
 
-#endif // FGLA_TOOLS_BENCH_CEILINGS_H
+#endif // FGLA_TOOLS_FGLA_BENCH_CEILINGS_H

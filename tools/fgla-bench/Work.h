@@ -1,6 +1,6 @@
 //===- Work.h - How many operations a function does -----------------------===//
-#ifndef FGLA_TOOLS_BENCH_WORK_H
-#define FGLA_TOOLS_BENCH_WORK_H
+#ifndef FGLA_TOOLS_FGLA_BENCH_WORK_H
+#define FGLA_TOOLS_FGLA_BENCH_WORK_H
 
 #include "passes/Compiler.h"
 
@@ -15,4 +15,4 @@ std::optional<double> countFlops(const Source &source, const CompileOptions &opt
 
 } // namespace fgla::tools
 
-#endif // FGLA_TOOLS_BENCH_WORK_H
+#endif // FGLA_TOOLS_FGLA_BENCH_WORK_H

@@ -1,6 +1,6 @@
 //===- TimeArtifacts.h - Times artifacts on the first GPU -----------------===//
-#ifndef FGLA_TOOLS_COMPILE_TIMEARTIFACTS_H
-#define FGLA_TOOLS_COMPILE_TIMEARTIFACTS_H
+#ifndef FGLA_TOOLS_FGLA_COMPILE_TIMEARTIFACTS_H
+#define FGLA_TOOLS_FGLA_COMPILE_TIMEARTIFACTS_H
 
 #include "tools/support/Synthetic.h"
 
@@ -22,4 +22,4 @@ runtime::Result<std::vector<Timed>> timeArtifacts(const std::vector<std::string>
 
 } // namespace fgla::tools
 
-#endif // FGLA_TOOLS_COMPILE_TIMEARTIFACTS_H
+#endif // FGLA_TOOLS_FGLA_COMPILE_TIMEARTIFACTS_H

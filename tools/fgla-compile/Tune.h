@@ -1,6 +1,6 @@
 //===- Tune.h - Times schedules of a program on a GPU ---------------------===//
-#ifndef FGLA_TOOLS_COMPILE_TUNE_H
-#define FGLA_TOOLS_COMPILE_TUNE_H
+#ifndef FGLA_TOOLS_FGLA_COMPILE_TUNE_H
+#define FGLA_TOOLS_FGLA_COMPILE_TUNE_H
 
 #include "passes/Compiler.h"
 #include "tools/support/Synthetic.h"
@@ -21,4 +21,4 @@ runtime::Status tune(const Source &source, const TuneOptions &options);
 
 } // namespace fgla::tools
 
-#endif // FGLA_TOOLS_COMPILE_TUNE_H
+#endif // FGLA_TOOLS_FGLA_COMPILE_TUNE_H

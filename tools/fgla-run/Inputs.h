@@ -1,6 +1,6 @@
 //===- Inputs.h - Tensors for the arguments of a function -----------------===//
-#ifndef FGLA_TOOLS_RUN_INPUTS_H
-#define FGLA_TOOLS_RUN_INPUTS_H
+#ifndef FGLA_TOOLS_FGLA_RUN_INPUTS_H
+#define FGLA_TOOLS_FGLA_RUN_INPUTS_H
 
 #include "runtime/Function.h"
 #include "runtime/Tensor.h"
@@ -16,4 +16,4 @@ runtime::Result<std::vector<runtime::Tensor>> readInputs(const runtime::Function
 
 } // namespace fgla::tools
 
-#endif // FGLA_TOOLS_RUN_INPUTS_H
+#endif // FGLA_TOOLS_FGLA_RUN_INPUTS_H

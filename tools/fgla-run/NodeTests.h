@@ -1,6 +1,6 @@
 //===- NodeTests.h - ONNX's test data -------------------------------------===//
-#ifndef FGLA_TOOLS_RUN_NODETESTS_H
-#define FGLA_TOOLS_RUN_NODETESTS_H
+#ifndef FGLA_TOOLS_FGLA_RUN_NODETESTS_H
+#define FGLA_TOOLS_FGLA_RUN_NODETESTS_H
 
 #include "passes/Compiler.h"
 
@@ -13,4 +13,4 @@ int runNodeTests(std::span<const std::string> folders, const std::string &model,
 
 } // namespace fgla::tools
 
-#endif // FGLA_TOOLS_RUN_NODETESTS_H
+#endif // FGLA_TOOLS_FGLA_RUN_NODETESTS_H

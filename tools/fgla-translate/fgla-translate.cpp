@@ -1,5 +1,4 @@
-//===- fgla-translate.cpp - other formats to MLIR and back
-//--------------------===//
+//===- fgla-translate.cpp - other formats to MLIR and back ----------------===//
 #include "frontends/onnx/Import.h"
 
 #include "mlir/Tools/mlir-translate/MlirTranslateMain.h"
