@@ -33,6 +33,8 @@ private:
   bool checkAttribute(pb::AttributeProto &attribute, const std::string &node, int depth);
   bool checkNode(pb::NodeProto &node, int depth);
   bool checkGraph(pb::GraphProto &graph, int depth);
+  bool checkOutputs(const pb::FunctionProto &function);
+  bool checkCall(const pb::NodeProto &node, const pb::FunctionProto &function);
   bool checkFunctions();
   int64_t expandedSize(const google::protobuf::RepeatedPtrField<pb::NodeProto> &nodes);
 
@@ -187,6 +189,28 @@ bool Validator::checkGraph(pb::GraphProto &graph, int depth) {
   return true;
 }
 
+/// The library takes it for granted that a function computes what it says it does.
+bool Validator::checkOutputs(const pb::FunctionProto &function) {
+  std::set<std::string> known(function.input().begin(), function.input().end());
+  for (const auto &node : function.node())
+    known.insert(node.output().begin(), node.output().end());
+  for (const std::string &output : function.output())
+    if (output.empty() || !known.count(output))
+      return fail("function '" + function.name() + "' of domain '" + function.domain() +
+                  "' does not compute its output '" + output + "'");
+  return true;
+}
+
+/// A call may leave out values at the end.
+bool Validator::checkCall(const pb::NodeProto &node, const pb::FunctionProto &function) {
+  auto check = [&](int given, int known, const char *what) {
+    return given <= known || fail("node '" + node.name() + "' gives function '" + function.name() + "' " +
+                                  std::to_string(given) + what + ", it has " + std::to_string(known));
+  };
+  return check(node.input_size(), function.input_size(), " inputs") &&
+         check(node.output_size(), function.output_size(), " outputs");
+}
+
 /// Counts the nodes (and pages of 4096 bytes) that a list becomes when every
 /// call is inlined. Functions that call each other twice per level grow
 /// exponentially, and functions that call themselves have no end; both are
@@ -209,6 +233,8 @@ int64_t Validator::expandedSize(const google::protobuf::RepeatedPtrField<pb::Nod
     // constant.
     int64_t size = 1 + static_cast<int64_t>(node.ByteSizeLong() >> 12);
     if (function != functions.end()) {
+      if (!checkCall(node, *function->second))
+        return -1;
       auto [entry, isNew] = sizes.emplace(id, -1);
       if (isNew)
         sizes[id] = size = expandedSize(function->second->node());
@@ -245,6 +271,8 @@ bool Validator::checkFunctions() {
     for (auto &node : *function.mutable_node())
       if (!checkNode(node, 1))
         return false;
+    if (!checkOutputs(function))
+      return false;
     if (!functions.emplace(FunctionId(function.domain(), function.name(), function.overload()), &function).second)
       return fail("function '" + function.name() + "' of domain '" + function.domain() + "' is defined twice");
   }

@@ -66,6 +66,13 @@ def calls_itself():
     return model(graph([node("f", ["x"], ["y"], domain="local")], [X], [Y]), opsets=(("", 21), ("local", 1)), functions=functions)
 
 
+def calls(inputs=("x",), results=("y",), body=(node("Neg", ["a"], ["b"]),)):
+    """A call of a function of another version, which the library converts."""
+    functions = [function("f", ["a"], ["b"], list(body), imports=(("", 20), ("local", 1)))]
+    call = node("f", list(inputs), list(results), name="call", domain="local")
+    return model(graph([call], [X], [Y]), opsets=(("", 21), ("local", 1)), functions=functions)
+
+
 cases = {
     "empty": b"",
     "garbage": b"\xff" * 100,
@@ -112,6 +119,9 @@ cases = {
     "function-bomb": bomb(60),
     "function-heavy": heavy_bomb(),
     "function-cycle": calls_itself(),
+    "function-no-output": calls(body=()),
+    "function-more-outputs": calls(results=("y", "z")),
+    "function-more-inputs": calls(inputs=("x", "x")),
     "function-twice": model(PLAIN, opsets=(("", 21), ("local", 1)), functions=[function("f", ["a"], ["b"], [node("Neg", ["a"], ["b"])])] * 2),
     "unknown-standard-op": model(graph([node("Frobnicate", ["x"], ["y"])], [X], [Y])),
     "wrong-attribute": model(graph([node("Neg", ["x"], ["y"], attributes=[data(1, "alpha") + number(20, 1) + number(2, 0)])], [X], [Y])),
