@@ -61,6 +61,10 @@ bool LinearLayout::isSameUpToRegisters(const LinearLayout &other) const {
   return holds(other, registers) && holds(*this, other.registers);
 }
 
+bool LinearLayout::isReplicated() const {
+  return llvm::any_of(llvm::concat<const Element>(lanes, warps), [](Element basis) { return basis.isZero(); });
+}
+
 LinearLayout LinearLayout::withoutColumn(int64_t column) const {
   LinearLayout result = *this;
   for (Bases *bases : {&result.registers, &result.lanes, &result.warps})

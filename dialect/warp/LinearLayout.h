@@ -60,6 +60,8 @@ public:
   LinearLayout withoutColumn(int64_t column) const;
   /// Whether the same threads hold the same elements, perhaps in other registers.
   bool isSameUpToRegisters(const LinearLayout &other) const;
+  /// Whether several threads hold the same elements, as they do where a tile has fewer than there are threads.
+  bool isReplicated() const;
   /// Registers in pairs that hold blocks of 8 x 8 as matrix instructions have them: lane l has, of each, row l / 4 and
   /// columns 2 (l % 4) and the next; where `isTransposed`, of the transposed block.
   struct Blocks {

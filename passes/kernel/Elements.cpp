@@ -217,8 +217,9 @@ void RoleEmitter::storeGroup(const SharedTile &tile, const LinearLayout &layout,
 }
 
 /// Stores follow in groups, so that the loads of several rows are under way together: nothing moves over a store.
-void RoleEmitter::writeTile(const SharedTile &tile, const LinearLayout &layout, Value value) {
-  if (auto blocks = findStoredBlocks(tile, layout))
+void RoleEmitter::writeTile(const SharedTile &tile, const LinearLayout &layout, Value value,
+                            function_ref<void()> beforeStores) {
+  if (auto blocks = findStoredBlocks(tile, layout); blocks && !beforeStores)
     return writeBlocks(tile, layout, *blocks, value);
   int64_t length = getVectorLength(tile.memory, layout), groups = layout.getNumRegisters() / length;
   bool backward = runsBackward(value);
@@ -227,8 +228,10 @@ void RoleEmitter::writeTile(const SharedTile &tile, const LinearLayout &layout, 
     int64_t first = (backward ? groups - 1 - i : i) * length;
     pending.push_back(
         {first, packGroup(tile, layout, first, [&](int64_t number) { return pull(value, layout, number); })});
-    if (pending.size() < kRowsTogether && i + 1 < groups)
+    if ((beforeStores || pending.size() < kRowsTogether) && i + 1 < groups)
       continue;
+    if (beforeStores)
+      beforeStores();
     for (auto [group, packed] : pending)
       storeGroup(tile, layout, group, packed);
     pending.clear();

@@ -72,22 +72,79 @@ void RoleEmitter::announce() {
     arrive(kernel.roles.lookup(role));
 }
 
-/// Whether the tile goes where products of the same role have read another: there lanes read for each other.
-static bool overwritesOperand(warp::PutOp put) {
-  Value reused = put.getChannel().getDefiningOp<warp::ChannelOp>().getReuses();
-  return reused && llvm::any_of(reused.getUsers(), [&](Operation *get) {
-           return isa<warp::GetOp>(get) && get->getParentOp() == put->getParentOp() &&
-                  llvm::any_of(get->getUsers(), llvm::IsaPred<tile::DotOp>);
-         });
+/// What the role has read where `put` writes, if it has.
+static SmallVector<Value> getOverwritten(warp::PutOp put) {
+  SmallVector<Value> tiles;
+  if (Value reused = put.getChannel().getDefiningOp<warp::ChannelOp>().getReuses())
+    for (Operation *user : reused.getUsers())
+      if (auto get = dyn_cast<warp::GetOp>(user); get && get->getParentOp() == put->getParentOp())
+        tiles.push_back(get.getResult());
+  return tiles;
+}
+
+/// Which threads read elements of `tile` that a thread which writes them in `layout` does not read itself.
+RoleEmitter::Readers RoleEmitter::getOtherReaders(Value tile, const LinearLayout &layout) {
+  auto hasOwnWarps = [&](const LinearLayout &other) {
+    return other.warps == layout.warps && llvm::none_of(layout.warps, [](Element basis) { return basis.isZero(); });
+  };
+  Readers readers = Readers::None;
+  for (Operation *user : tile.getUsers()) {
+    Readers those = Readers::Role;
+    if (auto map = dyn_cast<tile::MapOp>(user)) {
+      LinearLayout read = getLayout(map.getResult(0));
+      if (read.isSameUpToRegisters(layout))
+        those = !layout.isReplicated() ? Readers::None : hasOwnWarps(read) ? Readers::Warp : Readers::Role;
+    } else if (auto dot = dyn_cast<tile::DotOp>(user)) {
+      // Each warp reads the columns of the second operand that its part of the result has.
+      if (tile == dot.getB() && tile != dot.getA() && !dot.getTransposeB() && hasOwnWarps(getLayout(dot.getResult())))
+        those = Readers::Warp;
+    }
+    readers = std::max(readers, those);
+  }
+  return readers;
+}
+
+/// Whether `value` is still to be computed from `tile`.
+bool RoleEmitter::isPulledFrom(Value value, Value tile) {
+  if (value == tile)
+    return true;
+  Operation *op = value.getDefiningOp();
+  return op && isa<RankedTensorType>(value.getType()) && !registers.count(value) && !isa<warp::GetOp>(op) &&
+         llvm::any_of(op->getOperands(), [&](Value operand) { return isPulledFrom(operand, tile); });
+}
+
+/// Waits for the turn's memory to be free; returns whether it had to.
+bool RoleEmitter::awaitTurn() {
+  int64_t free = kernel.plan.numBarriers - 1;
+  if (!awaited.insert(free).second)
+    return false;
+  Value before = arith::XOrIOp::create(builder, code.loc, phase, code.i32(1));
+  wait(code, getBarrier(free), before, kernel.target.hasBulkCopies);
+  return true;
 }
 
 void RoleEmitter::emitPut(warp::PutOp put) {
   if (done.lookup(put))
     return;
-  if (overwritesOperand(put))
-    code.syncWarp();
+  // Who has got nothing, as what only depends on constants, has heard from nobody that it may begin.
+  if (awaited.empty())
+    awaitTurn();
   LinearLayout layout = getLayout(put.getValue());
-  writeTile(getSlot(put.getChannel()), layout, put.getValue());
+  Readers readers = Readers::None;
+  bool readsFirst = false;
+  for (Value tile : getOverwritten(put)) {
+    readers = std::max(readers, getOtherReaders(tile, layout));
+    readsFirst |= isPulledFrom(put.getValue(), tile);
+  }
+  auto waitForReaders = [&] { readers == Readers::Role ? sync() : code.syncWarp(); };
+  SharedTile slot = getSlot(put.getChannel());
+  if (readers != Readers::None && readsFirst) {
+    writeTile(slot, layout, put.getValue(), waitForReaders);
+  } else {
+    if (readers != Readers::None)
+      waitForReaders();
+    writeTile(slot, layout, put.getValue());
+  }
   announce();
 }
 
@@ -151,21 +208,17 @@ static int64_t getCopyBytes(tile::LoadOp load) {
 
 /// Copies a tile of tokens into its slot; zeros behind the end.
 void RoleEmitter::emitLoadToChannel(tile::LoadOp load, warp::PutOp put) {
-  int64_t free = kernel.plan.numBarriers - 1;
-  if (awaited.insert(free).second) {
-    Value before = arith::XOrIOp::create(builder, code.loc, phase, code.i32(1));
-    wait(code, getBarrier(free), before, kernel.target.hasBulkCopies);
-    if (TensorCopies copies(role, kernel.target); copies.tiles > 0)
-      ifFirstThread([&] {
-        // What other roles wrote into the turn's memory comes before what the copy engine writes there.
-        NVVM::FenceProxyOp::create(builder, code.loc,
-                                   NVVM::ProxyKindAttr::get(builder.getContext(), NVVM::ProxyKind::async_shared),
-                                   NVVM::SharedSpaceAttr::get(builder.getContext(), NVVM::SharedSpace::shared_cta));
-        NVVM::MBarrierArriveExpectTxOp::create(builder, code.loc, /*res=*/Type(), getBarrier(kernel.roles.lookup(role)),
-                                               code.i32(copies.bytes), NVVM::MemScopeKind::CTA, /*relaxed=*/false,
-                                               /*predicate=*/Value());
-      });
-  }
+  TensorCopies copies(role, kernel.target);
+  if (awaitTurn() && copies.tiles > 0)
+    ifFirstThread([&] {
+      // What other roles wrote into the turn's memory comes before what the copy engine writes there.
+      NVVM::FenceProxyOp::create(builder, code.loc,
+                                 NVVM::ProxyKindAttr::get(builder.getContext(), NVVM::ProxyKind::async_shared),
+                                 NVVM::SharedSpaceAttr::get(builder.getContext(), NVVM::SharedSpace::shared_cta));
+      NVVM::MBarrierArriveExpectTxOp::create(builder, code.loc, /*res=*/Type(), getBarrier(kernel.roles.lookup(role)),
+                                             code.i32(copies.bytes), NVVM::MemScopeKind::CTA, /*relaxed=*/false,
+                                             /*predicate=*/Value());
+    });
   SharedTile place = getSlot(put.getChannel());
   if (!getTensorCopyBox(load, kernel.target).empty()) {
     copyLines(load, place);

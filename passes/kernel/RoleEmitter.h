@@ -113,7 +113,9 @@ private:
   mlir::Value loadGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first);
   void storeGroup(const SharedTile &tile, const LinearLayout &layout, int64_t first, mlir::Value packed);
   static constexpr size_t kRowsTogether = 16;
-  void writeTile(const SharedTile &tile, const LinearLayout &layout, mlir::Value value);
+  /// `beforeStores`: called when all that is stored has been read.
+  void writeTile(const SharedTile &tile, const LinearLayout &layout, mlir::Value value,
+                 llvm::function_ref<void()> beforeStores = nullptr);
   /// Registers that are neighbours in memory, up to 16 bytes.
   int64_t getVectorLength(const TileMemory &memory, const LinearLayout &layout);
   /// (row, column) of register 0; i32.
@@ -134,6 +136,10 @@ private:
   void copyElements(tile::LoadOp load, const GlobalArray &array, const SharedTile &place, mlir::Value rows);
   void emitLoad(tile::LoadOp load);
   void emitStore(tile::StoreOp store);
+  enum class Readers { None, Warp, Role };
+  Readers getOtherReaders(mlir::Value tile, const LinearLayout &layout);
+  bool isPulledFrom(mlir::Value value, mlir::Value tile);
+  bool awaitTurn();
   void emitPut(warp::PutOp put);
   void emitGet(warp::GetOp get);
   void emitRelease(warp::ReleaseOp release);

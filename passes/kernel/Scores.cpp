@@ -113,11 +113,6 @@ private:
   Column &getColumn(int32_t column) {
     return *llvm::find_if(columns, [&](const Column &products) { return products.column == column; });
   }
-  /// Of small tiles, several threads have the same elements.
-  bool isShared() const {
-    auto hasZero = [](ArrayRef<Element> bases) { return llvm::any_of(bases, [](Element e) { return e.isZero(); }); };
-    return hasZero(layout.lanes) || hasZero(layout.warps);
-  }
   const Half &getHalf(int32_t row, int32_t column) { return getColumn(column).halves[row / (rows / 2)]; }
   Value decay(int32_t row, int32_t column) { return role.pull(op.getDecay(), layout, at(row, column)); }
   int64_t at(int32_t row, int32_t column) const { return layout.findRegister({row, column}); }
@@ -379,7 +374,7 @@ void ScoresEmitter::sweep(ArrayRef<int32_t> order, Value tile,
         }
       }
     }
-    if (isShared())
+    if (layout.isReplicated())
       role.sync(); // all have read before one writes
     for (auto &[place, first, packed] : pending)
       role.storeGroup(place, layout, first, packed);
@@ -430,7 +425,7 @@ void ScoresEmitter::addAcross(Registers &scores) {
                            return value;
                          })});
     }
-  if (isShared())
+  if (layout.isReplicated())
     role.sync(); // all have read before one writes
   for (auto [first, packed] : pending)
     role.storeGroup(query, layout, first, packed);
@@ -567,7 +562,7 @@ void ScoresEmitter::writeBase(Value tile, Place &place) {
   for (int64_t first = 0; first < layout.getNumRegisters(); first += length)
     packed[first] =
         role.packGroup(place.base, layout, first, [&](int64_t number) { return role.pull(tile, layout, number); });
-  if (isShared())
+  if (layout.isReplicated())
     role.sync();
   for (int64_t first = 0; first < layout.getNumRegisters(); first += length)
     role.storeGroup(place.base, layout, first, packed[first]);

@@ -192,8 +192,11 @@ std::optional<LinearLayout> RoleLayouts::findBound(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
     return std::nullopt;
-  if (isa<tile::ScanOp>(op) && tile::shapeOf(value)[1] > 1)
-    return LinearLayout::columns(tile::shapeOf(value)[0], tile::shapeOf(value)[1], warps);
+  // What runs down the rows stays in a thread, or runs through the lanes where there is one number a row.
+  if (isa<tile::ScanOp>(op)) {
+    auto [rows, columns] = std::pair(tile::shapeOf(value)[0], tile::shapeOf(value)[1]);
+    return columns > 1 ? LinearLayout::columns(rows, columns, warps) : LinearLayout::rows(rows, 1, warps);
+  }
   if (isa<tile::TransposeOp>(op)) {
     std::optional<LinearLayout> bound = findBound(op->getOperand(0));
     return bound ? std::optional(bound->transposed()) : std::nullopt;

@@ -6,10 +6,19 @@
 using namespace mlir;
 using namespace fgla;
 
-/// Whether lanes hold the accumulators of 8 x 8 blocks, or those of the transposed blocks.
-static bool isAccumulator(Value tile) {
-  auto encoding = dyn_cast_or_null<warp::LayoutAttr>(cast<RankedTensorType>(tile.getType()).getEncoding());
-  return encoding && encoding.getMap().findBlocks();
+/// Whether the threads hold, of an operand that they have computed, what the instruction wants of each: blocks of 8 x 8
+/// whose neighbours in a thread are summed over, in the warp that needs them.
+static bool isFragment(tile::DotOp dot, Value operand) {
+  auto encoding = dyn_cast_or_null<warp::LayoutAttr>(cast<RankedTensorType>(operand.getType()).getEncoding());
+  auto ofResult = dyn_cast_or_null<warp::LayoutAttr>(dot.getResult().getType().getEncoding());
+  auto blocks = encoding ? encoding.getMap().findBlocks() : std::nullopt;
+  bool isA = operand == dot.getA(), innerIsRow = isA ? dot.getTransposeA() : !dot.getTransposeB();
+  if (!blocks || !ofResult || blocks->isTransposed != innerIsRow)
+    return false;
+  return llvm::equal(encoding.getMap().warps, ofResult.getMap().warps, [&](warp::Element own, warp::Element result) {
+    auto [inner, outer] = innerIsRow ? std::pair(own.row, own.column) : std::pair(own.column, own.row);
+    return inner == 0 && outer == (isA ? result.row : result.column);
+  });
 }
 
 warp::PutOp fgla::findPutBefore(tile::DotOp dot, Value operand) {
@@ -23,7 +32,7 @@ warp::PutOp fgla::findPutBefore(tile::DotOp dot, Value operand) {
 OperandPlace fgla::findOperandPlace(tile::DotOp dot, Value operand) {
   if (isa_and_nonnull<warp::GetOp>(operand.getDefiningOp()))
     return OperandPlace::Channel;
-  if (isAccumulator(operand))
+  if (isFragment(dot, operand))
     return OperandPlace::Registers;
   return findPutBefore(dot, operand) ? OperandPlace::Put : OperandPlace::Scratch;
 }

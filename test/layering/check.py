@@ -31,6 +31,7 @@ RULES = [
     (r"passes/\w+/", r"(frontends|tools)/", "a pass knows neither where a model came from nor who called"),
     (r"passes/", r"tools/", "the compiler does not know who calls it"),
     (r"runtime/", r"(mlir|llvm|dialect|passes|frontends|tools)/", "the runtime is used without the compiler"),
+    (r"test/emulator/", r"(mlir|llvm|dialect|passes|frontends|tools)/", "the emulator stands for a driver and a device"),
     (r"test/unit/runtime/", r"(mlir|llvm|dialect|passes|frontends|tools)/", "the runtime is tested as it is used"),
     (r"(?!frontends/onnx/|test/)", r"(onnx/|google/protobuf/)", "only frontends/onnx sees ONNX and protobuf"),
 ]

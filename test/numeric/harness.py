@@ -12,7 +12,7 @@ import traceback
 import reference
 from program import ENTRY, Program
 from reporting import Report
-from runtime_binding import Library
+from runtime_binding import CPU, CUDA, Library
 
 # ‖y − ref‖ / ‖ref‖ by storage type, from docs/semantics.md.
 BOUNDS = {"f32": 1e-5, "f16": 1e-2, "bf16": 1e-2}
@@ -26,10 +26,10 @@ class Case:
 
 
 class Context:
-    """Where a case finds the compiler and the runtime."""
+    """Where a case finds the compiler and the runtime, and what it compiles for: a target, and a lowering of the CPU's."""
 
-    def __init__(self, build, lowering, case):
-        self.build, self.lowering = build, lowering
+    def __init__(self, build, target, lowering, case):
+        self.build, self.target, self.lowering = build, target, lowering
         self.folder = build / "test" / "numeric" / hashlib.sha256(case.name.encode()).hexdigest()[:12]
         shutil.rmtree(self.folder, ignore_errors=True)
         self.runtime = Library(build / "lib" / "libfgla_runtime.so")
@@ -39,11 +39,13 @@ class Context:
         stem = self.folder / f"program{len(list(self.folder.glob('*.mlir')))}"
         source, artifact = stem.with_suffix(".mlir"), stem.with_suffix(".so")
         source.write_text(text)
-        command = [self.build / "bin" / "fgla-compile", "--target=cpu", f"--lowering={lowering or self.lowering}", *options]
+        command = [self.build / "bin" / "fgla-compile", f"--target={self.target}", *options]
+        if self.target == "cpu":
+            command.append(f"--lowering={lowering or self.lowering}")
         done = subprocess.run([*command, source, "-o", artifact], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise RuntimeError(f"fgla-compile gave exit code {done.returncode}: {done.stderr.strip()[:2000]}")
-        return self.runtime.load(artifact, entry)
+        return self.runtime.load(artifact, entry, CPU if self.target == "cpu" else CUDA)
 
     def program(self, config, **options):
         program = Program(config)
@@ -56,10 +58,10 @@ def compare(report, name, dtype, results, wanted):
         report.error(f"{name}, {result}", reference.relative_error(array, wanted[result]), BOUNDS[dtype])
 
 
-def run_case(case, build, lowering, channel):
+def run_case(case, build, target, lowering, channel):
     """In a process of its own, so that a crash of compiled code is one failed case."""
     report = Report(prefix=case.name + ": ")
-    context = Context(build, lowering, case)
+    context = Context(build, target, lowering, case)
     try:
         case.run(context, report)
     except Exception as error:
@@ -71,7 +73,7 @@ def run_case(case, build, lowering, channel):
     channel.send((report.passed, report.failed))
 
 
-def run_cases(cases, build, lowering, jobs):
+def run_cases(cases, build, target, lowering, jobs):
     """Runs each case in a process of its own, JOBS at a time, and returns the sum."""
     multiprocessing.set_start_method("fork")
     total = Report()
@@ -80,7 +82,7 @@ def run_cases(cases, build, lowering, jobs):
         while waiting and len(running) < jobs:
             case = waiting.pop()
             receive, send = multiprocessing.Pipe(duplex=False)
-            process = multiprocessing.Process(target=run_case, args=(case, build, lowering, send))
+            process = multiprocessing.Process(target=run_case, args=(case, build, target, lowering, send))
             process.start()
             send.close()
             running[process.sentinel] = (case, process, receive, time.monotonic())

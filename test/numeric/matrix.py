@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Compares compiled programs with reference.py over the matrix of options, lengths and hard inputs, and tests what must not change a result.
 
-usage: matrix.py [--build DIR] [--quick] [--lowering tiled|reference] [--only TEXT] [--list] [--jobs N]
+usage: matrix.py [--build DIR] [--quick] [--target NAME] [--lowering tiled|reference] [--only TEXT] [--list] [--jobs N]
 
 A configuration is compiled once, and the artifact is called for all its lengths. Prints each comparison that fails; ends with
-`N passed, N failed`. --only takes the cases whose name holds TEXT.
+`N passed, N failed`. --only takes the cases whose name holds TEXT. --target takes a GPU too, where libcuda.so.1 is the one that runs
+kernels on the CPU (test/emulator).
 """
 
 import argparse
@@ -64,12 +65,14 @@ def against_reference(config, runs, **options):
     return run
 
 
-def matrix_cases():
+def matrix_cases(target):
+    factors = FACTORS if target == "cpu" else {**FACTORS, "rule": ["gated"], "beta": ["head"]}
+
     def is_valid(row):
         config = {name: value for name, value in row.items() if name != "tokens"}
         return Config(**config).is_valid() and (row["beta"] == "head" or row["rule"] != "gated")
 
-    for row in pairwise(FACTORS, is_valid):
+    for row in pairwise(factors, is_valid):
         longest = row.pop("tokens")
         config = Config(**row)
         runs = [(2, t, "normal") for t in SHORT] + [(1, longest, "normal"), (2, 33, "strong"), (1, 129, "extreme")]
@@ -341,6 +344,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--target", default="cpu")
     parser.add_argument("--lowering", choices=["tiled", "reference"], default="tiled")
     parser.add_argument("--only", default="")
     parser.add_argument("--list", action="store_true")
@@ -350,12 +354,12 @@ def main():
     if arguments.quick:
         cases = [*quick_cases()]
     else:
-        cases = [*matrix_cases(), *hard_cases(), *step_cases(), *invariant_cases(arguments.lowering), *block_cases.cases()]
+        cases = [*matrix_cases(arguments.target), *hard_cases(), *step_cases(), *invariant_cases(arguments.lowering), *block_cases.cases()]
     cases = [case for case in cases if arguments.only in case.name]
     if arguments.list:
         print("\n".join(case.name for case in cases))
         return
-    report = run_cases(cases, arguments.build.resolve(), arguments.lowering, arguments.jobs)
+    report = run_cases(cases, arguments.build.resolve(), arguments.target, arguments.lowering, arguments.jobs)
     sys.exit(report.close())
 
 

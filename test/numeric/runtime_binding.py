@@ -29,6 +29,9 @@ DTYPE_NUMBERS = {dtype: number for number, dtype in DTYPES.items()}
 TORCH_DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
 
 
+CPU, CUDA = 0, 1  # fgla_device_kind
+
+
 class Device(ctypes.Structure):
     _fields_ = [("kind", ctypes.c_int), ("index", ctypes.c_int32)]
 
@@ -44,22 +47,21 @@ class Tensor(ctypes.Structure):
     ]
 
     @classmethod
-    def of(cls, array):
-        """A view of ARRAY, which has to outlive it."""
+    def of(cls, array, kind=CPU):
+        """A view of ARRAY, which has to outlive it. KIND: where a NumPy array is said to be; an emulated GPU has the host's memory."""
         if not isinstance(array, np.ndarray):
             return cls.of_torch(array)
         rank = array.ndim
         shape = (ctypes.c_int64 * rank)(*array.shape)
         stride = (ctypes.c_int64 * rank)(*(s // array.itemsize for s in array.strides))
-        return cls(array.ctypes.data, DTYPE_NUMBERS[array.dtype], rank, shape, stride, Device(0, 0))
-
+        return cls(array.ctypes.data, DTYPE_NUMBERS[array.dtype], rank, shape, stride, Device(kind, 0))
 
     @classmethod
     def of_torch(cls, tensor):
         rank = tensor.dim()
         shape, stride = (ctypes.c_int64 * rank)(*tensor.shape), (ctypes.c_int64 * rank)(*tensor.stride())
         dtype = TORCH_DTYPES.index(str(tensor.dtype).removeprefix("torch."))
-        device = Device(1, tensor.get_device()) if tensor.is_cuda else Device(0, 0)
+        device = Device(CUDA, tensor.get_device()) if tensor.is_cuda else Device(CPU, 0)
         return cls(tensor.data_ptr(), dtype, rank, shape, stride, device)
 
 
@@ -97,8 +99,8 @@ class RuntimeFailure(Exception):
 class Function:
     """Called with arrays by argument name; gives arrays by result name."""
 
-    def __init__(self, runtime, handle):
-        self.runtime, self.handle = runtime, handle
+    def __init__(self, runtime, handle, kind=CPU):
+        self.runtime, self.handle, self.kind = runtime, handle, kind
         self.args = self._values(runtime.fgla_function_num_args, runtime.fgla_function_arg)
         self.results = self._values(runtime.fgla_function_num_results, runtime.fgla_function_result)
 
@@ -111,7 +113,7 @@ class Function:
         return values
 
     def _views(self, arrays):
-        return (Tensor * len(arrays))(*(Tensor.of(array) for array in arrays))
+        return (Tensor * len(arrays))(*(Tensor.of(array, self.kind) for array in arrays))
 
     def allocate_results(self, inputs):
         """Arrays for the results of a call, of the kind and on the device of the inputs."""
@@ -191,9 +193,9 @@ class Library:
         if status != 0:
             raise RuntimeFailure(self.c.fgla_error_message().decode())
 
-    def load(self, path, name):
-        """The function NAME of the artifact at PATH, which stays loaded."""
+    def load(self, path, name, kind=CPU):
+        """The function NAME of the artifact at PATH, which stays loaded. KIND: of the device that NumPy arrays are given to it on."""
         module, function = ctypes.c_void_p(), ctypes.c_void_p()
         self.check(self.c.fgla_module_load(str(path).encode(), ctypes.byref(module)))
         self.check(self.c.fgla_module_function(module, name.encode(), ctypes.byref(function)))
-        return Function(self, function)
+        return Function(self, function, kind)

@@ -236,6 +236,13 @@ TEST(LinearLayout, SameUpToRegisters) {
   EXPECT_FALSE(layout.isSameUpToRegisters({{{0, 1}, {8, 0}, {0, 4}}, {{1, 0}}, {{0, 16}}}));
 }
 
+TEST(LinearLayout, IsReplicatedWhereThreadsHoldTheSame) {
+  EXPECT_FALSE(LinearLayout::columns(16, 128, 2).isReplicated());
+  EXPECT_TRUE(LinearLayout::columns(16, 16, 2).isReplicated());
+  // A register may repeat an element of its own thread.
+  EXPECT_FALSE((LinearLayout{{{0, 0}}, {{1, 0}}, {{0, 16}}}).isReplicated());
+}
+
 /// A layout that repeats what another holds is not the same: half of its registers lack the rest.
 TEST(LinearLayout, RepeatedRegistersAreNotTheSame) {
   LinearLayout layout({{0, 1}, {8, 0}}, {{1, 0}}, {}), repeating({{0, 1}, {0, 1}}, {{1, 0}}, {});

@@ -1,0 +1,168 @@
+//===- Block.h - A block of threads, executed -----------------------------===//
+//
+// Warps run one at a time, in an order drawn from a seed, each until it has to wait. Copies that a program does not wait
+// for happen as late as they may, so that a wait that is missing shows. Where no warp can go on and nothing is left to be
+// copied, the block hangs, and says in what.
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_TEST_EMULATOR_BLOCK_H
+#define FGLA_TEST_EMULATOR_BLOCK_H
+
+#include "Order.h"
+#include "Program.h"
+
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <random>
+
+namespace fgla::emulator {
+
+struct Dim3 {
+  uint32_t x = 1, y = 1, z = 1;
+};
+
+struct Launch {
+  const Kernel &kernel;
+  Dim3 grid, block;
+  uint32_t dynamicShared = 0;
+  std::vector<uint8_t> parameters;
+  uint64_t seed = 0;
+};
+
+template <typename T> T fromBits(uint64_t bits) {
+  T value;
+  std::memcpy(&value, &bits, sizeof(T));
+  return value;
+}
+template <typename T> uint64_t toBits(T value) {
+  uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof(T));
+  return bits;
+}
+template <> inline bool fromBits<bool>(uint64_t bits) { return bits & 1; }
+
+template <typename Function> void forLanes(Mask mask, Function function) {
+  if (mask == ~Mask(0)) {
+    for (int lane = 0; lane < 32; ++lane)
+      function(lane);
+    return;
+  }
+  for (Mask rest = mask; rest; rest &= rest - 1)
+    function(__builtin_ctz(rest));
+}
+
+class Block;
+
+class Warp {
+public:
+  Warp(Block &block, int32_t number);
+
+  /// Runs until it waits or ends; returns whether it got anywhere.
+  bool run();
+  bool hasEnded() const { return groups.empty(); }
+  std::string describe() const;
+
+  Lanes &at(const Operand &operand) { return registers[operand.number]; }
+  template <typename T> T get(const Operand &operand, int lane) { return fromBits<T>(at(operand).bits[lane]); }
+  template <typename T> void set(const Operand &operand, int lane, T value) {
+    if (operand.number >= 0)
+      at(operand).bits[lane] = toBits(value);
+  }
+  uint64_t address(const Operand &operand, int lane) { return at(operand).bits[lane] + operand.offset; }
+  /// Threads that have not ended.
+  Mask getLive() const;
+
+  /// What the copy engine still has to do for these threads, in order: copies, and signals behind them.
+  std::deque<std::function<void()>> copies;
+  /// Of the barrier that it has arrived at, if any: its round then.
+  int64_t roundOfBarrier = -1;
+
+  Actor actor(int lane) const { return {number, lane, steps, clock}; }
+  /// What copies for the warp does so at any time after now.
+  const Clock &now() const { return clock; }
+  /// What the warp knows goes to others; what it does next, they don't know.
+  void signal(Clock &to) {
+    to.join(clock);
+    ++clock.of[number];
+  }
+  void learn(const Clock &from) {
+    clock.join(from);
+    ++steps;
+  }
+  /// All threads know what any did.
+  void synchronize() { ++steps; }
+
+  Block &block;
+  const int32_t number;
+  uint64_t numExecuted = 0;
+
+private:
+  /// Threads that are at one instruction.
+  struct Group {
+    int32_t at;
+    Mask mask;
+  };
+  bool step(size_t group);
+  void place(Group group);
+
+  Clock clock;
+  uint32_t steps = 1;
+  std::vector<Lanes> registers;
+  std::vector<Group> groups; // by instruction, the first first
+};
+
+/// An mbarrier, which programs know by its address only.
+struct PhaseBarrier {
+  int64_t count = 0, pending = 0, bytes = 0;
+  uint64_t phase = 0;
+  Clock arrived, released; ///< of the phase, and of the one before
+
+  void arrive(int64_t expected = 0);
+  void complete(int64_t copied);
+
+private:
+  void advance();
+};
+
+/// What `bar` counts.
+struct NamedBarrier {
+  int64_t arrived = 0, round = 0;
+  bool any = false, result = false;
+  Clock known, released; ///< of the round, and of the one before
+};
+
+class Block {
+public:
+  Block(const Launch &launch, Dim3 index, uint64_t seed);
+
+  /// Throws Failure.
+  void run();
+
+  /// Where shared memory has `bytes` at an address that is aligned to them. Throws Failure.
+  uint8_t *shared(uint64_t address, uint64_t bytes);
+  /// The same for an access, which has to be ordered with others.
+  const uint8_t *read(const Actor &actor, uint64_t address, uint64_t bytes);
+  void write(const Actor &actor, uint64_t address, const void *from, uint64_t bytes);
+  PhaseBarrier &phaseBarrier(uint64_t address);
+  uint64_t constant(const Constant &constant, uint32_t thread) const;
+
+  const Launch &launch;
+  const Dim3 index;
+  std::map<uint64_t, PhaseBarrier> phaseBarriers;
+  std::array<NamedBarrier, 16> barriers;
+  std::deque<std::function<void()>> copies; ///< of tensors: for no thread
+  std::vector<uint8_t> sharedMemory;
+  std::vector<std::unique_ptr<Warp>> warps;
+
+private:
+  bool copy();
+  [[noreturn]] void reportHang() const;
+
+  std::mt19937_64 random;
+  AccessLog log;
+};
+
+} // namespace fgla::emulator
+
+#endif // FGLA_TEST_EMULATOR_BLOCK_H

@@ -1,0 +1,196 @@
+//===- Synchronization.cpp - Barriers, and what threads tell each other ---===//
+#include "Actions.h"
+
+#include <algorithm>
+
+using namespace fgla::emulator;
+
+namespace {
+Outcome nothing(Warp &, const Instruction &, Mask) { return Outcome::Done; }
+
+//===----------------------------------------------------------------------===//
+// In a warp
+//===----------------------------------------------------------------------===//
+
+Outcome synchronizeWarp(Warp &warp, const Instruction &i, Mask mask) {
+  if (!isComplete(warp, mask, warp.get<uint32_t>(i.operands[0], __builtin_ctz(mask))))
+    return Outcome::Waits;
+  warp.synchronize();
+  return Outcome::Done;
+}
+
+Outcome vote(Warp &warp, const Instruction &i, Mask mask) {
+  if (!isComplete(warp, mask))
+    return Outcome::Waits;
+  Mask votes = 0;
+  forLanes(mask, [&](int lane) {
+    votes |= Mask(warp.get<bool>(i.operands[1], lane) != i.operands[1].isNegated) << lane;
+  });
+  uint64_t result = i.has("any") ? votes != 0 : i.has("all") ? votes == mask : votes;
+  forLanes(mask, [&](int lane) { warp.set(i.operands[0], lane, result); });
+  return Outcome::Done;
+}
+
+Outcome elect(Warp &warp, const Instruction &i, Mask mask) {
+  if (!isComplete(warp, mask))
+    return Outcome::Waits;
+  int leader = __builtin_ctz(mask);
+  forLanes(mask, [&](int lane) {
+    warp.set(i.operands[0], lane, uint32_t(leader));
+    warp.set(i.operands[1], lane, uint64_t(lane == leader));
+  });
+  return Outcome::Done;
+}
+
+Outcome shuffle(Warp &warp, const Instruction &i, Mask mask) {
+  if (!isComplete(warp, mask))
+    return Outcome::Waits;
+  const Lanes source = warp.at(i.operands[1]);
+  forLanes(mask, [&](int lane) {
+    int b = warp.get<int32_t>(i.operands[2], lane), c = warp.get<int32_t>(i.operands[3], lane);
+    int segment = (c >> 8) & 31, last = (lane & segment) | (c & 31 & ~segment);
+    int from = i.has("up")     ? lane - b
+               : i.has("down") ? lane + b
+               : i.has("bfly") ? lane ^ b
+                               : (lane & segment) | (b & ~segment & 31);
+    bool isInside = i.has("up") ? from >= last : from <= last;
+    warp.set(i.operands[0], lane, source.bits[isInside ? from : lane]);
+  });
+  return Outcome::Done;
+}
+
+//===----------------------------------------------------------------------===//
+// In a block
+//===----------------------------------------------------------------------===//
+
+/// Arrives, then waits for the round to end.
+template <typename Arrive> Outcome meet(Warp &warp, const Instruction &i, Mask mask, size_t first, Arrive arrive) {
+  if (!isComplete(warp, mask))
+    return Outcome::Waits;
+  int lane = __builtin_ctz(mask);
+  auto number = warp.get<uint32_t>(i.operands[first], lane);
+  auto all = static_cast<int64_t>(32 * warp.block.warps.size());
+  int64_t count = i.operands.size() > first + 1 && !i.has("pred") ? warp.get<uint32_t>(i.operands[first + 1], lane)
+                  : i.has("pred")                                 ? warp.get<uint32_t>(i.operands[2], lane)
+                                                                  : all;
+  if (number >= warp.block.barriers.size() || count % 32 != 0 || count > all)
+    throw Failure("barrier " + std::to_string(number) + " for " + std::to_string(count) + " threads");
+  NamedBarrier &barrier = warp.block.barriers[number];
+  if (warp.roundOfBarrier < 0) {
+    warp.roundOfBarrier = barrier.round;
+    arrive(barrier);
+    warp.signal(barrier.known);
+    barrier.arrived += 32;
+    if (barrier.arrived == count) {
+      barrier.result = barrier.any;
+      barrier.any = false;
+      barrier.arrived = 0;
+      barrier.released.join(barrier.known);
+      ++barrier.round;
+    }
+  }
+  if (warp.roundOfBarrier == barrier.round)
+    return Outcome::Waits;
+  warp.roundOfBarrier = -1;
+  warp.learn(barrier.released);
+  return Outcome::Done;
+}
+
+Outcome synchronizeBlock(Warp &warp, const Instruction &i, Mask mask) {
+  return meet(warp, i, mask, 0, [](NamedBarrier &) {});
+}
+
+/// bar.red.or.pred p, number, count, q
+Outcome reduceBlock(Warp &warp, const Instruction &i, Mask mask) {
+  Outcome outcome = meet(warp, i, mask, 1, [&](NamedBarrier &barrier) {
+    forLanes(mask, [&](int lane) {
+      barrier.any |= warp.get<bool>(i.operands[3], lane) != i.operands[3].isNegated;
+    });
+  });
+  if (outcome == Outcome::Done) {
+    bool result = warp.block.barriers[warp.get<uint32_t>(i.operands[1], __builtin_ctz(mask))].result;
+    forLanes(mask, [&](int lane) { warp.set(i.operands[0], lane, uint64_t(result)); });
+  }
+  return outcome;
+}
+
+//===----------------------------------------------------------------------===//
+// mbarriers
+//===----------------------------------------------------------------------===//
+
+Outcome initialize(Warp &warp, const Instruction &i, Mask mask) {
+  forLanes(mask, [&](int lane) {
+    uint64_t address = warp.address(i.operands[0], lane);
+    warp.block.shared(address, 8);
+    int64_t count = warp.get<uint32_t>(i.operands[1], lane);
+    PhaseBarrier &barrier = warp.block.phaseBarriers[address] = {};
+    barrier.count = barrier.pending = count;
+  });
+  return Outcome::Done;
+}
+
+/// mbarrier.arrive state, [barrier], and with expect_tx: bytes
+Outcome arrive(Warp &warp, const Instruction &i, Mask mask) {
+  forLanes(mask, [&](int lane) {
+    int64_t bytes = i.has("expect_tx") ? warp.get<uint32_t>(i.operands[2], lane) : 0;
+    PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands[1], lane));
+    warp.signal(barrier.arrived);
+    barrier.arrive(bytes);
+  });
+  return Outcome::Done;
+}
+
+/// cp.async.mbarrier.arrive.noinc [barrier]: when the thread's copies so far are done
+Outcome arriveAfterCopies(Warp &warp, const Instruction &i, Mask mask) {
+  forLanes(mask, [&](int lane) {
+    PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands[0], lane));
+    Clock known;
+    warp.signal(known);
+    warp.copies.push_back([=, &barrier] {
+      barrier.arrived.join(known);
+      barrier.arrive();
+    });
+  });
+  return Outcome::Done;
+}
+
+/// mbarrier.try_wait.parity done, [barrier], parity: never says that it has waited in vain
+Outcome wait(Warp &warp, const Instruction &i, Mask mask) {
+  bool isOver = true;
+  forLanes(mask, [&](int lane) {
+    const PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands[1], lane));
+    isOver &= (barrier.phase & 1) != (warp.get<uint32_t>(i.operands[2], lane) & 1);
+  });
+  if (!isOver)
+    return Outcome::Waits;
+  forLanes(mask, [&](int lane) {
+    warp.learn(warp.block.phaseBarrier(warp.address(i.operands[1], lane)).released);
+    warp.set(i.operands[0], lane, uint64_t(1));
+  });
+  return Outcome::Done;
+}
+} // namespace
+
+Action fgla::emulator::findSynchronization(const Instruction &i) {
+  const std::string &op = i.name.front();
+  // Kernels of a stream run one after the other, and what is written is there at once.
+  if (op == "fence" || op == "membar" || op == "griddepcontrol" || op == "setmaxnreg" || op == "nanosleep")
+    return nothing;
+  if (op == "bar" && i.has("warp"))
+    return synchronizeWarp;
+  if ((op == "bar" || op == "barrier") && i.has("sync"))
+    return synchronizeBlock;
+  if (op == "bar" && i.has("red") && i.has("or"))
+    return reduceBlock;
+  if (op == "vote")
+    return vote;
+  if (op == "elect")
+    return elect;
+  if (op == "shfl")
+    return shuffle;
+  if (op == "cp" && i.has("mbarrier") && i.has("noinc"))
+    return arriveAfterCopies;
+  if (op != "mbarrier")
+    return nullptr;
+  return i.has("init") ? initialize : i.has("arrive") ? arrive : i.has("try_wait") ? wait : nullptr;
+}
