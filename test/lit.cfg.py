@@ -33,6 +33,8 @@ tools += ["mlir-opt", "mlir-runner", "split-file", "llvm-readelf"]
 llvm_config.add_tool_substitutions(tools, [config.fgla_tools_dir, config.llvm_tools_dir])
 config.substitutions.append(("%clang", config.c_compiler))
 config.substitutions.append(("%fgla_plugin", os.path.join(config.fgla_build_root, "lib", "fgla-plugin.so")))
+# A CUDA driver that runs PTX on the CPU, for LD_LIBRARY_PATH.
+config.substitutions.append(("%emulator", os.path.join(config.fgla_build_root, "lib", "emulator")))
 config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
 
 # REQUIRES: <tool> skips a test where an optional tool was not built.

@@ -45,14 +45,11 @@ Value fgla::tile::buildCombine(OpBuilder &builder, Location loc, ReduceKind kind
   case ReduceKind::Max:
     return arith::MaximumFOp::create(builder, loc, a, b);
   case ReduceKind::ProbOr: {
-    // a + b - ab as a + b (1 - a): no cancellation, for 1 - a >= 0
-    TypedAttr attr = builder.getFloatAttr(getElementTypeOrSelf(a), 1.0);
-    if (auto vector = dyn_cast<VectorType>(a.getType()))
-      attr = DenseElementsAttr::get(vector, attr);
-    Value one = arith::ConstantOp::create(builder, loc, attr);
-    Value rest = arith::SubFOp::create(builder, loc, one, a);
-    Value product = arith::MulFOp::create(builder, loc, b, rest);
-    return arith::AddFOp::create(builder, loc, a, product);
+    // Of a and b in [0, 1] at least half of a + b is left. The same bits for (b, a): threads that combine with each
+    // other have one result.
+    Value sum = arith::AddFOp::create(builder, loc, a, b);
+    Value product = arith::MulFOp::create(builder, loc, a, b);
+    return arith::SubFOp::create(builder, loc, sum, product);
   }
   }
   llvm_unreachable("all kinds are handled");

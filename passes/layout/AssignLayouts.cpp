@@ -249,7 +249,8 @@ void RoleLayouts::bindCarried(scf::ForOp loop) {
   }
 }
 
-/// What is combined or added up has a layout: where it comes from a channel as it is, that of a map which reads it.
+/// What is combined, added up or stored has a layout: where it comes from a channel as it is, that of a map which reads
+/// it.
 void RoleLayouts::readByMap(OpOperand &operand) {
   if (!isMemory(operand.get()))
     return;
@@ -317,6 +318,7 @@ void RoleLayouts::assignOp(Operation *op) {
     if (!isa_and_nonnull<tile::LoadOp>(put.getValue().getDefiningOp()))
       put.getValueMutable().assign(demand(put.getValue(), prefer(put.getValue())));
   } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
+    readByMap(store.getValueMutable());
     store.getValueMutable().assign(demand(store.getValue(), prefer(store.getValue())));
   } else if (auto yield = dyn_cast<scf::YieldOp>(op)) {
     if (auto loop = dyn_cast<scf::ForOp>(op->getParentOp()))

@@ -16,7 +16,8 @@ template <auto F, typename R, typename A> Outcome map1(Warp &warp, const Instruc
 }
 template <auto F, typename R, typename A, typename B> Outcome map2(Warp &warp, const Instruction &i, Mask mask) {
   Lanes &out = warp.at(i.operands[0]), &a = warp.at(i.operands[1]), &b = warp.at(i.operands[2]);
-  forLanes(mask, [&](int lane) { out.bits[lane] = toBits<R>(F(fromBits<A>(a.bits[lane]), fromBits<B>(b.bits[lane]))); });
+  forLanes(mask,
+           [&](int lane) { out.bits[lane] = toBits<R>(F(fromBits<A>(a.bits[lane]), fromBits<B>(b.bits[lane]))); });
   return Outcome::Done;
 }
 template <auto F, typename R, typename A, typename B, typename C>
@@ -24,8 +25,7 @@ Outcome map3(Warp &warp, const Instruction &i, Mask mask) {
   Lanes &out = warp.at(i.operands[0]), &a = warp.at(i.operands[1]), &b = warp.at(i.operands[2]),
         &c = warp.at(i.operands[3]);
   forLanes(mask, [&](int lane) {
-    out.bits[lane] =
-        toBits<R>(F(fromBits<A>(a.bits[lane]), fromBits<B>(b.bits[lane]), fromBits<C>(c.bits[lane])));
+    out.bits[lane] = toBits<R>(F(fromBits<A>(a.bits[lane]), fromBits<B>(b.bits[lane]), fromBits<C>(c.bits[lane])));
   });
   return Outcome::Done;
 }
@@ -80,7 +80,8 @@ template <typename T> static T shiftRight(T a, uint32_t count) {
   return static_cast<T>(a >> std::min(count, width - 1)) >> (count >= width ? 1 : 0);
 }
 static uint32_t extract(uint32_t value, uint32_t position, uint32_t length) {
-  return static_cast<uint32_t>((uint64_t(value) >> (position & 255)) & ((uint64_t(1) << std::min(length & 255, 32u)) - 1));
+  return static_cast<uint32_t>((uint64_t(value) >> (position & 255)) &
+                               ((uint64_t(1) << std::min(length & 255, 32u)) - 1));
 }
 /// Four bytes of eight, chosen by a digit each.
 static uint32_t permute(uint32_t a, uint32_t b, uint32_t selector) {
@@ -178,7 +179,6 @@ static float flush(float x) { return std::fabs(x) < std::numeric_limits<float>::
 static float fuse(float a, float b, float c) { return static_cast<float>(double(a) * double(b) + double(c)); }
 static float greater(float a, float b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b); }
 static float smaller(float a, float b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b); }
-
 
 // A function of f32s on other numbers, whose results are rounded, and on pairs of them.
 template <auto F, typename Number, typename... Rest> static Number apply(Number a, Rest... rest) {
@@ -324,9 +324,8 @@ static Action findConversion(const Instruction &i) {
   return ofInteger(from, [&]<typename From>(From) -> Action {
     if (to == "f32")
       return map1<[](From a) { return static_cast<float>(a); }, float, From>;
-    return ofInteger(to, []<typename To>(To) -> Action {
-      return map1<[](From a) { return static_cast<To>(a); }, To, From>;
-    });
+    return ofInteger(
+        to, []<typename To>(To) -> Action { return map1<[](From a) { return static_cast<To>(a); }, To, From>; });
   });
 }
 

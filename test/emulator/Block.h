@@ -1,8 +1,8 @@
 //===- Block.h - A block of threads, executed -----------------------------===//
 //
-// Warps run one at a time, in an order drawn from a seed, each until it has to wait. Copies that a program does not wait
-// for happen as late as they may, so that a wait that is missing shows. Where no warp can go on and nothing is left to be
-// copied, the block hangs, and says in what.
+// Warps run one at a time, in an order drawn from a seed, each until it has to wait. Copies that a program does not
+// wait for happen as late as they may, so that a wait that is missing shows. Where no warp can go on and nothing is
+// left to be copied, the block hangs, and says in what.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_TEST_EMULATOR_BLOCK_H

@@ -1,7 +1,8 @@
 //===- Driver.cpp - A CUDA driver whose device is this machine's processor ===//
 //
-// The functions of libcuda.so.1 that the runtime uses (runtime/cuda/Driver.h). Memory of the device is the host's, and a
-// launch returns when its kernel is done. Only PTX is run: code for an architecture is refused, as by a device of another.
+// The functions of libcuda.so.1 that the runtime uses (runtime/cuda/Driver.h). Memory of the device is the host's, and
+// a launch returns when its kernel is done. Only PTX is run: code for an architecture is refused, as by a device of
+// another.
 //
 // FGLA_EMULATED_MULTIPROCESSORS: how many the device says it has (132). FGLA_EMULATOR_SEED: another order of warps.
 //
@@ -63,7 +64,9 @@ static thread_local Context current = nullptr;
 extern "C" {
 Error cuInit(unsigned) { return success; }
 Error cuGetErrorName(Error error, const char **text) {
-  *text = error == kLaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : error == outOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : "CUDA_ERROR";
+  *text = error == kLaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED"
+          : error == outOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY"
+                                 : "CUDA_ERROR";
   return success;
 }
 Error cuGetErrorString(Error, const char **text) {
@@ -105,7 +108,10 @@ Error cuCtxPopCurrent_v2(Context *context) {
 Error cuThreadExchangeStreamCaptureMode(int *) { return success; }
 
 Error cuModuleLoadDataEx(Library *library, const void *image, unsigned numOptions, int *, void **values) {
-  if (std::memcmp(image, "\x7f" "ELF", 4) == 0)
+  if (std::memcmp(image,
+                  "\x7f"
+                  "ELF",
+                  4) == 0)
     return noBinaryForGPU;
   try {
     *library = reinterpret_cast<Library>(new Module(emulator::parsePTX(static_cast<const char *>(image))));

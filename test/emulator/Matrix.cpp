@@ -50,7 +50,8 @@ template <typename Element, int Depth> Outcome multiply(Warp &warp, const Instru
 
 /// Calls with a block's number, a thread, and where its first and second element are. The rows of block i are where
 /// threads 8 i ... 8 i + 7 say.
-template <typename Visit> void forElements(Warp &warp, const Operand &address, int count, bool transposed, Visit visit) {
+template <typename Visit>
+void forElements(Warp &warp, const Operand &address, int count, bool transposed, Visit visit) {
   for (int block = 0; block < count; ++block)
     for (int lane = 0; lane < 32; ++lane) {
       auto place = [&](int row, int column) { return warp.address(address, 8 * block + row) + 2 * column; };

@@ -4,8 +4,8 @@
 using namespace fgla::emulator;
 
 AccessLog::AccessLog(uint64_t bytes, int32_t numWarps)
-    : numWarps(numWarps), accesses(static_cast<Access *>(
-                              std::calloc((bytes / kCellBytes + 1) * (numWarps + 1), sizeof(Access)))) {}
+    : numWarps(numWarps),
+      accesses(static_cast<Access *>(std::calloc((bytes / kCellBytes + 1) * (numWarps + 1), sizeof(Access)))) {}
 
 bool AccessLog::isOrdered(const Access &access, const Actor &actor) {
   if (access.epoch == 0)
@@ -16,7 +16,9 @@ bool AccessLog::isOrdered(const Access &access, const Actor &actor) {
 }
 
 std::string AccessLog::describe(const Access &access, const char *what, uint64_t cell) {
-  std::string who = access.lane == Actor::kCopyEngine ? "a copy" : access.lane == kSeveral ? "several threads" : "thread " + std::to_string(access.lane);
+  std::string who = access.lane == Actor::kCopyEngine ? "a copy"
+                    : access.lane == kSeveral         ? "several threads"
+                                                      : "thread " + std::to_string(access.lane);
   return std::string("is not ordered with a ") + what + " of shared address " + std::to_string(cell * kCellBytes) +
          " by " + who + " of warp " + std::to_string(access.warp);
 }

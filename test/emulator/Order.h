@@ -31,7 +31,7 @@ struct Clock {
 /// Who accesses, and when.
 struct Actor {
   int32_t warp = 0;
-  int32_t lane = 0; ///< kCopyEngine: none
+  int32_t lane = 0;  ///< kCopyEngine: none
   uint32_t step = 0; ///< how often the threads of the warp have waited for each other
   const Clock &clock;
 

@@ -46,12 +46,12 @@ private:
   size_t at = 0;
   Kernel *kernel = nullptr;
   std::map<std::string, std::unique_ptr<Kernel>> kernels;
-  std::map<std::string, Constant> variables;             // of the module, and parameters
-  std::vector<std::map<std::string, int32_t>> registers; // by scope
+  std::map<std::string, Constant> variables;                        // of the module, and parameters
+  std::vector<std::map<std::string, int32_t>> registers;            // by scope
   std::map<std::pair<Constant::Kind, uint64_t>, int32_t> constants; // their registers
   std::map<std::string, int32_t> labels;
   std::map<std::string, std::vector<std::string>> tables; // of labels
-  std::vector<std::pair<size_t, std::string>> branches; // instruction, label
+  std::vector<std::pair<size_t, std::string>> branches;   // instruction, label
   uint32_t sharedBytes = 0;
 };
 } // namespace
@@ -365,10 +365,10 @@ Operand Parser::parseNamed(const std::string &word) {
       return operand;
     }
   static const std::map<std::string, Constant::Kind> special = {
-      {"%tid.x", Constant::ThreadX},  {"%tid.y", Constant::ThreadY},  {"%tid.z", Constant::ThreadZ},
-      {"%ctaid.x", Constant::BlockX}, {"%ctaid.y", Constant::BlockY}, {"%ctaid.z", Constant::BlockZ},
-      {"%ntid.x", Constant::SizeX},   {"%ntid.y", Constant::SizeY},   {"%ntid.z", Constant::SizeZ},
-      {"%nctaid.x", Constant::GridX}, {"%nctaid.y", Constant::GridY}, {"%nctaid.z", Constant::GridZ},
+      {"%tid.x", Constant::ThreadX},  {"%tid.y", Constant::ThreadY},    {"%tid.z", Constant::ThreadZ},
+      {"%ctaid.x", Constant::BlockX}, {"%ctaid.y", Constant::BlockY},   {"%ctaid.z", Constant::BlockZ},
+      {"%ntid.x", Constant::SizeX},   {"%ntid.y", Constant::SizeY},     {"%ntid.z", Constant::SizeZ},
+      {"%nctaid.x", Constant::GridX}, {"%nctaid.y", Constant::GridY},   {"%nctaid.z", Constant::GridZ},
       {"%laneid", Constant::Lane},    {"%warpid", Constant::WarpNumber}};
   if (auto found = special.find(word); found != special.end())
     return constant({found->second, 0});

@@ -47,7 +47,7 @@ struct Operand {
 };
 
 struct Instruction {
-  std::string text; ///< for messages
+  std::string text;              ///< for messages
   std::vector<std::string> name; ///< parts between dots
   Operand guard;
   std::vector<Operand> operands;
@@ -60,8 +60,25 @@ struct Instruction {
 
 /// A register that is not written.
 struct Constant {
-  enum Kind { Bits, SharedAddress, Parameter, ThreadX, ThreadY, ThreadZ, BlockX, BlockY, BlockZ, SizeX, SizeY, SizeZ,
-              GridX, GridY, GridZ, Lane, WarpNumber } kind = Bits;
+  enum Kind {
+    Bits,
+    SharedAddress,
+    Parameter,
+    ThreadX,
+    ThreadY,
+    ThreadZ,
+    BlockX,
+    BlockY,
+    BlockZ,
+    SizeX,
+    SizeY,
+    SizeZ,
+    GridX,
+    GridY,
+    GridZ,
+    Lane,
+    WarpNumber
+  } kind = Bits;
   uint64_t bits = 0; ///< the value, or an offset in bytes
 };
 

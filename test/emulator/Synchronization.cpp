@@ -23,9 +23,8 @@ Outcome vote(Warp &warp, const Instruction &i, Mask mask) {
   if (!isComplete(warp, mask))
     return Outcome::Waits;
   Mask votes = 0;
-  forLanes(mask, [&](int lane) {
-    votes |= Mask(warp.get<bool>(i.operands[1], lane) != i.operands[1].isNegated) << lane;
-  });
+  forLanes(mask,
+           [&](int lane) { votes |= Mask(warp.get<bool>(i.operands[1], lane) != i.operands[1].isNegated) << lane; });
   uint64_t result = i.has("any") ? votes != 0 : i.has("all") ? votes == mask : votes;
   forLanes(mask, [&](int lane) { warp.set(i.operands[0], lane, result); });
   return Outcome::Done;
@@ -103,9 +102,7 @@ Outcome synchronizeBlock(Warp &warp, const Instruction &i, Mask mask) {
 /// bar.red.or.pred p, number, count, q
 Outcome reduceBlock(Warp &warp, const Instruction &i, Mask mask) {
   Outcome outcome = meet(warp, i, mask, 1, [&](NamedBarrier &barrier) {
-    forLanes(mask, [&](int lane) {
-      barrier.any |= warp.get<bool>(i.operands[3], lane) != i.operands[3].isNegated;
-    });
+    forLanes(mask, [&](int lane) { barrier.any |= warp.get<bool>(i.operands[3], lane) != i.operands[3].isNegated; });
   });
   if (outcome == Outcome::Done) {
     bool result = warp.block.barriers[warp.get<uint32_t>(i.operands[1], __builtin_ctz(mask))].result;

@@ -22,8 +22,7 @@ struct TensorMap {
 
   /// Copies the box at `corner` to address `to`, with zeros for what is outside: `write(address, from, bytes)` for each
   /// element. Returns the number of bytes.
-  template <typename Write>
-  int64_t copy(const std::array<int32_t, mostDims> &corner, uint64_t to, Write write) const {
+  template <typename Write> int64_t copy(const std::array<int32_t, mostDims> &corner, uint64_t to, Write write) const {
     int64_t count = elementBytes;
     for (uint32_t dim = 0; dim < rank; ++dim)
       count *= box[dim];

@@ -140,6 +140,8 @@ class Function:
 
     def __call__(self, inputs):
         """Returns when the results are complete. On a CUDA device it uses the default stream."""
+        if self.kind == CUDA:  # which takes no strides
+            inputs = {name: np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array for name, array in inputs.items()}
         outputs = self.allocate_results(inputs)
         args, results = self._views([inputs[name] for name, _, _ in self.args]), self._views(outputs.values())
         self.runtime.check(self.runtime.fgla_call(self.handle, args, len(args), results, len(results)))

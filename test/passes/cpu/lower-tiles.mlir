@@ -94,11 +94,12 @@ module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 256>} {
     return %m : tensor<4x1xf32>
   }
 
-  // a + b - ab as a + b (1 - a).
+  // a + b - ab, the same for (b, a).
   // CHECK-LABEL: func.func @reduce_rows
   // CHECK: scf.for {{.*}} -> (vector<8xf32>)
-  // CHECK:   %[[REST:.+]] = arith.subf %cst
-  // CHECK:   arith.mulf %{{.+}}, %[[REST]]
+  // CHECK:   %[[SUM:.+]] = arith.addf %[[A:.+]], %[[B:.+]] :
+  // CHECK:   %[[PRODUCT:.+]] = arith.mulf %[[A]], %[[B]] :
+  // CHECK:   arith.subf %[[SUM]], %[[PRODUCT]]
   // CHECK-NOT: vector.reduction
   func.func @reduce_rows(%x: tensor<4x16xf32>) -> tensor<1x16xf32> {
     %m = fgla_tile.reduce prob_or %x dim 0 : tensor<4x16xf32> -> tensor<1x16xf32>
