@@ -229,15 +229,16 @@ def Tile_DecayedScoresOp : Tile_Op<"decayed_scores", [Pure, AllTypesMatch<["quer
   let description = [{
     `a_ij = sum_d q_id k_jd prod_(j < s <= i) f_sd` for `j <= i`, zero above. The decay is a product of factors between two tokens, so it
     never overflows; how it is split into factors is the lowering's choice, which must be exact for any `f` in [0, 1].
+    `bounded` says that queries and keys are at most one in size, as exponentials below a maximum are: then what is much smaller counts for nothing.
 
-    Example: `%a = fgla_tile.decayed_scores %q, %k, %f : tensor<32x64xf32> -> tensor<32x32xf32>`
+    Example: `%a = fgla_tile.decayed_scores %q, %k, %f bounded : tensor<32x64xf32> -> tensor<32x32xf32>`
 
     Constraints:
     - (decayed_scores_c1) the operands have one type, `[C, K]`; the result is `[C, C]` of its element type.
   }];
-  let arguments = (ins Tile_Tile:$query, Tile_Tile:$key, Tile_Tile:$decay);
+  let arguments = (ins Tile_Tile:$query, Tile_Tile:$key, Tile_Tile:$decay, UnitAttr:$bounded);
   let results = (outs Tile_Tile:$result);
-  let assemblyFormat = "$query `,` $key `,` $decay attr-dict `:` type($query) `->` type($result)";
+  let assemblyFormat = "$query `,` $key `,` $decay (`bounded` $bounded^)? attr-dict `:` type($query) `->` type($result)";
   let hasVerifier = 1;
 }
 

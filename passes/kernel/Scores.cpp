@@ -18,6 +18,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/kernel/RoleEmitter.h"
 
 using namespace mlir;
@@ -26,10 +27,11 @@ using namespace fgla::kernel;
 using warp::Element;
 
 namespace fgla::kernel {
-/// Products of decays over half a tile, or a quarter of one, that may be inverted. Operands have the range of f32. What
-/// the second leaves of it, 73 powers of two, is moved down, since most maps are at most one: queries and keys may be
-/// 2^-52 to 2^20 large.
+/// Products of decays over half a tile, or a quarter of one, that may be inverted. Operands have the range of f32: the
+/// first leaves 2^-66 to 2^66 of it to queries and keys. What the second leaves, 73 powers of two, is moved down, since
+/// most maps are at most one; others are looked at.
 constexpr double kSmallestOfTile = 0x1p-60, kSmallestOfHalf = 0x1p-90, kScaleOfHalf = 0x1p16;
+constexpr double kLeastInHalves = 0x1p-52, kMostInHalves = 0x1p20;
 
 class ScoresEmitter {
 public:
@@ -81,6 +83,7 @@ private:
   Span multiplyDecays(int32_t column, int32_t first, int32_t size);
   Value multiplyDecays();
   Value isUnder(ArrayRef<Span> spans, double smallest);
+  Value isOutside(Value tile, double least, double most);
   Value isAnywhere(Value condition);
   SmallVector<Value *> getMiddles();
   void packMiddles();
@@ -224,6 +227,22 @@ Value ScoresEmitter::isUnder(ArrayRef<Span> spans, double smallest) {
   return arith::CmpFOp::create(builder, code.loc, arith::CmpFPredicate::ULT, least, code.f32(smallest));
 }
 
+/// Whether an element of this thread is smaller than `least`, but not zero, or larger than `most`.
+Value ScoresEmitter::isOutside(Value tile, double least, double most) {
+  auto compare = [&](arith::CmpFPredicate predicate, Value size, double bound) -> Value {
+    return arith::CmpFOp::create(builder, code.loc, predicate, size, code.f32(bound));
+  };
+  Value smallest = code.f32(1), largest = code.f32(0);
+  for (int64_t number = 0; number < layout.getNumRegisters(); ++number) {
+    Value size = math::AbsFOp::create(builder, code.loc, role.pull(tile, layout, number));
+    Value orOne = code.select(compare(arith::CmpFPredicate::OEQ, size, 0), code.f32(1), size);
+    smallest = arith::MinimumFOp::create(builder, code.loc, smallest, orOne);
+    largest = arith::MaximumFOp::create(builder, code.loc, largest, size);
+  }
+  return arith::OrIOp::create(builder, code.loc, compare(arith::CmpFPredicate::OLT, smallest, least),
+                              compare(arith::CmpFPredicate::OGT, largest, most));
+}
+
 /// Whether `condition` holds in any thread of the instance; all wait for each other.
 Value ScoresEmitter::isAnywhere(Value condition) {
   int64_t numThreads = role.threads.warps * 32;
@@ -327,7 +346,15 @@ Value ScoresEmitter::chooseMiddles(Value isOutOfRange) {
       llvm::append_range(spans, halves.back());
     }
     splitAtHalves(halves);
-    yield(isAnywhere(isUnder(spans, kSmallestOfHalf)));
+    Value isOut = isUnder(spans, kSmallestOfHalf);
+    if (!op.getBounded()) {
+      // What is computed for this is computed again where it is needed.
+      auto saved = role.memo;
+      for (Value tile : {op.getQuery(), op.getKey()})
+        isOut = arith::OrIOp::create(builder, code.loc, isOut, isOutside(tile, kLeastInHalves, kMostInHalves));
+      role.memo = saved;
+    }
+    yield(isAnywhere(isOut));
   };
   auto atMiddle = [&](OpBuilder &, Location) {
     splitAtMiddle();

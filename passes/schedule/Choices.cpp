@@ -6,6 +6,9 @@
 using namespace mlir;
 using namespace fgla;
 
+/// A warp of the matrix role has these values' columns of the state, and a thread so many sums in registers.
+static constexpr int64_t kValuesOfWarp = 16, kMostSums = 128;
+
 /// The next size that tiles are shared out by: layouts are made of bits, and 16 channels are the least.
 static int64_t padForLayouts(int64_t size) { return std::max<int64_t>(llvm::PowerOf2Ceil(size), 16); }
 
@@ -32,11 +35,13 @@ int64_t fgla::chooseTile(AttentionOp op, bool gpu) {
 std::pair<int64_t, int64_t> fgla::chooseSlices(AttentionOp op, const GPUTarget &target) {
   constexpr int64_t kMostKeys = 128, kMostValuesWithDecays = 128;
   constexpr unsigned kLargeShared = 160 * 1024;
-  bool isSmall = target.sharedPerBlock < kLargeShared;
-  const int64_t mostElements = 128 * (isSmall && op.getQuery().getType().getElementType().isF32() ? 64 : 128);
+  bool isSmall = target.sharedPerBlock < kLargeShared, isWide = op.getQuery().getType().getElementType().isF32();
+  const int64_t mostElements = 128 * (isSmall && isWide ? 64 : 128);
   int64_t keys = padForLayouts(op.getKeyDim()), values = padForLayouts(op.getValueDim());
+  // Few values are few warps: of f32, a sum in a thread has two registers.
+  const int64_t mostInWarps = values / kValuesOfWarp * 32 * kMostSums / (isWide ? 2 : 1);
   std::pair<int64_t, int64_t> slices{0, 0};
-  if (keys * values <= mostElements)
+  if (keys * values <= std::min(mostElements, mostInWarps))
     return slices;
   if (keys > kMostKeys)
     keys = slices.first = kMostKeys;
@@ -86,7 +91,7 @@ ScheduleAttr fgla::completeSchedule(ScheduleAttr given, const KernelShape &shape
   // The elementwise role has the most instructions: as many warps as registers allow. f32 needs twice the registers.
   constexpr int64_t kElementwise = 8;
   // The matrix role: as few as hold the state, since each reads all queries and keys.
-  constexpr int64_t kMatrix = 4, kMostSums = 128, kValuesOfWarp = 16;
+  constexpr int64_t kMatrix = 4;
 
   int64_t epilogue = given.getEpilogue(), elementwise = given.getElementwise(), instances = given.getInstances(),
           matrix = given.getMatrix();

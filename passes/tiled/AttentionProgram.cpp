@@ -281,11 +281,20 @@ void AttentionProgram::buildNextState(const KeyTiles &tiles, const Carried &carr
 // What a tile's queries read
 //===----------------------------------------------------------------------===//
 
+/// Whether features are at most one in size.
+static bool isBounded(Value features) {
+  auto map = features.getDefiningOp<FeatureMapOp>();
+  return map && llvm::is_contained({FeatureKind::SafeExp, FeatureKind::Softmax, FeatureKind::Hedgehog}, map.getKind());
+}
+
 /// Scores within the tile, zero above the diagonal; without the decay where that is per value channel.
 Value AttentionProgram::buildScores(const KeyTiles &tiles, Value query) {
   auto type = RankedTensorType::get({tileLength, tileLength}, compute);
-  if (axis == DecayAxis::Key)
-    return tile::DecayedScoresOp::create(builder, loc, type, query, tiles.key, tiles.decay.factor);
+  if (axis == DecayAxis::Key) {
+    bool areBounded =
+        isBounded(root.getQuery()) && (root.getStabilizer() != Stabilizer::None || isBounded(root.getKey()));
+    return tile::DecayedScoresOp::create(builder, loc, type, query, tiles.key, tiles.decay.factor, areBounded);
+  }
   Value scores = dot(query, tiles.key, Value(), /*transposeA=*/false, /*transposeB=*/true);
   if (axis == DecayAxis::Value)
     return scores;

@@ -64,13 +64,14 @@ static thread_local Context current = nullptr;
 extern "C" {
 Error cuInit(unsigned) { return success; }
 Error cuGetErrorName(Error error, const char **text) {
-  *text = error == kLaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED"
-          : error == outOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY"
-                                 : "CUDA_ERROR";
+  *text = error == kLaunchFailed  ? "CUDA_ERROR_LAUNCH_FAILED"
+          : error == invalidImage ? "CUDA_ERROR_INVALID_IMAGE"
+          : error == outOfMemory  ? "CUDA_ERROR_OUT_OF_MEMORY"
+                                  : "CUDA_ERROR_INVALID_VALUE";
   return success;
 }
 Error cuGetErrorString(Error, const char **text) {
-  *text = "on an emulated device, which says more on stderr";
+  *text = "on an emulated device; a launch says more on stderr";
   return success;
 }
 Error cuDeviceGetCount(int *count) {

@@ -151,7 +151,7 @@ Outcome arriveAfterCopies(Warp &warp, const Instruction &i, Mask mask) {
   return Outcome::Done;
 }
 
-/// mbarrier.try_wait.parity done, [barrier], parity: never says that it has waited in vain
+/// mbarrier.try_wait.parity or test_wait.parity done, [barrier], parity: neither says that it has waited in vain
 Outcome wait(Warp &warp, const Instruction &i, Mask mask) {
   bool isOver = true;
   forLanes(mask, [&](int lane) {
@@ -189,5 +189,5 @@ Action fgla::emulator::findSynchronization(const Instruction &i) {
     return arriveAfterCopies;
   if (op != "mbarrier")
     return nullptr;
-  return i.has("init") ? initialize : i.has("arrive") ? arrive : i.has("try_wait") ? wait : nullptr;
+  return i.has("init") ? initialize : i.has("arrive") ? arrive : i.has("try_wait") || i.has("test_wait") ? wait : nullptr;
 }

@@ -52,10 +52,10 @@ class Context:
         return program, self.compile(program.text(), **options)
 
 
-def compare(report, name, dtype, results, wanted):
-    """Compares arrays by result name, within the bound for programs that store DTYPE."""
+def compare(report, name, dtype, results, wanted, slack=1):
+    """Compares arrays by result name, within the bound for programs that store DTYPE, times SLACK."""
     for result, array in results.items():
-        report.error(f"{name}, {result}", reference.relative_error(array, wanted[result]), BOUNDS[dtype])
+        report.error(f"{name}, {result}", reference.relative_error(array, wanted[result]), slack * BOUNDS[dtype])
 
 
 def run_case(case, build, target, lowering, channel):

@@ -7,7 +7,7 @@ import numpy as np
 import reference
 from program import CUSTOM_FEATURE, NUMPY_DTYPES
 
-PROFILES = ["normal", "strong", "extreme", "jumps", "rising", "falling", "constant", "huge"]
+PROFILES = ["normal", "strong", "extreme", "jumps", "rising", "falling", "constant", "huge", "spread"]
 
 # Feature maps that are bounded whatever goes in; the others get ordinary inputs in every profile, since exp(100) is no f32.
 BOUNDED_MAPS = ("safe_exp", "softmax", "hedgehog")
@@ -72,13 +72,21 @@ class Values:
         choice = self.generator.integers(0, 4, self.shape)
         return np.where(choice == 0, 100.0, np.where(choice == 1, -100.0, self.generator.standard_normal(self.shape)))
 
+    def spread(self, feature_map):
+        """Features of all sizes, where the map has them; products and sums stay f32s."""
+        if feature_map in ("identity", "relu"):
+            return self.generator.standard_normal(self.shape) * np.exp2(self.generator.uniform(-60, 60, self.shape))
+        return self.generator.uniform(-40, 40, self.shape) if feature_map == "exp" else self.ordinary()
+
     def query(self):
+        if self.profile == "spread":
+            return self.spread(self.config.query)
         return self.hundreds() if self.profile == "extreme" and self.config.query in BOUNDED_MAPS else self.ordinary()
 
     def key(self):
         z = self.ordinary()
         if self.config.stabilizer == "none" and self.config.key not in BOUNDED_MAPS:
-            return z
+            return self.spread(self.config.key) if self.profile == "spread" else z
         token = np.arange(self.shape[1])[None, :, None, None] if len(self.shape) == 4 else 0
         if self.profile == "extreme":
             return self.hundreds()
@@ -97,7 +105,8 @@ class Values:
             return self.ordinary() - 3.0
         if self.profile == "constant":
             return np.full(self.shape, 14.0)  # f = 1 - 8e-7
-        return self.ordinary() + 2.0
+        # For "spread": f is about e^-6, a product of eight of them about 2^-69.
+        return self.ordinary() + (-6.0 if self.profile == "spread" else 2.0)
 
     def decay(self):
         """Given factors or logarithms."""
@@ -107,7 +116,8 @@ class Values:
         if self.profile == "extreme":
             logs = self.generator.choice([0.0, -1e-6, -1.0, -50.0, -100.0], self.shape)
             return logs if log else np.where(logs == -100.0, 0.0, np.exp(logs))
-        logs = reference.log_sigmoid(self.generator.standard_normal(self.shape) + (-3.0 if self.profile == "strong" else 2.0))
+        shift = {"strong": -3.0, "spread": -6.0}.get(self.profile, 2.0)
+        logs = reference.log_sigmoid(self.generator.standard_normal(self.shape) + shift)
         return logs if log else np.exp(logs)
 
     def beta(self):

@@ -53,14 +53,20 @@ FACTORS = {
 # ---- Against the reference ---------------------------------------------------------------------------------------------------------
 
 
+SIGNED = ("identity", "custom")  # features that may be negative
+
+
 def against_reference(config, runs, **options):
     """RUNS are (batch, tokens, profile)."""
 
     def run(context, report):
         program, function = context.program(config, **options)
+        # A GPU's factors have 16 bits: where few of them with signs cancel, a norm makes what is left, and its error, as large as any row.
+        cancels = config.query in SIGNED and config.norm != "none" and config.dtype != "f32"
+        slack = 2 if context.target != "cpu" and cancels else 1
         for batch, tokens, profile in runs:
             inputs = make_inputs(program, batch, tokens, profile)
-            compare(report, f"B={batch} T={tokens} {profile}", config.dtype, function(inputs), expected(config, inputs))
+            compare(report, f"B={batch} T={tokens} {profile}", config.dtype, function(inputs), expected(config, inputs), slack)
 
     return run
 
