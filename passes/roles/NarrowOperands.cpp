@@ -60,15 +60,19 @@ struct NarrowOperands : fgla::impl::NarrowOperandsBase<NarrowOperands> {
       SmallVector<tile::DotOp> dots;
       kernel.walk([&](tile::DotOp dot) { dots.push_back(dot); });
       OpBuilder builder(kernel);
-      DenseMap<Value, Value> narrowed;
-      auto get = [&](Value tile) {
-        Value &known = narrowed[tile];
+      DenseMap<std::pair<Value, Type>, Value> narrowed;
+      auto get = [&](Value tile, Type type) {
+        Value &known = narrowed[{tile, type}];
         if (!known)
-          known = narrow(builder, tile, element);
+          known = narrow(builder, tile, type);
         return known;
       };
       for (tile::DotOp dot : dots) {
-        Value a = get(dot.getA()), b = get(dot.getB());
+        // What was computed may pass the largest f16, 65,504, where what goes in and what comes out do not: a state, or
+        // scores.
+        bool isOfArrays = findNarrowSource(dot.getA(), element) && findNarrowSource(dot.getB(), element);
+        Type type = isOfArrays ? element : Type(builder.getBF16Type());
+        Value a = get(dot.getA(), type), b = get(dot.getB(), type);
         dot.getAMutable().assign(a);
         dot.getBMutable().assign(b);
       }

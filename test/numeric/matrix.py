@@ -104,6 +104,9 @@ def hard_cases(target):
         runs += [(0, 5, "normal"), (2, 0, "normal"), (0, 0, "normal")]
         yield Case(f"hard: {config}", against_reference(config, runs))
     longest = 65536 if target == "cpu" else 8192
+    for dtype, query, key, gate in (("bf16", "identity", "identity", "refined.key"), ("f32", "exp", "exp", "factor.key"), ("bf16", "relu", "exp", "log.key")):
+        config = Config(heads=1, dtype=dtype, query=query, key=key, gate=gate, **both)
+        yield Case(f"hard: {config}", against_reference(config, [(2, t, "spread") for t in (16, 47, 130)]))
     for gate in ("log.constant", "log.head", "log.key", "factor.key", "refined.key", "none"):
         config = Config(heads=1, gate=gate, **small, **both)
         yield Case(f"long: {config}", against_reference(config, [(1, longest, "constant")]))

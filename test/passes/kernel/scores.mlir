@@ -7,6 +7,8 @@
 // CHECK: llvm.cond_br
 // CHECK-COUNT-8: nvvm.rcp.approx
 // CHECK-NOT: nvvm.rcp.approx
+// Queries and keys of any size: 16 rows of two columns of each are looked at.
+// CHECK-COUNT-64: llvm.intr.fabs
 // CHECK: %[[EXACT:.*]] = nvvm.vote.sync any
 // CHECK: llvm.br
 // CHECK-COUNT-4: nvvm.rcp.approx
@@ -31,5 +33,14 @@
 // CHECK: llvm.br
 func.func @f(%q: tensor<?x?x2x64xbf16>, %k: tensor<?x?x2x64xbf16>, %v: tensor<?x?x2x64xbf16>, %f: tensor<?x?x2x64xbf16>) -> tensor<?x?x2x64xbf16> {
   %o = fgla.attention %q, %k, %v decay(%f) axis(key) : (tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>) -> (tensor<?x?x2x64xbf16>)
+  return %o : tensor<?x?x2x64xbf16>
+}
+
+// Features that are at most one are not.
+// CHECK-LABEL: llvm.func @bounded_kernel_0
+// CHECK-NOT: llvm.intr.fabs
+func.func @bounded(%q: tensor<?x?x2x64xbf16>, %k: tensor<?x?x2x64xbf16>, %v: tensor<?x?x2x64xbf16>, %f: tensor<?x?x2x64xbf16>) -> tensor<?x?x2x64xbf16> {
+  %query = fgla.feature_map softmax %q : tensor<?x?x2x64xbf16> -> tensor<?x?x2x64xbf16>
+  %o = fgla.attention %query, %k, %v decay(%f) axis(key) stabilizer(token) : (tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>) -> (tensor<?x?x2x64xbf16>)
   return %o : tensor<?x?x2x64xbf16>
 }

@@ -28,7 +28,7 @@ func.func private @widened(%z: memref<?x32xbf16>, %s: memref<32x16xf32>, %i: ind
   return
 }
 
-// A scaled tile is not what was loaded; neither is a row that was broadcast.
+// A scaled tile is not what was loaded; neither is a row that was broadcast. What is computed passes the range of f16, so it is bf16.
 // CHECK-LABEL: func.func private @computed
 func.func private @computed(%z: memref<?x32xf16>, %s: memref<16x16xf32>, %i: index) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
   %c0 = arith.constant 0 : index
@@ -37,24 +37,41 @@ func.func private @computed(%z: memref<?x32xf16>, %s: memref<16x16xf32>, %i: ind
   %x = fgla_tile.load %z[%i, %c0] dims [0, 1] : memref<?x32xf16> -> tensor<16x32xf16>
   // CHECK: %[[R:.*]] = fgla_tile.load
   %r = fgla_tile.load %z[%i, %c0] dims [0, 1] : memref<?x32xf16> -> tensor<1x32xf16>
-  // CHECK: %[[SCALED:.*]] = fgla_tile.map(%[[X]]) : (tensor<16x32xf16>) -> tensor<16x32xf16> {
+  // CHECK: %[[SCALED:.*]] = fgla_tile.map(%[[X]]) : (tensor<16x32xf16>) -> tensor<16x32xbf16> {
   // CHECK: arith.extf
   // CHECK: arith.mulf
-  // CHECK: arith.truncf %{{.*}} : f32 to f16
+  // CHECK: arith.truncf %{{.*}} : f32 to bf16
   %scaled = fgla_tile.map(%x) : (tensor<16x32xf16>) -> tensor<16x32xf32> {
   ^bb0(%a: f16):
     %w = arith.extf %a : f16 to f32
     %m = arith.mulf %w, %two : f32
     fgla_tile.yield %m : f32
   }
-  // CHECK: %[[ROWS:.*]] = fgla_tile.map(%[[R]]) : (tensor<1x32xf16>) -> tensor<16x32xf16>
+  // CHECK: %[[ROWS:.*]] = fgla_tile.map(%[[R]]) : (tensor<1x32xf16>) -> tensor<16x32xbf16>
   %rows = fgla_tile.map(%r) : (tensor<1x32xf16>) -> tensor<16x32xf32> {
   ^bb0(%a: f16):
     %w = arith.extf %a : f16 to f32
     fgla_tile.yield %w : f32
   }
-  // CHECK: fgla_tile.dot %[[SCALED]], %[[ROWS]] transposed : tensor<16x32xf16>, tensor<16x32xf16> -> tensor<16x16xf32>
+  // CHECK: fgla_tile.dot %[[SCALED]], %[[ROWS]] transposed : tensor<16x32xbf16>, tensor<16x32xbf16> -> tensor<16x16xf32>
   %o = fgla_tile.dot %scaled, %rows transposed : tensor<16x32xf32>, tensor<16x32xf32> -> tensor<16x16xf32>
+  fgla_tile.store %o, %s[%c0, %c0] dims [0, 1] : tensor<16x16xf32>, memref<16x16xf32>
+  return
+}
+
+// A product of arrays alone, as of tokens and a weight, is one of f16.
+// CHECK-LABEL: func.func private @arrays
+// CHECK: %[[X:.*]] = fgla_tile.load
+// CHECK: fgla_tile.dot %[[X]], %[[X]] transposed : tensor<16x32xf16>, tensor<16x32xf16> -> tensor<16x16xf32>
+func.func private @arrays(%z: memref<?x32xf16>, %s: memref<16x16xf32>, %i: index) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
+  %c0 = arith.constant 0 : index
+  %x = fgla_tile.load %z[%i, %c0] dims [0, 1] : memref<?x32xf16> -> tensor<16x32xf16>
+  %wide = fgla_tile.map(%x) : (tensor<16x32xf16>) -> tensor<16x32xf32> {
+  ^bb0(%a: f16):
+    %w = arith.extf %a : f16 to f32
+    fgla_tile.yield %w : f32
+  }
+  %o = fgla_tile.dot %wide, %wide transposed : tensor<16x32xf32>, tensor<16x32xf32> -> tensor<16x16xf32>
   fgla_tile.store %o, %s[%c0, %c0] dims [0, 1] : tensor<16x16xf32>, memref<16x16xf32>
   return
 }

@@ -20,7 +20,7 @@
 // CHECK:   %[[DECAY:.+]] = fgla_tile.map({{.*}}%[[THERE]])
 // CHECK:     arith.select %{{.+}}, %{{.+}}, %[[ONE]]
 // CHECK:   fgla_tile.scan mul %[[DECAY]]
-// CHECK:   fgla_tile.decayed_scores %{{.+}}, %[[KEY]], %[[DECAY]] : tensor<16x128xf32>
+// CHECK:   fgla_tile.decayed_scores %{{.+}}, %[[KEY]], %[[DECAY]] bounded : tensor<16x128xf32>
 // The state and the values need no mask, and the norm, of sums of zeros, neither; it is that of 36 values.
 // CHECK:   %[[O:.+]] = fgla_tile.dot %{{.+}}, %{{.+}} : tensor<16x128xf32>, tensor<128x64xf32> -> tensor<16x64xf32>
 // CHECK:   %[[SUM:.+]] = fgla_tile.dot %{{.+}}, %{{.+}} acc(%[[O]]
