@@ -69,8 +69,8 @@ FailureOr<LoopBody> LoopBody::analyze(scf::ForallOp forall) {
       return emitNamedError(slice) << "takes " << slice.getType().getDimSize(1) << " of "
                                    << slice.getSourceType().getDimSize(1)
                                    << " columns of a computed tile, which has no role on a GPU yet: a map that puts "
-                                      "tiles side by side ('hedgehog') needs all keys of a head in one program, at "
-                                      "most 128 and no 'key_slice'";
+                                      "tiles side by side ('hedgehog') needs all keys of a head in one program, and no "
+                                      "'key_slice'";
   for (Operation &op : *result.loop.getBody())
     if (op.getNumRegions() && !isa<tile::MapOp>(op))
       return emitNamedError(&op) << "in the loop over tokens has no role on a GPU yet";

@@ -26,6 +26,12 @@ int64_t fgla::chooseTile(AttentionOp op, bool gpu) {
   return static_cast<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(tokens, 1)));
 }
 
+/// Whether features are made by a map of two halves side by side, which have to be in one program.
+static bool hasHalves(Value features) {
+  auto map = features.getDefiningOp<FeatureMapOp>();
+  return map && map.getKind() == FeatureKind::Hedgehog;
+}
+
 /// The state is in the registers of one role. Programs that share a head each compute queries, keys and decays of the
 /// key channels that they own: so as many values as fit. Key slices make that work as small as it is without slices,
 /// but their outputs are parts of sums, which cost a trip through memory.
@@ -43,7 +49,7 @@ std::pair<int64_t, int64_t> fgla::chooseSlices(AttentionOp op, const GPUTarget &
   std::pair<int64_t, int64_t> slices{0, 0};
   if (keys * values <= std::min(mostElements, mostInWarps))
     return slices;
-  if (keys > kMostKeys)
+  if (keys > kMostKeys && !hasHalves(op.getQuery()) && !hasHalves(op.getKey()))
     keys = slices.first = kMostKeys;
   if (keys * values > mostElements)
     slices.second = mostElements / keys;

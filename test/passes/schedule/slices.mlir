@@ -24,6 +24,20 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
     %o = fgla.attention %q, %q, %v : (tensor<?x?x2x256xbf16>, tensor<?x?x2x256xbf16>, tensor<?x?x2x512xbf16>) -> (tensor<?x?x2x512xbf16>)
     return %o : tensor<?x?x2x512xbf16>
   }
+  // Sums of f32 in a warp that has 16 values, all there are; halves side by side are all in one program.
+  // CHECK-LABEL: func.func @few
+  // CHECK: #fgla.schedule<tile = 16, segments = 0, key_slice = 128, elementwise
+  func.func @few(%q: tensor<?x?x2x256xf32>, %v: tensor<?x?x2x16xf32>) -> tensor<?x?x2x16xf32> {
+    %o = fgla.attention %q, %q, %v : (tensor<?x?x2x256xf32>, tensor<?x?x2x256xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)
+    return %o : tensor<?x?x2x16xf32>
+  }
+  // CHECK-LABEL: func.func @halves
+  // CHECK: #fgla.schedule<tile = 16, segments = 0, value_slice = 64, elementwise
+  func.func @halves(%q: tensor<?x?x2x128xbf16>, %v: tensor<?x?x2x128xbf16>) -> tensor<?x?x2x128xbf16> {
+    %map = fgla.feature_map hedgehog %q : tensor<?x?x2x128xbf16> -> tensor<?x?x2x256xbf16>
+    %o = fgla.attention %map, %map, %v : (tensor<?x?x2x256xbf16>, tensor<?x?x2x256xbf16>, tensor<?x?x2x128xbf16>) -> (tensor<?x?x2x128xbf16>)
+    return %o : tensor<?x?x2x128xbf16>
+  }
   // Two turns of decays of 256 values do not fit where shared memory is small.
   // CHECK-LABEL: func.func @value_decays
   // CHECK: #fgla.schedule<tile = 16, segments = 0, value_slice = 256, elementwise
