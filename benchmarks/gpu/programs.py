@@ -302,6 +302,8 @@ KINDS = [
     Program("k64_f32", keys=64, values=64, dtype="f32", state="out"),
     Program("k32_v64", keys=32, values=64),
     Program("k16", keys=16, values=16),
+    Program("k16_v128_value", keys=16, gate="refined", axis="value", state="inout"),  # warps hold copies of queries and keys
+    Program("k256_v16_f32", keys=256, values=16, dtype="f32", state="inout"),
     Program("k64_v128", keys=64, values=128),
     Program("k256_v512", keys=256, values=512, state="out"),
     Program("fgla_tf32", dtype="f32", state="inout", options=TF32),
@@ -351,6 +353,7 @@ KINDS = [
     Program("relu", query="relu", key="relu", stabilizer="none"),
     Program("softmax", query="softmax", key="softmax", stabilizer="none"),
     Program("hedgehog", query="hedgehog", key="hedgehog", stabilizer="none"),
+    Program("hedgehog_k256", keys=256, query="hedgehog", key="hedgehog", stabilizer="none"),
     Program("softplus", state="inout", **SOFTPLUS),
     Program("softplus_f32", state="inout", dtype="f32", **SOFTPLUS),
     Program("algebraic", state="out", **ALGEBRAIC),

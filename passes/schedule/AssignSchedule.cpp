@@ -78,6 +78,11 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
                         << "' has no kernel yet and runs by the sequential lowering";
         return;
       }
+      if (gpu && std::min(op.getKeyDim(), op.getValueDim()) < 2) {
+        op.emitError() << "heads on a GPU must have two or more channels of keys and of values, got " << op.getKeyDim()
+                       << " and " << op.getValueDim();
+        return signalPassFailure();
+      }
       if (!*given)
         given = choose(op);
       if (failed(given))

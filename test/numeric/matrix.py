@@ -118,7 +118,8 @@ def hard_cases(target):
         config = Config(heads=1, gate=gate, **small, **both)
         yield Case(f"long: {config}", against_reference(config, [(1, longest, "constant")]))
     yield Case("long: strong decays", against_reference(Config(heads=1, **small, **both), [(1, longest, "strong")]))
-    for key_dim, value_dim in ((1, 1), (7, 33), (100, 130)):  # no vector fits
+    least = (1, 1) if target == "cpu" else (2, 2)
+    for key_dim, value_dim in (least, (7, 33), (100, 130)):  # no vector fits
         for config in (
             Config(key_dim=key_dim, value_dim=value_dim, norm="rms+w", **both),
             Config(key_dim=key_dim, value_dim=value_dim, gate="factor.value", key="logits:token", dtype="bf16", **both),
