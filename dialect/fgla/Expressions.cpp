@@ -94,11 +94,12 @@ Decay fgla::buildGate(OpBuilder &builder, Location loc, GateKind kind, ValueRang
 Value fgla::buildGateFactor(OpBuilder &builder, Location loc, GateKind kind, ValueRange inputs) {
   Formula f(builder, loc, inputs[0].getType());
   Value one = f.constant(1);
-  auto inverseExp = [&](Value z) { return f.exp(f.neg(f.max(z, f.constant(-43)))); };
-  Value x = inverseExp(inputs[0]), onePlusX = f.add(one, x);
+  auto inverseExp = [&](Value z, double least) { return f.exp(f.neg(f.max(z, f.constant(least)))); };
+  // The sum above the fraction is a number; the product below it need not be, and f, under 1e-18, is zero then.
+  Value x = inverseExp(inputs[0], -86), onePlusX = f.add(one, x);
   if (kind == GateKind::Sigmoid)
     return f.div(one, onePlusX);
-  Value onePlusY = f.add(one, inverseExp(inputs[1]));
+  Value onePlusY = f.add(one, inverseExp(inputs[1], -43)); // r of 1e-19 and none are the same to f
   Value denominator = f.mul(onePlusY, f.mul(onePlusX, onePlusX));
   return f.mul(f.add(onePlusY, f.mul(f.constant(2), x)), f.div(one, denominator));
 }

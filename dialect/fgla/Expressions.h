@@ -28,7 +28,7 @@ Decay buildSigmoid(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value z);
 /// A named gate: `sigmoid`, or `refined`, f = g (g + 2 r (1 - g)), 1 - f = (1 - g) ((1 - g) + 2 (1 - r) g).
 Decay buildGate(mlir::OpBuilder &builder, mlir::Location loc, GateKind kind, mlir::ValueRange inputs);
 /// The factor of a named gate alone, for where 1 - f is not asked for. With x = e^(-zg) and y = e^(-zr), `refined` is
-/// (1 + y + 2 x) / ((1 + y) (1 + x)^2): one division. Arguments are kept where no term overflows; below, f is under 1e-18.
+/// (1 + y + 2 x) / ((1 + y) (1 + x)^2): one division. Factors under 1e-18 may be zero.
 mlir::Value buildGateFactor(mlir::OpBuilder &builder, mlir::Location loc, GateKind kind, mlir::ValueRange inputs);
 /// The logarithm of a named gate, formed without forming f where f underflows.
 mlir::Value buildLogGate(mlir::OpBuilder &builder, mlir::Location loc, GateKind kind, mlir::ValueRange inputs);
