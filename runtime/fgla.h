@@ -56,7 +56,7 @@ typedef enum fgla_status FGLA_INT32 {
   FGLA_ABI_MISMATCH = 4,     /* compiled for another FGLA_ABI_VERSION */
   FGLA_UNSUPPORTED = 5,      /* a device or target this runtime does not have */
   FGLA_OUT_OF_MEMORY = 6,
-  FGLA_IO_ERROR = 7, /* the operating system refused to read or write */
+  FGLA_IO_ERROR = 7,    /* the operating system refused to read or write */
   FGLA_DEVICE_ERROR = 8 /* the GPU or its driver failed */
 } fgla_status;
 
@@ -147,8 +147,8 @@ FGLA_API fgla_status fgla_module_load(const char *path, fgla_module **module);
 /* Releases the module and everything that came from it. NULL is allowed. */
 FGLA_API void fgla_module_unload(fgla_module *module);
 
-/* What the artifact was compiled for: "cpu", or a GPU ("sm_90a"). A GPU's artifact can be loaded and looked at anywhere;
- * its code is given to a device at the first call there. */
+/* What the artifact was compiled for: "cpu", or a GPU ("sm_90a"). A GPU's artifact can be loaded and looked at
+ * anywhere; its code is given to a device at the first call there. */
 FGLA_API const char *fgla_module_target(const fgla_module *module);
 
 /* Which compiler wrote the artifact; "" when it does not say. */

@@ -34,8 +34,8 @@ TunedKey getTunedKey(AttentionOp op, const GPUTarget &target);
 /// The warps of an instance of the elementwise role that all have columns.
 int64_t getMostElementwiseWarps(const KernelShape &shape);
 
-/// Fills in what `given` leaves open (0) for a GPU. Open stay `stages`, as many as fit, which layouts decide, and `load`:
-/// what loads, threads or the copy engine, is known when tiles have become channels.
+/// Fills in what `given` leaves open (0) for a GPU. Open stay `stages`, as many as fit, which layouts decide, and
+/// `load`: what loads, threads or the copy engine, is known when tiles have become channels.
 ScheduleAttr completeSchedule(ScheduleAttr given, const KernelShape &shape);
 
 /// The tile length where none was given.

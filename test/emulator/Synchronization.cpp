@@ -189,5 +189,8 @@ Action fgla::emulator::findSynchronization(const Instruction &i) {
     return arriveAfterCopies;
   if (op != "mbarrier")
     return nullptr;
-  return i.has("init") ? initialize : i.has("arrive") ? arrive : i.has("try_wait") || i.has("test_wait") ? wait : nullptr;
+  return i.has("init")                             ? initialize
+         : i.has("arrive")                         ? arrive
+         : i.has("try_wait") || i.has("test_wait") ? wait
+                                                   : nullptr;
 }

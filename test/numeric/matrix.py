@@ -53,7 +53,16 @@ FACTORS = {
 # ---- Against the reference ---------------------------------------------------------------------------------------------------------
 
 
-SIGNED = ("identity", "custom")  # features that may be negative
+def slack_of(config, target):
+    """How much less exact a GPU may be, whose products are sums of products of 8-bit factors."""
+    is_signed = any(kind in ("identity", "custom") for kind in (config.query, config.key))
+    if target == "cpu":
+        return 1
+    if config.dtype != "f32" and is_signed and config.norm != "none":
+        return 2  # where few features cancel, a norm makes what is left, and its error, as large as any row
+    if config.dtype == "f32" and config.key.startswith("logits*W"):
+        return 4  # exponents of hundreds, of which an f32 has 2^-15
+    return 1
 
 
 def against_reference(config, runs, **options):
@@ -61,9 +70,7 @@ def against_reference(config, runs, **options):
 
     def run(context, report):
         program, function = context.program(config, **options)
-        # A GPU's factors have 16 bits: where few of them with signs cancel, a norm makes what is left, and its error, as large as any row.
-        cancels = (config.query in SIGNED or config.key in SIGNED) and config.norm != "none" and config.dtype != "f32"
-        slack = 2 if context.target != "cpu" and cancels else 1
+        slack = slack_of(config, context.target)
         for batch, tokens, profile in runs:
             inputs = make_inputs(program, batch, tokens, profile)
             compare(report, f"B={batch} T={tokens} {profile}", config.dtype, function(inputs), expected(config, inputs), slack)

@@ -2,9 +2,9 @@
 
 #include "runtime/io/File.h"
 #include "tools/fgla-bench/Ceilings.h"
-#include "tools/support/Synthetic.h"
 #include "tools/fgla-bench/Work.h"
 #include "tools/support/Program.h"
+#include "tools/support/Synthetic.h"
 #include "tools/support/ToolSupport.h"
 
 #include "llvm/Support/Format.h"

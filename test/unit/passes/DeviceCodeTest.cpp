@@ -1,7 +1,7 @@
 //===- DeviceCodeTest.cpp - From a GPU module to launches -----------------===//
 //
-// Code is made and assembled for every GPU in the table. It is launched on a driver that is made up (fake_cuda.h), which has the one kernel `scale` in
-// C++: that tests what stands between a call and a launch, not the kernel.
+// Code is made and assembled for every GPU in the table. It is launched on a driver that is made up (fake_cuda.h),
+// which has the one kernel `scale` in C++: that tests what stands between a call and a launch, not the kernel.
 //
 //===----------------------------------------------------------------------===//
 
