@@ -95,11 +95,11 @@ Value fgla::buildGateFactor(OpBuilder &builder, Location loc, GateKind kind, Val
   Formula f(builder, loc, inputs[0].getType());
   Value one = f.constant(1);
   auto inverseExp = [&](Value z, double least) { return f.exp(f.neg(f.max(z, f.constant(least)))); };
-  // The sum above the fraction is a number; the product below it need not be, and f, under 1e-18, is zero then.
+  // The least arguments keep the numerator finite. Where the denominator overflows, f is under 1e-18 and becomes zero.
   Value x = inverseExp(inputs[0], -86), onePlusX = f.add(one, x);
   if (kind == GateKind::Sigmoid)
     return f.div(one, onePlusX);
-  Value onePlusY = f.add(one, inverseExp(inputs[1], -43)); // r of 1e-19 and none are the same to f
+  Value onePlusY = f.add(one, inverseExp(inputs[1], -43)); // below, r < 1e-18 adds nothing to f
   Value denominator = f.mul(onePlusY, f.mul(onePlusX, onePlusX));
   return f.mul(f.add(onePlusY, f.mul(f.constant(2), x)), f.div(one, denominator));
 }

@@ -113,14 +113,13 @@ bool RoleEmitter::isPulledFrom(Value value, Value tile) {
          llvm::any_of(op->getOperands(), [&](Value operand) { return isPulledFrom(operand, tile); });
 }
 
-/// Waits for the turn's memory to be free; returns whether it had to.
-bool RoleEmitter::awaitTurn() {
+/// Waits for the turn's memory to be free.
+void RoleEmitter::awaitTurn() {
   int64_t free = kernel.plan.numBarriers - 1;
   if (!awaited.insert(free).second)
-    return false;
+    return;
   Value before = arith::XOrIOp::create(builder, code.loc, phase, code.i32(1));
   wait(code, getBarrier(free), before, kernel.target.hasBulkCopies);
-  return true;
 }
 
 void RoleEmitter::emitPut(warp::PutOp put) {
@@ -208,8 +207,9 @@ static int64_t getCopyBytes(tile::LoadOp load) {
 
 /// Copies a tile of tokens into its slot; zeros behind the end.
 void RoleEmitter::emitLoadToChannel(tile::LoadOp load, warp::PutOp put) {
+  awaitTurn();
   TensorCopies copies(role, kernel.target);
-  if (awaitTurn() && copies.tiles > 0)
+  if (copies.tiles > 0 && !std::exchange(expectsCopies, true))
     ifFirstThread([&] {
       // What other roles wrote into the turn's memory comes before what the copy engine writes there.
       NVVM::FenceProxyOp::create(builder, code.loc,

@@ -86,8 +86,9 @@ void RoleEmitter::writeOperands(tile::DotOp dot) {
   if (bytesEach)
     sync(); // the last product has been read
   bool hasWritten = false;
-  for (Value operand : {dot.getA(), dot.getB()}) {
-    OperandPlace place = findOperandPlace(dot, operand);
+  for (bool isA : {true, false}) {
+    Value operand = isA ? dot.getA() : dot.getB();
+    OperandPlace place = findOperandPlace(dot, isA);
     if (place == OperandPlace::Put) {
       shared.insert({operand, getSlot(findPutBefore(dot, operand).getChannel())});
     } else if (place == OperandPlace::Scratch) {

@@ -183,6 +183,7 @@ void RoleEmitter::bindTurn(Value turn, Value end) {
 /// The body of a loop once, and the registers it yields.
 LogicalResult RoleEmitter::emitBody(scf::ForOp loop, SmallVectorImpl<Value> &results) {
   awaited.clear();
+  expectsCopies = false;
   done.clear();
   puts = llvm::range_size(loop.getBody()->getOps<warp::PutOp>());
   if (failed(emitBlock(*loop.getBody())))

@@ -139,7 +139,7 @@ private:
   enum class Readers { None, Warp, Role };
   Readers getOtherReaders(mlir::Value tile, const LinearLayout &layout);
   bool isPulledFrom(mlir::Value value, mlir::Value tile);
-  bool awaitTurn();
+  void awaitTurn();
   void emitPut(warp::PutOp put);
   void emitGet(warp::GetOp get);
   void emitRelease(warp::ReleaseOp release);
@@ -248,6 +248,7 @@ private:
   // The turn that is being emitted; i32.
   mlir::Value phase, turnAddress;
   llvm::DenseSet<int64_t> awaited;
+  bool expectsCopies = false; ///< whether the role's barrier knows of the turn's tensor copies
   int64_t puts = 0;     ///< still to come in this turn
   mlir::Value fullRows; ///< the number of tokens that is known to fill the tile
   llvm::DenseSet<mlir::Operation *> emittedScalars;

@@ -248,7 +248,8 @@ Value ScoresEmitter::isAnywhere(Value condition) {
   int64_t numThreads = role.threads.warps * 32;
   if (numThreads > 32)
     return code.barrierOr(role.threads.barrier, numThreads, condition);
-  // A vote orders no accesses: who holds what another does has read the decays when that one writes over them.
+  // A vote orders no accesses. Where threads hold the same decays, all have to have read them before one of them writes
+  // over them.
   if (layout.isReplicated())
     code.syncWarp();
   return NVVM::VoteSyncOp::create(builder, code.loc, builder.getI1Type(), code.i32(-1), condition,

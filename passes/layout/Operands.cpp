@@ -8,11 +8,11 @@ using namespace fgla;
 
 /// Whether the threads hold, of an operand that they have computed, what the instruction wants of each: blocks of 8 x 8
 /// whose neighbours in a thread are summed over, in the warp that needs them.
-static bool isFragment(tile::DotOp dot, Value operand) {
+static bool isFragment(tile::DotOp dot, Value operand, bool isA) {
   auto encoding = dyn_cast_or_null<warp::LayoutAttr>(cast<RankedTensorType>(operand.getType()).getEncoding());
   auto ofResult = dyn_cast_or_null<warp::LayoutAttr>(dot.getResult().getType().getEncoding());
   auto blocks = encoding ? encoding.getMap().findBlocks() : std::nullopt;
-  bool isA = operand == dot.getA(), innerIsRow = isA ? dot.getTransposeA() : !dot.getTransposeB();
+  bool innerIsRow = isA ? dot.getTransposeA() : !dot.getTransposeB();
   if (!blocks || !ofResult || blocks->isTransposed != innerIsRow)
     return false;
   return llvm::equal(encoding.getMap().warps, ofResult.getMap().warps, [&](warp::Element own, warp::Element result) {
@@ -29,18 +29,19 @@ warp::PutOp fgla::findPutBefore(tile::DotOp dot, Value operand) {
   return {};
 }
 
-OperandPlace fgla::findOperandPlace(tile::DotOp dot, Value operand) {
+OperandPlace fgla::findOperandPlace(tile::DotOp dot, bool isA) {
+  Value operand = isA ? dot.getA() : dot.getB();
   if (isa_and_nonnull<warp::GetOp>(operand.getDefiningOp()))
     return OperandPlace::Channel;
-  if (isFragment(dot, operand))
+  if (isFragment(dot, operand, isA))
     return OperandPlace::Registers;
   return findPutBefore(dot, operand) ? OperandPlace::Put : OperandPlace::Scratch;
 }
 
 int64_t fgla::getOperandScratch(tile::DotOp dot) {
   int64_t bytes = 0;
-  for (Value operand : {dot.getA(), dot.getB()})
-    if (findOperandPlace(dot, operand) == OperandPlace::Scratch)
-      bytes += TileMemory(cast<RankedTensorType>(operand.getType())).getBytes();
+  for (bool isA : {true, false})
+    if (findOperandPlace(dot, isA) == OperandPlace::Scratch)
+      bytes += TileMemory(isA ? dot.getA().getType() : dot.getB().getType()).getBytes();
   return bytes;
 }

@@ -13,7 +13,7 @@ enum class OperandPlace {
   Registers, ///< accumulators of an earlier product, which are fragments as they are
   Scratch    ///< computed by the role itself: goes through memory of the product's own
 };
-OperandPlace findOperandPlace(tile::DotOp dot, mlir::Value operand);
+OperandPlace findOperandPlace(tile::DotOp dot, bool isA);
 
 /// The put of `operand` in front of `dot`, or null.
 warp::PutOp findPutBefore(tile::DotOp dot, mlir::Value operand);

@@ -23,8 +23,10 @@ static Type findNarrowType(func::FuncOp kernel) {
   return {};
 }
 
-/// What `tile` was widened from, if that is all that was done to it.
+/// The tile of `element` that `tile` is, or was widened from, if that is all that was done to it.
 static Value findNarrowSource(Value tile, Type element) {
+  if (cast<RankedTensorType>(tile.getType()).getElementType() == element)
+    return tile;
   auto map = tile.getDefiningOp<tile::MapOp>();
   if (!map || map.getInputs().size() != 1 || map.getNumResults() != 1)
     return {};
@@ -38,8 +40,6 @@ static Value findNarrowSource(Value tile, Type element) {
 }
 
 static Value narrow(OpBuilder &builder, Value tile, Type element) {
-  if (cast<RankedTensorType>(tile.getType()).getElementType() == element)
-    return tile;
   if (Value source = findNarrowSource(tile, element))
     return source;
   builder.setInsertionPointAfterValue(tile);

@@ -5,10 +5,10 @@
 include "mlir/Pass/PassBase.td"
 
 def NarrowOperands : Pass<"fgla-narrow-operands", "::mlir::ModuleOp"> {
-  let summary = "Rounds what matrix instructions multiply to the storage type";
+  let summary = "Rounds what matrix instructions multiply to 16 bits";
   let description = [{
-    In kernels whose arrays are bf16 or f16, operands of `fgla_tile.dot` become tiles of that type; sums stay f32. A tile that was only widened
-    after its load is used as it was loaded.
+    In kernels whose arrays are bf16 or f16, operands of `fgla_tile.dot` become bf16, which has the range of the f32 that is computed with; sums stay
+    f32. Products of two tiles that were only widened after their loads take them as they were loaded, f16 too.
   }];
   let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect"];
 }

@@ -291,8 +291,11 @@ static bool isBounded(Value features) {
 Value AttentionProgram::buildScores(const KeyTiles &tiles, Value query) {
   auto type = RankedTensorType::get({tileLength, tileLength}, compute);
   if (axis == DecayAxis::Key) {
-    bool areBounded =
-        isBounded(root.getQuery()) && (root.getStabilizer() != Stabilizer::None || isBounded(root.getKey()));
+    // Queries are scaled here. The scale of FGLA is above 2^-8.
+    constexpr double kLeastScale = 0x1p-20;
+    double scale = std::abs(root.getEffectiveScale());
+    bool areBounded = scale <= 1 && scale >= kLeastScale && isBounded(root.getQuery()) &&
+                      (root.getStabilizer() != Stabilizer::None || isBounded(root.getKey()));
     return tile::DecayedScoresOp::create(builder, loc, type, query, tiles.key, tiles.decay.factor, areBounded);
   }
   Value scores = dot(query, tiles.key, Value(), /*transposeA=*/false, /*transposeB=*/true);

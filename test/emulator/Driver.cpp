@@ -44,7 +44,7 @@ static std::string runGrid(const emulator::Launch &launch) {
         emulator::Dim3 index{static_cast<uint32_t>(number % grid.x), static_cast<uint32_t>(number / grid.x % grid.y),
                              static_cast<uint32_t>(number / grid.x / grid.y)};
         emulator::Block(launch, index, launch.seed + number).run();
-      } catch (const emulator::Failure &failure) {
+      } catch (const std::exception &failure) {
         std::lock_guard lock(mutex);
         next = count;
         message = message.empty() ? failure.what() : message;
@@ -117,7 +117,7 @@ Error cuModuleLoadDataEx(Library *library, const void *image, unsigned numOption
   try {
     *library = reinterpret_cast<Library>(new Module(emulator::parsePTX(static_cast<const char *>(image))));
     return success;
-  } catch (const emulator::Failure &failure) {
+  } catch (const std::exception &failure) {
     if (numOptions == 2)
       std::snprintf(static_cast<char *>(values[0]), reinterpret_cast<uintptr_t>(values[1]), "%s", failure.what());
     return invalidImage;

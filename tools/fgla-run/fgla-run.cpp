@@ -67,11 +67,11 @@ static double boundOf(runtime::DType dtype, bool isTF32) {
   }
 }
 
-/// The bound of a result: an f32 state that is made of bf16 arrays is as exact as these.
+/// The bound of a result. A GPU's f32 state that is made of bf16 arrays is as exact as these.
 static double boundFor(const Function &function, size_t result, bool isTF32) {
   const runtime::FunctionSpec &spec = function.spec();
   double bound = boundOf(spec.results[result].dtype, isTF32);
-  if (runtime::info(spec.results[result].dtype).isFloat)
+  if (function.isForGPU() && runtime::info(spec.results[result].dtype).isFloat)
     for (const runtime::ValueSpec &argument : spec.args)
       bound = std::max(bound, boundOf(argument.dtype, isTF32));
   return bound;

@@ -76,6 +76,14 @@ func.func private @arrays(%z: memref<?x32xf16>, %s: memref<16x16xf32>, %i: index
   return
 }
 
+// What is f16 already stays so.
+// CHECK-LABEL: func.func private @narrow
+// CHECK: fgla_tile.dot %{{.*}}, %{{.*}} transposed : tensor<16x32xf16>, tensor<16x32xf16> -> tensor<16x16xf32>
+func.func private @narrow(%z: memref<?x32xf16>, %x: tensor<16x32xf16>) -> tensor<16x16xf32> attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
+  %a = fgla_tile.dot %x, %x transposed : tensor<16x32xf16>, tensor<16x32xf16> -> tensor<16x16xf32>
+  return %a : tensor<16x16xf32>
+}
+
 // Arrays of f32 stay as they are, and so does what is no kernel.
 // CHECK-LABEL: func.func private @full
 // CHECK: fgla_tile.dot {{.*}} : tensor<16x32xf32>, tensor<16x32xf32> -> tensor<16x16xf32>
