@@ -249,8 +249,8 @@ private:
   mlir::Value phase, turnAddress;
   llvm::DenseSet<int64_t> awaited;
   bool expectsCopies = false; ///< whether the role's barrier knows of the turn's tensor copies
-  int64_t puts = 0;     ///< still to come in this turn
-  mlir::Value fullRows; ///< the number of tokens that is known to fill the tile
+  int64_t puts = 0;           ///< still to come in this turn
+  mlir::Value fullRows;       ///< the number of tokens that is known to fill the tile
   llvm::DenseSet<mlir::Operation *> emittedScalars;
 };
 } // namespace fgla::kernel

@@ -10,20 +10,20 @@ using namespace fgla::emulator;
 namespace {
 /// out = F(in...), thread by thread.
 template <auto F, typename R, typename A> Outcome map1(Warp &warp, const Instruction &i, Mask mask) {
-  Lanes &out = warp.at(i.operands[0]), &a = warp.at(i.operands[1]);
+  Lanes &out = warp.at(i.operands.at(0)), &a = warp.at(i.operands.at(1));
   forLanes(mask, [&](int lane) { out.bits[lane] = toBits<R>(F(fromBits<A>(a.bits[lane]))); });
   return Outcome::Done;
 }
 template <auto F, typename R, typename A, typename B> Outcome map2(Warp &warp, const Instruction &i, Mask mask) {
-  Lanes &out = warp.at(i.operands[0]), &a = warp.at(i.operands[1]), &b = warp.at(i.operands[2]);
+  Lanes &out = warp.at(i.operands.at(0)), &a = warp.at(i.operands.at(1)), &b = warp.at(i.operands.at(2));
   forLanes(mask,
            [&](int lane) { out.bits[lane] = toBits<R>(F(fromBits<A>(a.bits[lane]), fromBits<B>(b.bits[lane]))); });
   return Outcome::Done;
 }
 template <auto F, typename R, typename A, typename B, typename C>
 Outcome map3(Warp &warp, const Instruction &i, Mask mask) {
-  Lanes &out = warp.at(i.operands[0]), &a = warp.at(i.operands[1]), &b = warp.at(i.operands[2]),
-        &c = warp.at(i.operands[3]);
+  Lanes &out = warp.at(i.operands.at(0)), &a = warp.at(i.operands.at(1)), &b = warp.at(i.operands.at(2)),
+        &c = warp.at(i.operands.at(3));
   forLanes(mask, [&](int lane) {
     out.bits[lane] = toBits<R>(F(fromBits<A>(a.bits[lane]), fromBits<B>(b.bits[lane]), fromBits<C>(c.bits[lane])));
   });
@@ -55,22 +55,31 @@ template <typename Make> Action ofInteger(const std::string &type, Make make) {
 // Integers and bits
 //===----------------------------------------------------------------------===//
 
-template <typename T> static T add(T a, T b) { return static_cast<T>(a + b); }
-template <typename T> static T subtract(T a, T b) { return static_cast<T>(a - b); }
-template <typename T> static T multiply(T a, T b) { return static_cast<T>(a * b); }
+// What is too large wraps around, as it does not where C++ has signs.
+template <typename T>
+using Bits = std::conditional_t<std::is_integral_v<T>, std::make_unsigned<T>, std::type_identity<T>>::type;
+template <typename T> static T add(T a, T b) { return static_cast<T>(Bits<T>(a) + Bits<T>(b)); }
+template <typename T> static T subtract(T a, T b) { return static_cast<T>(Bits<T>(a) - Bits<T>(b)); }
+template <typename T> static T multiply(T a, T b) { return static_cast<T>(uint64_t(a) * uint64_t(b)); }
+template <> float multiply(float a, float b) { return a * b; }
 template <typename T> static T multiplyHigh(T a, T b) {
-  return static_cast<T>((static_cast<__int128>(a) * static_cast<__int128>(b)) >> (8 * sizeof(T)));
+  using Wide = std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>;
+  return static_cast<T>((Wide(a) * Wide(b)) >> (8 * sizeof(T)));
 }
-template <typename T> static T multiplyAdd(T a, T b, T c) { return static_cast<T>(a * b + c); }
-template <typename T> static T divide(T a, T b) { return b == 0 ? static_cast<T>(-1) : static_cast<T>(a / b); }
-template <typename T> static T remainder(T a, T b) { return b == 0 ? a : static_cast<T>(a % b); }
-template <typename T> static T least(T a, T b) { return a < b ? a : b; }
-template <typename T> static T most(T a, T b) { return a > b ? a : b; }
-template <typename T> static T negate(T a) { return static_cast<T>(-a); }
-template <typename T> static T both(T a, T b) { return static_cast<T>(a & b); }
-template <typename T> static T either(T a, T b) { return static_cast<T>(a | b); }
-template <typename T> static T differ(T a, T b) { return static_cast<T>(a ^ b); }
-template <typename T> static T invert(T a) { return static_cast<T>(~a); }
+template <typename T> static T multiplyAdd(T a, T b, T c) { return add(multiply(a, b), c); }
+template <typename T> static T negate(T a) { return subtract(T(0), a); }
+template <> float negate(float a) { return -a; }
+template <typename T> static bool isDefined(T a, T b) {
+  return b != 0 && !(std::is_signed_v<T> && a == std::numeric_limits<T>::min() && b == T(-1));
+}
+template <typename T> static T divide(T a, T b) { return isDefined(a, b) ? static_cast<T>(a / b) : negate(a); }
+template <typename T> static T remainder(T a, T b) { return isDefined(a, b) ? static_cast<T>(a % b) : T(0); }
+template <typename T> static T smallerOf(T a, T b) { return a < b ? a : b; }
+template <typename T> static T largerOf(T a, T b) { return a > b ? a : b; }
+template <typename T> static T bitAnd(T a, T b) { return static_cast<T>(a & b); }
+template <typename T> static T bitOr(T a, T b) { return static_cast<T>(a | b); }
+template <typename T> static T bitXor(T a, T b) { return static_cast<T>(a ^ b); }
+template <typename T> static T bitNot(T a) { return static_cast<T>(~a); }
 /// Counts beyond the width shift everything out.
 template <typename T> static T shiftLeft(T a, uint32_t count) {
   return count >= 8 * sizeof(T) ? T(0) : static_cast<T>(a << count);
@@ -80,8 +89,9 @@ template <typename T> static T shiftRight(T a, uint32_t count) {
   return static_cast<T>(a >> std::min(count, width - 1)) >> (count >= width ? 1 : 0);
 }
 static uint32_t extract(uint32_t value, uint32_t position, uint32_t length) {
-  return static_cast<uint32_t>((uint64_t(value) >> (position & 255)) &
-                               ((uint64_t(1) << std::min(length & 255, 32u)) - 1));
+  position &= 255, length = std::min(length & 255, 32u);
+  uint64_t mask = (uint64_t(1) << length) - 1;
+  return position < 32 ? static_cast<uint32_t>((value >> position) & mask) : 0;
 }
 /// Four bytes of eight, chosen by a digit each.
 static uint32_t permute(uint32_t a, uint32_t b, uint32_t selector) {
@@ -133,9 +143,9 @@ static Action findInteger(const std::string &op, const std::string &type, const 
   if (op == "rem")
     return ofInteger(type, []<typename T>(T) -> Action { return map2<remainder<T>, T, T, T>; });
   if (op == "min")
-    return ofInteger(type, []<typename T>(T) -> Action { return map2<least<T>, T, T, T>; });
+    return ofInteger(type, []<typename T>(T) -> Action { return map2<smallerOf<T>, T, T, T>; });
   if (op == "max")
-    return ofInteger(type, []<typename T>(T) -> Action { return map2<most<T>, T, T, T>; });
+    return ofInteger(type, []<typename T>(T) -> Action { return map2<largerOf<T>, T, T, T>; });
   if (op == "neg")
     return ofInteger(type, []<typename T>(T) -> Action { return map1<negate<T>, T, T>; });
   if (op == "shl")
@@ -143,13 +153,13 @@ static Action findInteger(const std::string &op, const std::string &type, const 
   if (op == "shr")
     return ofInteger(type, []<typename T>(T) -> Action { return map2<shiftRight<T>, T, T, uint32_t>; });
   if (op == "and")
-    return ofUnsigned(type, []<typename T>(T) -> Action { return map2<both<T>, T, T, T>; });
+    return ofUnsigned(type, []<typename T>(T) -> Action { return map2<bitAnd<T>, T, T, T>; });
   if (op == "or")
-    return ofUnsigned(type, []<typename T>(T) -> Action { return map2<either<T>, T, T, T>; });
+    return ofUnsigned(type, []<typename T>(T) -> Action { return map2<bitOr<T>, T, T, T>; });
   if (op == "xor")
-    return ofUnsigned(type, []<typename T>(T) -> Action { return map2<differ<T>, T, T, T>; });
+    return ofUnsigned(type, []<typename T>(T) -> Action { return map2<bitXor<T>, T, T, T>; });
   if (op == "not")
-    return ofUnsigned(type, []<typename T>(T) -> Action { return map1<invert<T>, T, T>; });
+    return ofUnsigned(type, []<typename T>(T) -> Action { return map1<bitNot<T>, T, T>; });
   if (op == "bfe" && type == "u32")
     return map3<extract, uint32_t, uint32_t, uint32_t, uint32_t>;
   if (op == "prmt" && type == "b32")
@@ -177,6 +187,13 @@ static Action findPredicate(const std::string &op) {
 static float flush(float x) { return std::fabs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0f, x) : x; }
 /// Not quite rounded once: a double holds the product, and the sum to 2^-53.
 static float fuse(float a, float b, float c) { return static_cast<float>(double(a) * double(b) + double(c)); }
+/// What a conversion to an integer gives: the nearest there is, and zero for what is no number.
+static int32_t toInteger(float x) {
+  if (std::isnan(x))
+    return 0;
+  return static_cast<int32_t>(
+      std::clamp<double>(x, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()));
+}
 static float greater(float a, float b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b); }
 static float smaller(float a, float b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b); }
 
@@ -298,7 +315,8 @@ static Action findConversion(const Instruction &i) {
   if (to == "f16x2" && from == "f32")
     return map2<[](float a, float b) { return Pair{Float16(b), Float16(a)}; }, Pair<Float16>, float, float>;
   if (to == "tf32" && from == "f32")
-    return map1<[](float x) { return roundToTF32(x, true); }, float, float>;
+    return i.has("rna") ? map1<[](float x) { return roundToTF32(x, TF32Rounding::TiesAway); }, float, float>
+                        : map1<[](float x) { return roundToTF32(x, TF32Rounding::TiesToEven); }, float, float>;
   if (to == "f32" && from == "bf16")
     return map1<[](BFloat16 x) { return float(x); }, float, BFloat16>;
   if (to == "f32" && from == "f16")
@@ -316,9 +334,9 @@ static Action findConversion(const Instruction &i) {
     if (to == "f32")
       return round;
     if (to == "s32" && i.has("rzi"))
-      return map1<[](float x) { return static_cast<int32_t>(std::trunc(x)); }, int32_t, float>;
+      return map1<[](float x) { return toInteger(std::trunc(x)); }, int32_t, float>;
     if (to == "s32" && i.has("rni"))
-      return map1<[](float x) { return static_cast<int32_t>(std::nearbyint(x)); }, int32_t, float>;
+      return map1<[](float x) { return toInteger(std::nearbyint(x)); }, int32_t, float>;
     return nullptr;
   }
   return ofInteger(from, [&]<typename From>(From) -> Action {
@@ -331,15 +349,15 @@ static Action findConversion(const Instruction &i) {
 
 /// d = a where c, else b
 static Outcome select(Warp &warp, const Instruction &i, Mask mask) {
-  const Lanes &a = warp.at(i.operands[1]), &b = warp.at(i.operands[2]), &c = warp.at(i.operands[3]);
-  Lanes &out = warp.at(i.operands[0]);
+  const Lanes &a = warp.at(i.operands.at(1)), &b = warp.at(i.operands.at(2)), &c = warp.at(i.operands.at(3));
+  Lanes &out = warp.at(i.operands.at(0));
   forLanes(mask, [&](int lane) { out.bits[lane] = fromBits<bool>(c.bits[lane]) ? a.bits[lane] : b.bits[lane]; });
   return Outcome::Done;
 }
 
 /// A value, a list of parts into one, or one into parts.
 static Outcome move(Warp &warp, const Instruction &i, Mask mask) {
-  const Operand &to = i.operands[0], &from = i.operands[1];
+  const Operand &to = i.operands.at(0), &from = i.operands.at(1);
   int width = std::stoi(i.name.back() == "pred" ? "1" : i.name.back().substr(1));
   forLanes(mask, [&](int lane) {
     uint64_t bits = 0;
@@ -359,8 +377,15 @@ static Outcome move(Warp &warp, const Instruction &i, Mask mask) {
   return Outcome::Done;
 }
 
+/// Parts of a name that change what is computed, and are not emulated.
+static bool hasOtherRounding(const Instruction &i) {
+  return i.has("sat") || i.has("relu") || i.has("rz") || i.has("rm") || i.has("rp") || i.has("xorsign");
+}
+
 Action fgla::emulator::findArithmetic(const Instruction &i) {
   const std::string &op = i.name.front(), &type = i.name.back();
+  if (hasOtherRounding(i))
+    return nullptr;
   if (op == "mov")
     return move;
   if (op == "selp")

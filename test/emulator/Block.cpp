@@ -2,6 +2,7 @@
 #include "Block.h"
 
 #include <algorithm>
+#include <cstdio>
 
 using namespace fgla::emulator;
 
@@ -11,7 +12,6 @@ using namespace fgla::emulator;
 
 Warp::Warp(Block &block, int32_t number) : block(block), number(number) {
   const Kernel &kernel = block.launch.kernel;
-  clock.of[number] = 1;
   registers.resize(kernel.numRegisters);
   // What a program reads before it writes is no number.
   for (Lanes &lanes : registers)
@@ -42,6 +42,9 @@ void Warp::place(Group group) {
     groups.insert(found, group);
 }
 
+/// Of a warp; a kernel of the tests has some millions.
+static constexpr uint64_t kMostInstructions = uint64_t(1) << 32;
+
 /// One instruction of one group; false if it has to wait.
 bool Warp::step(size_t index) {
   const Instruction &instruction = block.launch.kernel.code.at(groups[index].at);
@@ -59,7 +62,8 @@ bool Warp::step(size_t index) {
     } catch (const Failure &failure) {
       throw Failure(describe() + ": " + failure.what());
     }
-  ++numExecuted;
+  if (++numExecuted > kMostInstructions)
+    throw Failure(describe() + ": runs on and on");
   if (!instruction.isBranch && !instruction.isExit) {
     ++groups[index].at;
     if (index + 1 == groups.size() || groups[index].at < groups[index + 1].at)
@@ -73,12 +77,34 @@ bool Warp::step(size_t index) {
   }
   if (instruction.isBranch)
     forLanes(active, [&](int lane) {
-      size_t choice = instruction.operands.empty() ? 0 : get<uint32_t>(instruction.operands[0], lane);
+      size_t choice = instruction.operands.empty() ? 0 : get<uint32_t>(instruction.operands.at(0), lane);
       place({instruction.targets.at(choice), Mask(1) << lane});
     });
   if (mask != active)
     place({group.at + 1, mask & ~active});
   return true;
+}
+
+Warp::StartedCopy Warp::startCopy(int lane) {
+  if (!snapshot)
+    snapshot = std::make_shared<Clock>(clock);
+  return {number, lane, time++, ++numCopies, snapshot};
+}
+
+void Warp::signal(Clock &to, int lane) {
+  to.join(clock);
+  to.threads[number][lane] = std::max(to.threads[number][lane], time);
+  ++time;
+}
+
+void Warp::learn(const Clock &from) {
+  clock.join(from);
+  snapshot = nullptr;
+}
+
+void Warp::synchronize() {
+  clock.threads[number].fill(time++);
+  snapshot = nullptr;
 }
 
 bool Warp::run() {
@@ -101,7 +127,9 @@ std::string Warp::describe() const {
   for (const Group &group : groups) {
     char mask[16];
     std::snprintf(mask, sizeof(mask), "%08x", group.mask);
-    text += ", threads " + std::string(mask) + " at '" + block.launch.kernel.code[group.at].text + "'";
+    const auto &code = block.launch.kernel.code;
+    bool isInside = group.at < static_cast<int32_t>(code.size());
+    text += ", threads " + std::string(mask) + " at '" + (isInside ? code[group.at].text : "the end") + "'";
   }
   return text;
 }
@@ -210,8 +238,8 @@ const uint8_t *Block::read(const Actor &actor, uint64_t address, uint64_t bytes)
 void Block::write(const Actor &actor, uint64_t address, const void *from, uint64_t bytes) {
   uint8_t *to = shared(address, bytes);
   if (std::string text = log.write(actor, address, bytes, std::memcmp(to, from, bytes) != 0); !text.empty())
-    throw Failure((actor.lane == Actor::kCopyEngine ? "a copy" : "thread " + std::to_string(actor.lane)) +
-                  " writes, which " + text);
+    throw Failure((actor.kind == Actor::Copy ? "a copy" : "thread " + std::to_string(actor.lane)) + " writes, which " +
+                  text);
   std::memcpy(to, from, bytes);
 }
 
@@ -224,7 +252,7 @@ PhaseBarrier &Block::phaseBarrier(uint64_t address) {
 
 /// One thing that the copy engine has to do; false if there is none.
 bool Block::copy() {
-  std::vector<std::deque<std::function<void()>> *> queues;
+  std::vector<std::deque<std::function<void(Clock &)>> *> queues;
   if (!copies.empty())
     queues.push_back(&copies);
   for (auto &warp : warps)
@@ -235,7 +263,8 @@ bool Block::copy() {
   auto &queue = *queues[random() % queues.size()];
   auto work = std::move(queue.front());
   queue.pop_front();
-  work();
+  Clock nobody; // who waits learns from a barrier
+  work(nobody);
   return true;
 }
 

@@ -63,7 +63,7 @@ public:
   bool hasEnded() const { return groups.empty(); }
   std::string describe() const;
 
-  Lanes &at(const Operand &operand) { return registers[operand.number]; }
+  Lanes &at(const Operand &operand) { return registers.at(operand.number); }
   template <typename T> T get(const Operand &operand, int lane) { return fromBits<T>(at(operand).bits[lane]); }
   template <typename T> void set(const Operand &operand, int lane, T value) {
     if (operand.number >= 0)
@@ -74,24 +74,32 @@ public:
   Mask getLive() const;
 
   /// What the copy engine still has to do for these threads, in order: copies, and signals behind them.
-  std::deque<std::function<void()>> copies;
+  std::deque<std::function<void(Clock &)>> copies;
   /// Of the barrier that it has arrived at, if any: its round then.
   int64_t roundOfBarrier = -1;
 
-  Actor actor(int lane) const { return {number, lane, steps, clock}; }
-  /// What copies for the warp does so at any time after now.
-  const Clock &now() const { return clock; }
-  /// What the warp knows goes to others; what it does next, they don't know.
-  void signal(Clock &to) {
-    to.join(clock);
-    ++clock.of[number];
-  }
-  void learn(const Clock &from) {
-    clock.join(from);
-    ++steps;
-  }
+  Actor thread(int lane) const { return {Actor::Thread, number, lane, time, 0, clock}; }
+  Actor whole(int lane) const { return {Actor::WholeWarp, number, lane, time, 0, clock}; }
+  /// A copy that a thread starts now; what it knows stays as it is.
+  struct StartedCopy {
+    int32_t warp, lane;
+    uint32_t time, number;
+    std::shared_ptr<const Clock> clock;
+
+    Actor actor() const { return {Actor::Copy, warp, lane, time, number, *clock}; }
+    /// What who waits for the copy knows.
+    void finish(Clock &to) const {
+      to.join(*clock);
+      to.threads[warp][lane] = std::max(to.threads[warp][lane], time);
+      to.copies[warp] = std::max(to.copies[warp], number);
+    }
+  };
+  StartedCopy startCopy(int lane);
+  /// What a thread knows goes to others; what it does next, they don't know.
+  void signal(Clock &to, int lane);
+  void learn(const Clock &from);
   /// All threads know what any did.
-  void synchronize() { ++steps; }
+  void synchronize();
 
   Block &block;
   const int32_t number;
@@ -106,8 +114,9 @@ private:
   bool step(size_t group);
   void place(Group group);
 
-  Clock clock;
-  uint32_t steps = 1;
+  Clock clock; ///< of what every thread knows
+  uint32_t time = 1, numCopies = 0;
+  std::shared_ptr<const Clock> snapshot; ///< of `clock`, for copies
   std::vector<Lanes> registers;
   std::vector<Group> groups; // by instruction, the first first
 };
@@ -151,7 +160,7 @@ public:
   const Dim3 index;
   std::map<uint64_t, PhaseBarrier> phaseBarriers;
   std::array<NamedBarrier, 16> barriers;
-  std::deque<std::function<void()>> copies; ///< of tensors: for no thread
+  std::deque<std::function<void(Clock &)>> copies; ///< of tensors: for no thread
   std::vector<uint8_t> sharedMemory;
   std::vector<std::unique_ptr<Warp>> warps;
 

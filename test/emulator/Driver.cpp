@@ -31,6 +31,9 @@ static uint64_t setting(const char *name, uint64_t otherwise) {
 
 static void report(const std::string &text) { std::fprintf(stderr, "emulator: %s\n", text.c_str()); }
 
+/// Neighbouring seeds are not those of neighbouring blocks.
+static constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
+
 /// All blocks of a grid, on the threads that there are. Returns the first failure's message.
 static std::string runGrid(const emulator::Launch &launch) {
   emulator::Dim3 grid = launch.grid;
@@ -43,7 +46,7 @@ static std::string runGrid(const emulator::Launch &launch) {
       try {
         emulator::Dim3 index{static_cast<uint32_t>(number % grid.x), static_cast<uint32_t>(number / grid.x % grid.y),
                              static_cast<uint32_t>(number / grid.x / grid.y)};
-        emulator::Block(launch, index, launch.seed + number).run();
+        emulator::Block(launch, index, launch.seed * kOdd + number).run();
       } catch (const std::exception &failure) {
         std::lock_guard lock(mutex);
         next = count;

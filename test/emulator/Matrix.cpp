@@ -18,7 +18,7 @@ template <typename Element> void readBlock(const Lanes &lanes, float *to, int64_
   for (int lane = 0; lane < 32; ++lane) {
     float *first = to + lane / 4 * rowStride + lane % 4 * perThread<Element> * columnStride;
     if constexpr (perThread<Element> == 1) {
-      *first = roundToTF32(fromBits<float>(lanes.bits[lane]), false);
+      *first = roundToTF32(fromBits<float>(lanes.bits[lane]), TF32Rounding::Cut);
     } else {
       auto pair = fromBits<Pair<Element>>(lanes.bits[lane]);
       first[0] = static_cast<float>(pair.low);
@@ -34,16 +34,16 @@ template <typename Element, int Depth> Outcome multiply(Warp &warp, const Instru
   constexpr int kRows = 16, kColumns = 8, kBlock = 4 * perThread<Element>;
   float a[kRows][Depth], b[Depth][kColumns];
   for (int block = 0; block < 2 * Depth / kBlock; ++block)
-    readBlock<Element>(warp.at(i.operands[1].list.at(block)), &a[block % 2 * 8][block / 2 * kBlock], Depth, 1);
+    readBlock<Element>(warp.at(i.operands.at(1).list.at(block)), &a[block % 2 * 8][block / 2 * kBlock], Depth, 1);
   for (int block = 0; block < Depth / kBlock; ++block)
-    readBlock<Element>(warp.at(i.operands[2].list.at(block)), &b[block * kBlock][0], 1, kColumns);
+    readBlock<Element>(warp.at(i.operands.at(2).list.at(block)), &b[block * kBlock][0], 1, kColumns);
   for (int number = 0; number < 4; ++number)
     for (int lane = 0; lane < 32; ++lane) {
       int row = lane / 4 + number / 2 * 8, column = lane % 4 * 2 + number % 2;
-      float sum = warp.get<float>(i.operands[3].list.at(number), lane);
+      float sum = warp.get<float>(i.operands.at(3).list.at(number), lane);
       for (int k = 0; k < Depth; ++k)
         sum += a[row][k] * b[k][column];
-      warp.set(i.operands[0].list.at(number), lane, sum);
+      warp.set(i.operands.at(0).list.at(number), lane, sum);
     }
   return Outcome::Done;
 }
@@ -69,31 +69,29 @@ void checkRows(Warp &warp, const Operand &address, int count) {
 Outcome loadMatrix(Warp &warp, const Instruction &i, Mask mask) {
   if (!isComplete(warp, mask))
     return Outcome::Waits;
-  const auto &results = i.operands[0].list;
+  const auto &results = i.operands.at(0).list;
   const int count = static_cast<int>(results.size());
-  checkRows(warp, i.operands[1], count);
+  checkRows(warp, i.operands.at(1), count);
   std::vector<Lanes> loaded(results.size());
-  forElements(warp, i.operands[1], count, i.has("trans"), [&](int block, int lane, uint64_t first, uint64_t second) {
-    Actor actor = warp.actor(lane);
+  forElements(warp, i.operands.at(1), count, i.has("trans"), [&](int block, int lane, uint64_t first, uint64_t second) {
+    Actor actor = warp.whole(lane);
     auto *to = reinterpret_cast<uint8_t *>(&loaded[block].bits[lane]);
     std::memcpy(to, warp.block.read(actor, first, 2), 2);
     std::memcpy(to + 2, warp.block.read(actor, second, 2), 2);
   });
   for (size_t block = 0; block < results.size(); ++block)
     warp.at(results[block]) = loaded[block];
-  // All threads load at once: none writes before another has read.
-  warp.synchronize();
   return Outcome::Done;
 }
 
 Outcome storeMatrix(Warp &warp, const Instruction &i, Mask mask) {
   if (!isComplete(warp, mask))
     return Outcome::Waits;
-  const auto &values = i.operands[1].list;
+  const auto &values = i.operands.at(1).list;
   const int count = static_cast<int>(values.size());
-  checkRows(warp, i.operands[0], count);
-  forElements(warp, i.operands[0], count, i.has("trans"), [&](int block, int lane, uint64_t first, uint64_t second) {
-    Actor actor = warp.actor(lane);
+  checkRows(warp, i.operands.at(0), count);
+  forElements(warp, i.operands.at(0), count, i.has("trans"), [&](int block, int lane, uint64_t first, uint64_t second) {
+    Actor actor = warp.thread(lane);
     const auto *from = reinterpret_cast<const uint8_t *>(&warp.at(values[block]).bits[lane]);
     warp.block.write(actor, first, from, 2);
     warp.block.write(actor, second, from + 2, 2);
@@ -108,9 +106,10 @@ Action fgla::emulator::findMatrix(const Instruction &i) {
     return loadMatrix;
   if (op == "stmatrix")
     return storeMatrix;
-  if (op != "mma" || !i.has("row") || !i.has("col"))
+  // D, A, B, C; sums are f32.
+  if (op != "mma" || i.name.size() != 10 || !i.has("row") || !i.has("col") || i.name[6] != "f32" || i.name[9] != "f32")
     return nullptr;
-  const std::string &type = i.name[i.name.size() - 2];
+  const std::string &type = i.name[7];
   if (i.has("m16n8k16") && type == "bf16")
     return multiply<BFloat16, 16>;
   if (i.has("m16n8k16") && type == "f16")

@@ -19,7 +19,8 @@ uint8_t *global(Warp &warp, const Operand &address, int lane, uint64_t bytes) {
   uint64_t at = warp.address(address, lane);
   if (at % bytes != 0)
     throw Failure("address " + std::to_string(at) + " is not aligned to " + std::to_string(bytes));
-  if (at < 4096)
+  auto shared = reinterpret_cast<uintptr_t>(warp.block.sharedMemory.data());
+  if (at < 4096 || (at >= shared && at < shared + warp.block.sharedMemory.size()))
     throw Failure("address " + std::to_string(at) + " is not in global memory");
   return reinterpret_cast<uint8_t *>(at);
 }
@@ -33,11 +34,12 @@ std::vector<const Operand *> partsOf(const Operand &operand) {
 }
 
 Outcome load(Warp &warp, const Instruction &i, Mask mask) {
-  auto parts = partsOf(i.operands[0]);
+  auto parts = partsOf(i.operands.at(0));
   const uint64_t each = bytesOf(i), bytes = each * parts.size();
   forLanes(mask, [&](int lane) {
-    const uint8_t *from = i.has("shared") ? warp.block.read(warp.actor(lane), warp.address(i.operands[1], lane), bytes)
-                                          : global(warp, i.operands[1], lane, bytes);
+    const uint8_t *from = i.has("shared")
+                              ? warp.block.read(warp.thread(lane), warp.address(i.operands.at(1), lane), bytes)
+                              : global(warp, i.operands.at(1), lane, bytes);
     for (const Operand *part : parts) {
       uint64_t bits = 0;
       std::memcpy(&bits, from, each);
@@ -49,16 +51,16 @@ Outcome load(Warp &warp, const Instruction &i, Mask mask) {
 }
 
 Outcome store(Warp &warp, const Instruction &i, Mask mask) {
-  auto parts = partsOf(i.operands[1]);
+  auto parts = partsOf(i.operands.at(1));
   const uint64_t each = bytesOf(i), bytes = each * parts.size();
   forLanes(mask, [&](int lane) {
     uint8_t values[16];
     for (size_t part = 0; part < parts.size(); ++part)
       std::memcpy(values + part * each, &warp.at(*parts[part]).bits[lane], each);
     if (i.has("shared"))
-      warp.block.write(warp.actor(lane), warp.address(i.operands[0], lane), values, bytes);
+      warp.block.write(warp.thread(lane), warp.address(i.operands.at(0), lane), values, bytes);
     else
-      std::memcpy(global(warp, i.operands[0], lane, bytes), values, bytes);
+      std::memcpy(global(warp, i.operands.at(0), lane, bytes), values, bytes);
   });
   return Outcome::Done;
 }
@@ -68,8 +70,8 @@ Outcome convertAddress(Warp &warp, const Instruction &i, Mask mask) {
   auto base = reinterpret_cast<uintptr_t>(warp.block.sharedMemory.data());
   bool isShared = i.has("shared") || i.has("shared::cluster"), isTo = i.has("to");
   forLanes(mask, [&](int lane) {
-    uint64_t address = warp.address(i.operands[1], lane);
-    warp.set(i.operands[0], lane, !isShared ? address : isTo ? address - base : address + base);
+    uint64_t address = warp.address(i.operands.at(1), lane);
+    warp.set(i.operands.at(0), lane, !isShared ? address : isTo ? address - base : address + base);
   });
   return Outcome::Done;
 }
@@ -77,32 +79,39 @@ Outcome convertAddress(Warp &warp, const Instruction &i, Mask mask) {
 /// cp.async.cg.shared.global [to], [from], bytes, bytes that are there: the rest is zero
 Outcome copyElements(Warp &warp, const Instruction &i, Mask mask) {
   forLanes(mask, [&](int lane) {
-    auto size = warp.get<uint32_t>(i.operands[2], lane);
-    auto present = i.operands.size() > 3 ? warp.get<uint32_t>(i.operands[3], lane) : size;
-    uint64_t to = warp.address(i.operands[0], lane), from = warp.address(i.operands[1], lane);
+    auto size = warp.get<uint32_t>(i.operands.at(2), lane);
+    auto present = i.operands.size() > 3 ? warp.get<uint32_t>(i.operands.at(3), lane) : size;
+    uint64_t to = warp.address(i.operands.at(0), lane), from = warp.address(i.operands.at(1), lane);
     warp.block.shared(to, size);
     if (from % size != 0)
       throw Failure("address " + std::to_string(from) + " is not aligned to " + std::to_string(size));
-    warp.copies.push_back([=, &block = warp.block, number = warp.number, now = warp.now()] {
+    if (size != 4 && size != 8 && size != 16)
+      throw Failure("a copy of " + std::to_string(size) + " bytes");
+    warp.copies.push_back([=, &block = warp.block, copy = warp.startCopy(lane)](Clock &done) {
       uint8_t bytes[16] = {};
       std::memcpy(bytes, reinterpret_cast<const void *>(from), std::min(present, size));
-      block.write({number, Actor::kCopyEngine, 0, now}, to, bytes, size);
+      block.write(copy.actor(), to, bytes, size);
+      copy.finish(done);
     });
   });
   return Outcome::Done;
 }
 
-/// cp.async.wait_all, or wait_group 0; groups are not told apart
-Outcome waitForCopies(Warp &warp, const Instruction &, Mask) {
+/// Waits for all copies of these threads, whose results are theirs then.
+Outcome waitForCopies(Warp &warp, const Instruction &, Mask mask) {
+  if (!isComplete(warp, mask))
+    return Outcome::Waits;
+  Clock done;
   for (; !warp.copies.empty(); warp.copies.pop_front())
-    warp.copies.front()();
+    warp.copies.front()(done);
+  warp.learn(done);
   return Outcome::Done;
 }
 
 /// [to], [map, {coordinates}], [barrier]
 Outcome copyTensor(Warp &warp, const Instruction &i, Mask mask) {
   forLanes(mask, [&](int lane) {
-    const Operand &source = i.operands[1];
+    const Operand &source = i.operands.at(1);
     TensorMap map;
     std::memcpy(&map, reinterpret_cast<const void *>(warp.address(source.list[0], lane)), sizeof(map));
     std::array<int32_t, TensorMap::mostDims> corner{};
@@ -110,16 +119,17 @@ Outcome copyTensor(Warp &warp, const Instruction &i, Mask mask) {
       throw Failure("no map of a tensor of " + std::to_string(source.list[1].list.size()) + " dims");
     for (uint32_t dim = 0; dim < map.rank; ++dim)
       corner[dim] = warp.get<int32_t>(source.list[1].list[dim], lane);
-    uint64_t to = warp.address(i.operands[0], lane);
-    PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands[2], lane));
+    uint64_t to = warp.address(i.operands.at(0), lane);
+    PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands.at(2), lane));
     if (to % 128 != 0)
       throw Failure("a tensor is copied to address " + std::to_string(to) + ", not aligned to 128");
     Block &block = warp.block;
-    block.copies.push_back([=, &barrier, &block, number = warp.number, now = warp.now()] {
-      barrier.arrived.join(now);
-      barrier.complete(map.copy(corner, to, [&](uint64_t address, const void *from, uint64_t bytes) {
-        block.write({number, Actor::kCopyEngine, 0, now}, address, from, bytes);
-      }));
+    block.copies.push_back([=, &barrier, &block, copy = warp.startCopy(lane)](Clock &) {
+      int64_t bytes = map.copy(corner, to, [&](uint64_t address, const void *from, uint64_t size) {
+        block.write(copy.actor(), address, from, size);
+      });
+      copy.finish(barrier.arrived);
+      barrier.complete(bytes);
     });
   });
   return Outcome::Done;
@@ -142,5 +152,5 @@ Action fgla::emulator::findMemory(const Instruction &i) {
     return copyTensor;
   if (i.has("commit_group"))
     return [](Warp &, const Instruction &, Mask) { return Outcome::Done; };
-  return i.has("wait_all") || i.has("wait_group") ? waitForCopies : copyElements;
+  return i.has("wait_all") ? waitForCopies : i.has("wait_group") ? nullptr : copyElements;
 }

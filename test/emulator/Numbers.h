@@ -33,12 +33,16 @@ template <typename Half> struct Pair {
   Half low, high;
 };
 
-/// An f32 with 11 bits of significand; products cut what is behind them off.
-inline float roundToTF32(float value, bool isRounded) {
+enum class TF32Rounding { TiesToEven, TiesAway, Cut };
+/// An f32 with 11 bits of significand. Products cut what is behind them off.
+inline float roundToTF32(float value, TF32Rounding rounding) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);
-  if (isRounded && (bits & 0x7f800000) != 0x7f800000)
+  bool isFinite = (bits & 0x7f800000) != 0x7f800000;
+  if (isFinite && rounding == TF32Rounding::TiesToEven)
     bits += 0xfff + ((bits >> 13) & 1);
+  if (isFinite && rounding == TF32Rounding::TiesAway)
+    bits += 0x1000;
   bits &= ~uint32_t(0x1fff);
   std::memcpy(&value, &bits, 4);
   return value;

@@ -7,18 +7,34 @@ AccessLog::AccessLog(uint64_t bytes, int32_t numWarps)
     : numWarps(numWarps),
       accesses(static_cast<Access *>(std::calloc((bytes / kCellBytes + 1) * (numWarps + 1), sizeof(Access)))) {}
 
+AccessLog::Access AccessLog::makeAccess(const Actor &actor) {
+  uint32_t lanes = actor.kind == Actor::WholeWarp ? ~0u : 1u << actor.lane;
+  return {actor.kind == Actor::Copy ? actor.copy : actor.time, lanes, static_cast<uint8_t>(actor.warp), actor.kind};
+}
+
 bool AccessLog::isOrdered(const Access &access, const Actor &actor) {
-  if (access.epoch == 0)
+  if (access.time == 0)
     return true;
-  if (access.warp != actor.warp || access.lane == Actor::kCopyEngine || actor.lane == Actor::kCopyEngine)
-    return actor.clock.of[access.warp] >= access.epoch;
-  return access.lane == actor.lane || access.step < actor.step;
+  if (access.kind == Actor::Copy)
+    return actor.clock.copies[access.warp] >= access.time;
+  const auto &known = actor.clock.threads[access.warp];
+  bool isOwnWarp = access.warp == actor.warp;
+  if (access.kind == Actor::WholeWarp)
+    return (isOwnWarp && access.time <= actor.time) || *std::max_element(known.begin(), known.end()) >= access.time;
+  for (uint32_t rest = access.lanes; rest; rest &= rest - 1) {
+    int32_t lane = __builtin_ctz(rest);
+    bool isOwn = isOwnWarp && lane == actor.lane && access.time <= actor.time;
+    if (!isOwn && known[lane] < access.time)
+      return false;
+  }
+  return true;
 }
 
 std::string AccessLog::describe(const Access &access, const char *what, uint64_t cell) {
-  std::string who = access.lane == Actor::kCopyEngine ? "a copy"
-                    : access.lane == kSeveral         ? "several threads"
-                                                      : "thread " + std::to_string(access.lane);
+  bool isOne = access.kind == Actor::Thread && (access.lanes & (access.lanes - 1)) == 0;
+  std::string who = access.kind == Actor::Copy ? "a copy"
+                    : isOne                    ? "thread " + std::to_string(__builtin_ctz(access.lanes))
+                                               : "several threads";
   return std::string("is not ordered with a ") + what + " of shared address " + std::to_string(cell * kCellBytes) +
          " by " + who + " of warp " + std::to_string(access.warp);
 }
@@ -28,10 +44,11 @@ std::string AccessLog::read(const Actor &actor, uint64_t address, uint64_t bytes
     Access *known = accesses.get() + cell * (numWarps + 1);
     if (!isOrdered(known[0], actor))
       return describe(known[0], "write", cell);
-    Access &own = known[1 + actor.warp];
-    uint32_t epoch = actor.clock.of[actor.warp];
-    bool isOther = own.epoch == epoch && own.step == actor.step && own.lane != actor.lane;
-    own = {epoch, actor.step, static_cast<int16_t>(isOther ? kSeveral : actor.lane), static_cast<int16_t>(actor.warp)};
+    Access &own = known[1 + actor.warp], now = makeAccess(actor);
+    // Readers that are not known to be over stay: a write has to come after all of them.
+    if (own.kind == now.kind && !isOrdered(own, actor))
+      now.lanes |= own.lanes;
+    own = now;
   }
   return "";
 }
@@ -45,10 +62,9 @@ std::string AccessLog::write(const Actor &actor, uint64_t address, uint64_t byte
       continue; // who waits for the other sees the same
     }
     for (int32_t warp = 0; warp < numWarps; ++warp)
-      if (!isOrdered(known[1 + warp], actor) && changes)
+      if (changes && !isOrdered(known[1 + warp], actor))
         return describe(known[1 + warp], "read", cell);
-    known[0] = {actor.clock.of[actor.warp], actor.step, static_cast<int16_t>(actor.lane),
-                static_cast<int16_t>(actor.warp)};
+    known[0] = makeAccess(actor);
   }
   return "";
 }

@@ -1,7 +1,7 @@
 //===- Order.h - What happens before what ---------------------------------===//
 //
 // Accesses to shared memory have to be ordered: by barriers between warps, by bar.warp.sync between the threads of one.
-// Each warp has a clock of what it knows to be over in every other (a vector clock); what it signals takes that along.
+// A clock says how much of every thread's past is known to be over (a vector clock); what signals takes that along.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_TEST_EMULATOR_ORDER_H
@@ -18,24 +18,32 @@ namespace fgla::emulator {
 
 inline constexpr int32_t kMostWarps = 32;
 
-/// How far each warp is known to have come.
+/// Up to which time each thread's accesses are known to be over, and up to which number the copies of each warp.
 struct Clock {
-  std::array<uint32_t, kMostWarps> of{};
+  std::array<std::array<uint32_t, 32>, kMostWarps> threads{};
+  std::array<uint32_t, kMostWarps> copies{};
 
   void join(const Clock &other) {
-    for (int32_t warp = 0; warp < kMostWarps; ++warp)
-      of[warp] = std::max(of[warp], other.of[warp]);
+    for (int32_t warp = 0; warp < kMostWarps; ++warp) {
+      copies[warp] = std::max(copies[warp], other.copies[warp]);
+      for (int32_t lane = 0; lane < 32; ++lane)
+        threads[warp][lane] = std::max(threads[warp][lane], other.threads[warp][lane]);
+    }
   }
 };
 
-/// Who accesses, and when.
+/// Who accesses, when, and what it knows.
 struct Actor {
-  int32_t warp = 0;
-  int32_t lane = 0;  ///< kCopyEngine: none
-  uint32_t step = 0; ///< how often the threads of the warp have waited for each other
+  enum Kind : uint8_t {
+    Thread,
+    WholeWarp, ///< an instruction that all threads are done with together
+    Copy       ///< by the copy engine, for a thread that started it at `time`
+  };
+  Kind kind;
+  int32_t warp, lane;
+  uint32_t time;
+  uint32_t copy; ///< the number of a copy, from one on
   const Clock &clock;
-
-  static constexpr int32_t kCopyEngine = -1;
 };
 
 /// The last accesses to each pair of bytes.
@@ -50,21 +58,22 @@ public:
 
 private:
   static constexpr uint64_t kCellBytes = 2;
-  static constexpr int32_t kSeveral = -2; // threads of one warp in one step
 
   struct Access {
-    uint32_t epoch = 0; // of its warp's own clock; 0: none
-    uint32_t step = 0;
-    int16_t lane = 0, warp = 0;
+    uint32_t time = 0;  // of the threads', or the number of a copy; 0: none
+    uint32_t lanes = 0; // who has read since what is known to be over
+    uint8_t warp = 0;
+    Actor::Kind kind = Actor::Thread;
   };
   static bool isOrdered(const Access &access, const Actor &actor);
   static std::string describe(const Access &access, const char *what, uint64_t cell);
+  static Access makeAccess(const Actor &actor);
 
   struct Free {
     void operator()(Access *accesses) const { std::free(accesses); }
   };
   int32_t numWarps;
-  // Zeros from the start, of which memory is taken when it is written. Of each cell a write, then each warp's read.
+  // Zeros from the start, of which memory is taken when it is written. Of each cell a write, then each warp's reads.
   std::unique_ptr<Access[], Free> accesses;
 };
 

@@ -53,6 +53,7 @@ private:
   std::map<std::string, std::vector<std::string>> tables; // of labels
   std::vector<std::pair<size_t, std::string>> branches;   // instruction, label
   uint32_t sharedBytes = 0;
+  bool hasDynamic = false; // shared memory of the launch
 };
 } // namespace
 
@@ -151,14 +152,19 @@ void Parser::parseVariable(bool isExtern) {
     else
       elementBytes = std::stoul(word.substr(2)) / 8;
   }
+  if (alignment == 0)
+    fail("an alignment of zero");
   uint32_t count = 1;
   if (consume('['))
     count = std::strtoul(readUntil("]").c_str(), nullptr, 10), expect(']');
   expect(';');
   sharedBytes = (sharedBytes + alignment - 1) / alignment * alignment;
   variables[word] = {Constant::SharedAddress, isExtern ? 0 : sharedBytes};
+  hasDynamic |= isExtern;
   if (!isExtern)
     sharedBytes += count * elementBytes;
+  if (hasDynamic && sharedBytes)
+    fail("shared memory of a fixed size beside that of the launch is not emulated");
 }
 
 /// .param .u64 .ptr .global .align 16 name, or .param .align 64 .b8 name[128]
@@ -175,6 +181,8 @@ void Parser::parseParameter(uint32_t &offset) {
     }
   }
   alignment = std::max(alignment, bytes);
+  if (alignment == 0)
+    fail("a parameter has no type");
   if (consume('['))
     bytes *= std::strtoul(readUntil("]").c_str(), nullptr, 10), expect(']');
   offset = (offset + alignment - 1) / alignment * alignment;
@@ -292,9 +300,11 @@ void Parser::parseInstruction(Operand guard) {
   instruction.isBranch = instruction.name[0] == "bra" || instruction.name[0] == "brx";
   instruction.isExit = word == "ret" || word == "exit";
   while (!consume(';')) {
-    if (instruction.isBranch && (skipSpace(), text[at] != '%'))
+    if (instruction.isBranch && (skipSpace(), text[at] != '%')) {
       branches.emplace_back(kernel->code.size(), readWord());
-    else
+      if (branches.back().second.empty())
+        fail("a branch goes nowhere");
+    } else
       instruction.operands.push_back(parseOperand());
     if (!consume(',') && consume('|')) // two results
       instruction.operands.push_back(parseOperand()), consume(',');
@@ -374,6 +384,8 @@ Operand Parser::parseNamed(const std::string &word) {
     return constant({found->second, 0});
   if (auto found = variables.find(word); found != variables.end())
     return constant(found->second);
+  if (word.empty())
+    fail("expected an operand");
   fail("'" + word + "' is not known");
 }
 

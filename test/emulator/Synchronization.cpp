@@ -13,8 +13,11 @@ Outcome nothing(Warp &, const Instruction &, Mask) { return Outcome::Done; }
 //===----------------------------------------------------------------------===//
 
 Outcome synchronizeWarp(Warp &warp, const Instruction &i, Mask mask) {
-  if (!isComplete(warp, mask, warp.get<uint32_t>(i.operands[0], __builtin_ctz(mask))))
+  Mask members = warp.get<uint32_t>(i.operands.at(0), __builtin_ctz(mask));
+  if (!isComplete(warp, mask, members))
     return Outcome::Waits;
+  if ((warp.getLive() & ~members) != 0)
+    throw Failure("bar.warp.sync of some threads of a warp is not emulated");
   warp.synchronize();
   return Outcome::Done;
 }
@@ -23,10 +26,11 @@ Outcome vote(Warp &warp, const Instruction &i, Mask mask) {
   if (!isComplete(warp, mask))
     return Outcome::Waits;
   Mask votes = 0;
-  forLanes(mask,
-           [&](int lane) { votes |= Mask(warp.get<bool>(i.operands[1], lane) != i.operands[1].isNegated) << lane; });
+  forLanes(mask, [&](int lane) {
+    votes |= Mask(warp.get<bool>(i.operands.at(1), lane) != i.operands.at(1).isNegated) << lane;
+  });
   uint64_t result = i.has("any") ? votes != 0 : i.has("all") ? votes == mask : votes;
-  forLanes(mask, [&](int lane) { warp.set(i.operands[0], lane, result); });
+  forLanes(mask, [&](int lane) { warp.set(i.operands.at(0), lane, result); });
   return Outcome::Done;
 }
 
@@ -35,8 +39,8 @@ Outcome elect(Warp &warp, const Instruction &i, Mask mask) {
     return Outcome::Waits;
   int leader = __builtin_ctz(mask);
   forLanes(mask, [&](int lane) {
-    warp.set(i.operands[0], lane, uint32_t(leader));
-    warp.set(i.operands[1], lane, uint64_t(lane == leader));
+    warp.set(i.operands.at(0), lane, uint32_t(leader));
+    warp.set(i.operands.at(1), lane, uint64_t(lane == leader));
   });
   return Outcome::Done;
 }
@@ -44,16 +48,16 @@ Outcome elect(Warp &warp, const Instruction &i, Mask mask) {
 Outcome shuffle(Warp &warp, const Instruction &i, Mask mask) {
   if (!isComplete(warp, mask))
     return Outcome::Waits;
-  const Lanes source = warp.at(i.operands[1]);
+  const Lanes source = warp.at(i.operands.at(1));
   forLanes(mask, [&](int lane) {
-    int b = warp.get<int32_t>(i.operands[2], lane), c = warp.get<int32_t>(i.operands[3], lane);
+    int b = warp.get<int32_t>(i.operands.at(2), lane), c = warp.get<int32_t>(i.operands.at(3), lane);
     int segment = (c >> 8) & 31, last = (lane & segment) | (c & 31 & ~segment);
     int from = i.has("up")     ? lane - b
                : i.has("down") ? lane + b
                : i.has("bfly") ? lane ^ b
                                : (lane & segment) | (b & ~segment & 31);
     bool isInside = i.has("up") ? from >= last : from <= last;
-    warp.set(i.operands[0], lane, source.bits[isInside ? from : lane]);
+    warp.set(i.operands.at(0), lane, source.bits[isInside ? from : lane]);
   });
   return Outcome::Done;
 }
@@ -67,10 +71,10 @@ template <typename Arrive> Outcome meet(Warp &warp, const Instruction &i, Mask m
   if (!isComplete(warp, mask))
     return Outcome::Waits;
   int lane = __builtin_ctz(mask);
-  auto number = warp.get<uint32_t>(i.operands[first], lane);
+  auto number = warp.get<uint32_t>(i.operands.at(first), lane);
   auto all = static_cast<int64_t>(32 * warp.block.warps.size());
-  int64_t count = i.operands.size() > first + 1 && !i.has("pred") ? warp.get<uint32_t>(i.operands[first + 1], lane)
-                  : i.has("pred")                                 ? warp.get<uint32_t>(i.operands[2], lane)
+  int64_t count = i.operands.size() > first + 1 && !i.has("pred") ? warp.get<uint32_t>(i.operands.at(first + 1), lane)
+                  : i.has("pred")                                 ? warp.get<uint32_t>(i.operands.at(2), lane)
                                                                   : all;
   if (number >= warp.block.barriers.size() || count % 32 != 0 || count > all)
     throw Failure("barrier " + std::to_string(number) + " for " + std::to_string(count) + " threads");
@@ -78,7 +82,8 @@ template <typename Arrive> Outcome meet(Warp &warp, const Instruction &i, Mask m
   if (warp.roundOfBarrier < 0) {
     warp.roundOfBarrier = barrier.round;
     arrive(barrier);
-    warp.signal(barrier.known);
+    warp.synchronize();
+    warp.signal(barrier.known, lane);
     barrier.arrived += 32;
     if (barrier.arrived == count) {
       barrier.result = barrier.any;
@@ -92,6 +97,7 @@ template <typename Arrive> Outcome meet(Warp &warp, const Instruction &i, Mask m
     return Outcome::Waits;
   warp.roundOfBarrier = -1;
   warp.learn(barrier.released);
+  warp.synchronize();
   return Outcome::Done;
 }
 
@@ -102,11 +108,12 @@ Outcome synchronizeBlock(Warp &warp, const Instruction &i, Mask mask) {
 /// bar.red.or.pred p, number, count, q
 Outcome reduceBlock(Warp &warp, const Instruction &i, Mask mask) {
   Outcome outcome = meet(warp, i, mask, 1, [&](NamedBarrier &barrier) {
-    forLanes(mask, [&](int lane) { barrier.any |= warp.get<bool>(i.operands[3], lane) != i.operands[3].isNegated; });
+    forLanes(mask,
+             [&](int lane) { barrier.any |= warp.get<bool>(i.operands.at(3), lane) != i.operands.at(3).isNegated; });
   });
   if (outcome == Outcome::Done) {
-    bool result = warp.block.barriers[warp.get<uint32_t>(i.operands[1], __builtin_ctz(mask))].result;
-    forLanes(mask, [&](int lane) { warp.set(i.operands[0], lane, uint64_t(result)); });
+    bool result = warp.block.barriers[warp.get<uint32_t>(i.operands.at(1), __builtin_ctz(mask))].result;
+    forLanes(mask, [&](int lane) { warp.set(i.operands.at(0), lane, uint64_t(result)); });
   }
   return outcome;
 }
@@ -117,9 +124,9 @@ Outcome reduceBlock(Warp &warp, const Instruction &i, Mask mask) {
 
 Outcome initialize(Warp &warp, const Instruction &i, Mask mask) {
   forLanes(mask, [&](int lane) {
-    uint64_t address = warp.address(i.operands[0], lane);
+    uint64_t address = warp.address(i.operands.at(0), lane);
     warp.block.shared(address, 8);
-    int64_t count = warp.get<uint32_t>(i.operands[1], lane);
+    int64_t count = warp.get<uint32_t>(i.operands.at(1), lane);
     PhaseBarrier &barrier = warp.block.phaseBarriers[address] = {};
     barrier.count = barrier.pending = count;
   });
@@ -129,9 +136,9 @@ Outcome initialize(Warp &warp, const Instruction &i, Mask mask) {
 /// mbarrier.arrive state, [barrier], and with expect_tx: bytes
 Outcome arrive(Warp &warp, const Instruction &i, Mask mask) {
   forLanes(mask, [&](int lane) {
-    int64_t bytes = i.has("expect_tx") ? warp.get<uint32_t>(i.operands[2], lane) : 0;
-    PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands[1], lane));
-    warp.signal(barrier.arrived);
+    int64_t bytes = i.has("expect_tx") ? warp.get<uint32_t>(i.operands.at(2), lane) : 0;
+    PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands.at(1), lane));
+    warp.signal(barrier.arrived, lane);
     barrier.arrive(bytes);
   });
   return Outcome::Done;
@@ -140,11 +147,13 @@ Outcome arrive(Warp &warp, const Instruction &i, Mask mask) {
 /// cp.async.mbarrier.arrive.noinc [barrier]: when the thread's copies so far are done
 Outcome arriveAfterCopies(Warp &warp, const Instruction &i, Mask mask) {
   forLanes(mask, [&](int lane) {
-    PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands[0], lane));
-    Clock known;
-    warp.signal(known);
-    warp.copies.push_back([=, &barrier] {
-      barrier.arrived.join(known);
+    PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands.at(0), lane));
+    auto known = std::make_shared<Clock>();
+    warp.signal(*known, lane);
+    // Copies of a warp are done in their order.
+    known->copies[warp.number] = warp.startCopy(lane).number;
+    warp.copies.push_back([=, &barrier](Clock &) {
+      barrier.arrived.join(*known);
       barrier.arrive();
     });
   });
@@ -155,14 +164,14 @@ Outcome arriveAfterCopies(Warp &warp, const Instruction &i, Mask mask) {
 Outcome wait(Warp &warp, const Instruction &i, Mask mask) {
   bool isOver = true;
   forLanes(mask, [&](int lane) {
-    const PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands[1], lane));
-    isOver &= (barrier.phase & 1) != (warp.get<uint32_t>(i.operands[2], lane) & 1);
+    const PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands.at(1), lane));
+    isOver &= (barrier.phase & 1) != (warp.get<uint32_t>(i.operands.at(2), lane) & 1);
   });
   if (!isOver)
     return Outcome::Waits;
   forLanes(mask, [&](int lane) {
-    warp.learn(warp.block.phaseBarrier(warp.address(i.operands[1], lane)).released);
-    warp.set(i.operands[0], lane, uint64_t(1));
+    warp.learn(warp.block.phaseBarrier(warp.address(i.operands.at(1), lane)).released);
+    warp.set(i.operands.at(0), lane, uint64_t(1));
   });
   return Outcome::Done;
 }

@@ -29,7 +29,7 @@ protected:
       std::memcpy(launch.parameters.data(), arguments, sizeof(arguments));
       Block(launch, {0, 0, 0}, seed).run();
       return "";
-    } catch (const Failure &failure) {
+    } catch (const std::exception &failure) {
       return failure.what();
     }
   }
@@ -56,9 +56,11 @@ TEST_F(EmulatorTest, ThreadsPartAndMeet) {
 TEST_F(EmulatorTest, NumbersAreRoundedAsTheDeviceDoes) {
   EXPECT_EQ(BFloat16(1.0f + 0x1p-8f).bits, 0x3f80); // a tie goes to even
   EXPECT_EQ(BFloat16(1.0f + 0x3p-8f).bits, 0x3f82);
-  EXPECT_EQ(roundToTF32(1.0f + 0x1.8p-11f, true), 1.0f + 0x1p-10f);
-  EXPECT_EQ(roundToTF32(1.0f + 0x1.8p-11f, false), 1.0f);
-  float x[] = {1e-39f, -3.5f, 88.0f};
+  EXPECT_EQ(roundToTF32(1.0f + 0x1p-11f, TF32Rounding::TiesToEven), 1.0f);
+  EXPECT_EQ(roundToTF32(1.0f + 0x1p-11f, TF32Rounding::TiesAway), 1.0f + 0x1p-10f);
+  EXPECT_EQ(roundToTF32(1.0f + 0x1.8p-11f, TF32Rounding::TiesToEven), 1.0f + 0x1p-10f);
+  EXPECT_EQ(roundToTF32(1.0f + 0x1.8p-11f, TF32Rounding::Cut), 1.0f);
+  float x[] = {1e-39f, -3.5f};
   std::memcpy(in.data(), x, sizeof(x));
   // cvt of a pair puts its first operand into the high half; what is below the smallest normal number is zero.
   std::string message = run("ld.global.b32 %r1, [%rd3];\nld.global.b32 %r2, [%rd0+4];\n"
@@ -66,8 +68,17 @@ TEST_F(EmulatorTest, NumbersAreRoundedAsTheDeviceDoes) {
                             "st.global.v2.b32 [%rd1], {%r3, %r4};\n",
                             in.data(), out.data(), 1);
   EXPECT_EQ(message, "");
-  EXPECT_EQ(out[0] >> 16, BFloat16(-3.5f).bits);
+  EXPECT_EQ(out[0], BFloat16(1e-39f).bits | uint32_t(BFloat16(-3.5f).bits) << 16);
   EXPECT_EQ(fromBits<float>(out[1]), INFINITY);
+}
+
+TEST_F(EmulatorTest, IntegersWrapAround) {
+  std::string message = run("mov.b32 %r1, -2147483648;\nmov.b32 %r2, -1;\nadd.s32 %r3, %r1, %r2;\n"
+                            "div.s32 %r4, %r1, %r2;\nst.global.v2.b32 [%rd1], {%r3, %r4};\n",
+                            in.data(), out.data(), 1);
+  EXPECT_EQ(message, "");
+  EXPECT_EQ(out[0], 0x7fffffffu);
+  EXPECT_EQ(out[1], 0x80000000u);
 }
 
 /// m16n8k16 on small integers, against the product by its definition; fragments as in the PTX manual.
@@ -129,6 +140,32 @@ TEST_F(EmulatorTest, ThreadsOfAWarpWaitForEachOther) {
   expectFailure(run(neighbour(""), in.data(), out.data()), "thread 0 reads, which is not ordered with a write");
 }
 
+/// Thread 0 says for its warp that all have written; the other warp waits and reads.
+TEST_F(EmulatorTest, WhoSignalsKnowsOfItsOwnAccessesAlone) {
+  auto signal = [](const std::string &between) {
+    return "setp.ne.b32 %p0, %r0, 0;\n@%p0 bra $ready;\nmbarrier.init.shared.b64 [memory+2048], 1;\n$ready:\n"
+           "bar.sync 0;\nand.b32 %r1, %r0, 31;\nshl.b32 %r1, %r1, 2;\ncvt.u64.u32 %rd5, %r1;\n"
+           "setp.gt.u32 %p1, %r0, 31;\n@%p1 bra $wait;\nst.shared.b32 [%rd5], %r0;\n" +
+           between +
+           "@%p0 bra $end;\nmbarrier.arrive.shared.b64 %rd6, [memory+2048];\nbra $end;\n"
+           "$wait:\nmbarrier.try_wait.parity.shared.b64 %p2, [memory+2048], 0;\n@!%p2 bra $wait;\n"
+           "ld.shared.b32 %r2, [%rd5];\n$end:\n";
+  };
+  EXPECT_EQ(run(signal("bar.warp.sync -1;\n"), in.data(), out.data(), 64), "");
+  expectFailure(run(signal(""), in.data(), out.data(), 64), "thread 1 reads, which is not ordered with a write");
+}
+
+/// A wait for another warp does not order what the threads of one do.
+TEST_F(EmulatorTest, WaitingForAnotherIsNotWaitingForEachOther) {
+  std::string message = run("setp.ne.b32 %p0, %r0, 0;\n@%p0 bra $ready;\nmbarrier.init.shared.b64 [memory+2048], 1;\n"
+                            "mbarrier.arrive.shared.b64 %rd6, [memory+2048];\n$ready:\nbar.sync 0;\n"
+                            "shl.b32 %r1, %r0, 2;\ncvt.u64.u32 %rd5, %r1;\nxor.b64 %rd6, %rd5, 4;\n"
+                            "st.shared.b32 [%rd5], %r0;\n"
+                            "mbarrier.try_wait.parity.shared.b64 %p2, [memory+2048], 0;\nld.shared.b32 %r2, [%rd6];\n",
+                            in.data(), out.data());
+  expectFailure(message, "thread 0 reads, which is not ordered with a write");
+}
+
 TEST_F(EmulatorTest, WritingTheSameIsNoRace) {
   EXPECT_EQ(run("mov.b32 %r1, 7;\nst.shared.b32 [memory], %r1;\n", in.data(), out.data(), 64), "");
   expectFailure(run("st.shared.b32 [memory], %r0;\n", in.data(), out.data(), 64), "writes, which is not ordered");
@@ -147,6 +184,11 @@ TEST_F(EmulatorTest, CopiesAreThereWhenTheirBarrierSaysSo) {
   std::string wait = "$wait:\nmbarrier.try_wait.parity.shared.b64 %p1, [memory+2048], 0;\n@!%p1 bra $wait;\n";
   EXPECT_EQ(run(copy(wait), in.data(), out.data()), "");
   EXPECT_EQ(out[0], 5u); // the second half is zero
+  // Nobody has to signal anything for a copy to be late.
+  expectFailure(run("cp.async.cg.shared.global [memory], [%rd0], 16;\nld.shared.b32 %r1, [memory];\n"
+                    "bar.warp.sync -1;\ncp.async.wait_all;\nld.shared.b32 %r1, [memory];\n",
+                    in.data(), out.data(), 1),
+                "not ordered");
   // Without the wait, the copy comes after the load, or is not ordered with it.
   for (uint64_t seed = 0; seed < 4; ++seed)
     expectFailure(run(copy(""), in.data(), out.data(), 32, seed), "not ordered");
@@ -193,6 +235,9 @@ TEST_F(EmulatorTest, WhatIsWrongIsNamed) {
   expectFailure(run("mov.b64 %rd5, 64;\nld.global.b32 %r1, [%rd5];\n", in.data(), out.data()),
                 "is not in global memory");
   expectFailure(run("mbarrier.arrive.shared.b64 %rd5, [memory];\n", in.data(), out.data()), "there is no mbarrier");
+  expectFailure(run("mul.f32 %r1, %r0;\n", in.data(), out.data()), "vector");
+  expectFailure(run("bra {;\n", in.data(), out.data()), "a branch goes nowhere");
+  expectFailure(run("add.sat.f32 %r1, %r1, %r1;\n", in.data(), out.data()), "is not emulated");
   expectFailure(run("bra $nowhere;\n", in.data(), out.data()), "no label '$nowhere'");
   expectFailure(run("mov.b32 %r99, 0;\n", in.data(), out.data()), "'%r99' is not known");
 }
