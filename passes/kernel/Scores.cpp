@@ -31,7 +31,8 @@ namespace fgla::kernel {
 /// first leaves 2^-66 to 2^66 of it to queries and keys. What the second leaves, 73 powers of two, is moved down, since
 /// most maps are at most one; others are looked at.
 constexpr double kSmallestOfTile = 0x1p-60, kSmallestOfHalf = 0x1p-90, kScaleOfHalf = 0x1p16;
-constexpr double kLeastInHalves = 0x1p-52, kMostInHalves = 0x1p20;
+constexpr double kLeastInHalves = 0x1p-126 / (kSmallestOfHalf * kScaleOfHalf), // 2^-52
+    kMostInHalves = 0x1p126 * kSmallestOfHalf / kScaleOfHalf;                  // 2^20
 
 class ScoresEmitter {
 public:

@@ -12,11 +12,6 @@ Action findMatrix(const Instruction &instruction);
 Action findMemory(const Instruction &instruction);
 Action findSynchronization(const Instruction &instruction);
 
-/// Whether the threads of an instruction that needs a whole warp are all there; `members` are those that it names.
-inline bool isComplete(Warp &warp, Mask active, Mask members = ~Mask(0)) {
-  return (warp.getLive() & members & ~active) == 0;
-}
-
 } // namespace fgla::emulator
 
 #endif // FGLA_TEST_EMULATOR_ACTIONS_H

@@ -42,7 +42,7 @@ void Warp::place(Group group) {
     groups.insert(found, group);
 }
 
-/// Of a warp; a kernel of the tests has some millions.
+/// Of a warp that neither waits nor ends.
 static constexpr uint64_t kMostInstructions = uint64_t(1) << 32;
 
 /// One instruction of one group; false if it has to wait.
@@ -55,6 +55,8 @@ bool Warp::step(size_t index) {
       active |= Mask(get<bool>(instruction.guard, lane) != instruction.guard.isNegated) << lane;
     });
   }
+  if (instruction.isWarpWide && active && (getLive() & ~active) != 0)
+    return false;
   if (instruction.action && active)
     try {
       if (instruction.action(*this, instruction, active) == Outcome::Waits)

@@ -28,9 +28,7 @@ template <typename Element> void readBlock(const Lanes &lanes, float *to, int64_
 }
 
 /// d = a b + c, m16n8 with Depth columns of a.
-template <typename Element, int Depth> Outcome multiply(Warp &warp, const Instruction &i, Mask mask) {
-  if (!isComplete(warp, mask))
-    return Outcome::Waits;
+template <typename Element, int Depth> Outcome multiply(Warp &warp, const Instruction &i, Mask) {
   constexpr int kRows = 16, kColumns = 8, kBlock = 4 * perThread<Element>;
   float a[kRows][Depth], b[Depth][kColumns];
   for (int block = 0; block < 2 * Depth / kBlock; ++block)
@@ -66,9 +64,7 @@ void checkRows(Warp &warp, const Operand &address, int count) {
     warp.block.shared(warp.address(address, lane), 16);
 }
 
-Outcome loadMatrix(Warp &warp, const Instruction &i, Mask mask) {
-  if (!isComplete(warp, mask))
-    return Outcome::Waits;
+Outcome loadMatrix(Warp &warp, const Instruction &i, Mask) {
   const auto &results = i.operands.at(0).list;
   const int count = static_cast<int>(results.size());
   checkRows(warp, i.operands.at(1), count);
@@ -84,9 +80,7 @@ Outcome loadMatrix(Warp &warp, const Instruction &i, Mask mask) {
   return Outcome::Done;
 }
 
-Outcome storeMatrix(Warp &warp, const Instruction &i, Mask mask) {
-  if (!isComplete(warp, mask))
-    return Outcome::Waits;
+Outcome storeMatrix(Warp &warp, const Instruction &i, Mask) {
   const auto &values = i.operands.at(1).list;
   const int count = static_cast<int>(values.size());
   checkRows(warp, i.operands.at(0), count);

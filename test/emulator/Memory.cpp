@@ -25,17 +25,20 @@ uint8_t *global(Warp &warp, const Operand &address, int lane, uint64_t bytes) {
   return reinterpret_cast<uint8_t *>(at);
 }
 
-/// A register, or the registers of a list.
-std::vector<const Operand *> partsOf(const Operand &operand) {
+/// A register, or the registers of a list, of `each` bytes.
+std::vector<const Operand *> partsOf(const Operand &operand, uint64_t each) {
   std::vector<const Operand *> parts;
   for (const Operand &part : operand.list)
     parts.push_back(&part);
+  if (parts.size() * each > 16)
+    throw Failure("an access of more than 16 bytes");
   return parts.empty() ? std::vector{&operand} : parts;
 }
 
 Outcome load(Warp &warp, const Instruction &i, Mask mask) {
-  auto parts = partsOf(i.operands.at(0));
-  const uint64_t each = bytesOf(i), bytes = each * parts.size();
+  const uint64_t each = bytesOf(i);
+  auto parts = partsOf(i.operands.at(0), each);
+  const uint64_t bytes = each * parts.size();
   forLanes(mask, [&](int lane) {
     const uint8_t *from = i.has("shared")
                               ? warp.block.read(warp.thread(lane), warp.address(i.operands.at(1), lane), bytes)
@@ -51,8 +54,9 @@ Outcome load(Warp &warp, const Instruction &i, Mask mask) {
 }
 
 Outcome store(Warp &warp, const Instruction &i, Mask mask) {
-  auto parts = partsOf(i.operands.at(1));
-  const uint64_t each = bytesOf(i), bytes = each * parts.size();
+  const uint64_t each = bytesOf(i);
+  auto parts = partsOf(i.operands.at(1), each);
+  const uint64_t bytes = each * parts.size();
   forLanes(mask, [&](int lane) {
     uint8_t values[16];
     for (size_t part = 0; part < parts.size(); ++part)
@@ -82,11 +86,11 @@ Outcome copyElements(Warp &warp, const Instruction &i, Mask mask) {
     auto size = warp.get<uint32_t>(i.operands.at(2), lane);
     auto present = i.operands.size() > 3 ? warp.get<uint32_t>(i.operands.at(3), lane) : size;
     uint64_t to = warp.address(i.operands.at(0), lane), from = warp.address(i.operands.at(1), lane);
+    if (size != 4 && size != 8 && size != 16)
+      throw Failure("a copy of " + std::to_string(size) + " bytes");
     warp.block.shared(to, size);
     if (from % size != 0)
       throw Failure("address " + std::to_string(from) + " is not aligned to " + std::to_string(size));
-    if (size != 4 && size != 8 && size != 16)
-      throw Failure("a copy of " + std::to_string(size) + " bytes");
     warp.copies.push_back([=, &block = warp.block, copy = warp.startCopy(lane)](Clock &done) {
       uint8_t bytes[16] = {};
       std::memcpy(bytes, reinterpret_cast<const void *>(from), std::min(present, size));
@@ -98,9 +102,7 @@ Outcome copyElements(Warp &warp, const Instruction &i, Mask mask) {
 }
 
 /// Waits for all copies of these threads, whose results are theirs then.
-Outcome waitForCopies(Warp &warp, const Instruction &, Mask mask) {
-  if (!isComplete(warp, mask))
-    return Outcome::Waits;
+Outcome waitForCopies(Warp &warp, const Instruction &, Mask) {
   Clock done;
   for (; !warp.copies.empty(); warp.copies.pop_front())
     warp.copies.front()(done);
@@ -144,13 +146,11 @@ Action fgla::emulator::findMemory(const Instruction &i) {
     return store;
   if (op == "cvta")
     return convertAddress;
-  if (op == "prefetch" || op == "prefetchu")
-    return [](Warp &, const Instruction &, Mask) { return Outcome::Done; };
   if (op != "cp" || i.has("mbarrier"))
     return nullptr;
   if (i.has("tensor"))
     return copyTensor;
-  if (i.has("commit_group"))
-    return [](Warp &, const Instruction &, Mask) { return Outcome::Done; };
-  return i.has("wait_all") ? waitForCopies : i.has("wait_group") ? nullptr : copyElements;
+  // Groups are not told apart.
+  bool isOfGroups = i.has("commit_group") || i.has("wait_group");
+  return i.has("wait_all") ? waitForCopies : isOfGroups ? nullptr : copyElements;
 }

@@ -299,13 +299,15 @@ void Parser::parseInstruction(Operand guard) {
   }
   instruction.isBranch = instruction.name[0] == "bra" || instruction.name[0] == "brx";
   instruction.isExit = word == "ret" || word == "exit";
+  instruction.isWarpWide = instruction.has("sync") || instruction.has("wait_all") || instruction.name[0] == "bar";
   while (!consume(';')) {
     if (instruction.isBranch && (skipSpace(), text[at] != '%')) {
       branches.emplace_back(kernel->code.size(), readWord());
       if (branches.back().second.empty())
         fail("a branch goes nowhere");
-    } else
+    } else {
       instruction.operands.push_back(parseOperand());
+    }
     if (!consume(',') && consume('|')) // two results
       instruction.operands.push_back(parseOperand()), consume(',');
   }

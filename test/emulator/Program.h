@@ -54,6 +54,7 @@ struct Instruction {
   Action action = nullptr;
   std::vector<int32_t> targets; ///< of a branch; of several, an operand chooses
   bool isBranch = false, isExit = false;
+  bool isWarpWide = false; ///< all threads of a warp that have not ended do it together
 
   bool has(const char *part) const;
 };

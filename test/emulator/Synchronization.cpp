@@ -14,8 +14,6 @@ Outcome nothing(Warp &, const Instruction &, Mask) { return Outcome::Done; }
 
 Outcome synchronizeWarp(Warp &warp, const Instruction &i, Mask mask) {
   Mask members = warp.get<uint32_t>(i.operands.at(0), __builtin_ctz(mask));
-  if (!isComplete(warp, mask, members))
-    return Outcome::Waits;
   if ((warp.getLive() & ~members) != 0)
     throw Failure("bar.warp.sync of some threads of a warp is not emulated");
   warp.synchronize();
@@ -23,8 +21,6 @@ Outcome synchronizeWarp(Warp &warp, const Instruction &i, Mask mask) {
 }
 
 Outcome vote(Warp &warp, const Instruction &i, Mask mask) {
-  if (!isComplete(warp, mask))
-    return Outcome::Waits;
   Mask votes = 0;
   forLanes(mask, [&](int lane) {
     votes |= Mask(warp.get<bool>(i.operands.at(1), lane) != i.operands.at(1).isNegated) << lane;
@@ -35,8 +31,6 @@ Outcome vote(Warp &warp, const Instruction &i, Mask mask) {
 }
 
 Outcome elect(Warp &warp, const Instruction &i, Mask mask) {
-  if (!isComplete(warp, mask))
-    return Outcome::Waits;
   int leader = __builtin_ctz(mask);
   forLanes(mask, [&](int lane) {
     warp.set(i.operands.at(0), lane, uint32_t(leader));
@@ -46,8 +40,6 @@ Outcome elect(Warp &warp, const Instruction &i, Mask mask) {
 }
 
 Outcome shuffle(Warp &warp, const Instruction &i, Mask mask) {
-  if (!isComplete(warp, mask))
-    return Outcome::Waits;
   const Lanes source = warp.at(i.operands.at(1));
   forLanes(mask, [&](int lane) {
     int b = warp.get<int32_t>(i.operands.at(2), lane), c = warp.get<int32_t>(i.operands.at(3), lane);
@@ -68,8 +60,6 @@ Outcome shuffle(Warp &warp, const Instruction &i, Mask mask) {
 
 /// Arrives, then waits for the round to end.
 template <typename Arrive> Outcome meet(Warp &warp, const Instruction &i, Mask mask, size_t first, Arrive arrive) {
-  if (!isComplete(warp, mask))
-    return Outcome::Waits;
   int lane = __builtin_ctz(mask);
   auto number = warp.get<uint32_t>(i.operands.at(first), lane);
   auto all = static_cast<int64_t>(32 * warp.block.warps.size());
@@ -180,7 +170,7 @@ Outcome wait(Warp &warp, const Instruction &i, Mask mask) {
 Action fgla::emulator::findSynchronization(const Instruction &i) {
   const std::string &op = i.name.front();
   // Kernels of a stream run one after the other, and what is written is there at once.
-  if (op == "fence" || op == "membar" || op == "griddepcontrol" || op == "setmaxnreg" || op == "nanosleep")
+  if (op == "fence" || op == "membar" || op == "griddepcontrol" || op == "setmaxnreg")
     return nothing;
   if (op == "bar" && i.has("warp"))
     return synchronizeWarp;

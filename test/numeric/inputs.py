@@ -105,7 +105,7 @@ class Values:
             return self.ordinary() - 3.0
         if self.profile == "constant":
             return np.full(self.shape, 14.0)  # f = 1 - 8e-7
-        # For "spread": f is about e^-6, a product of eight of them about 2^-69.
+        # For "spread": a product of eight refined gates is about 2^-124, of four 2^-62; of eight given decays 2^-69.
         return self.ordinary() + (-6.0 if self.profile == "spread" else 2.0)
 
     def decay(self):
