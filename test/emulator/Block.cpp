@@ -1,7 +1,6 @@
 //===- Block.cpp - A block of threads, executed ---------------------------===//
-#include "Block.h"
+#include "Cluster.h"
 
-#include <algorithm>
 #include <cstdio>
 
 using namespace fgla::emulator;
@@ -10,7 +9,9 @@ using namespace fgla::emulator;
 // Warps
 //===----------------------------------------------------------------------===//
 
-Warp::Warp(Block &block, int32_t number) : block(block), number(number) {
+Warp::Warp(Block &block, int32_t number)
+    : block(block), number(number), inCluster(block.rank * block.cluster.shape.warpsPerBlock + number),
+      clock(block.cluster.shape.numWarps()) {
   const Kernel &kernel = block.launch.kernel;
   registers.resize(kernel.numRegisters);
   // What a program reads before it writes is no number.
@@ -90,12 +91,13 @@ bool Warp::step(size_t index) {
 Warp::StartedCopy Warp::startCopy(int lane) {
   if (!snapshot)
     snapshot = std::make_shared<Clock>(clock);
-  return {number, lane, time++, ++numCopies, snapshot};
+  return {inCluster, lane, time++, ++numCopies, snapshot};
 }
 
 void Warp::signal(Clock &to, int lane) {
   to.join(clock);
-  to.threads[number][lane] = std::max(to.threads[number][lane], time);
+  uint32_t &known = to.threads(inCluster)[lane];
+  known = std::max(known, time);
   ++time;
 }
 
@@ -104,8 +106,36 @@ void Warp::learn(const Clock &from) {
   snapshot = nullptr;
 }
 
+void Warp::signalRelaxed(Clock &to, int lane) {
+  if (fenceTimes[lane]) {
+    to.join(fenced);
+    uint32_t &known = to.threads(inCluster)[lane];
+    known = std::max(known, fenceTimes[lane]);
+  }
+  to.joinLoads(clock);
+  to.addLoads(inCluster, lane, time++);
+}
+
+void Warp::hear(const Clock &from) {
+  heard.join(from);
+  clock.joinLoads(from);
+  snapshot = nullptr;
+}
+
+void Warp::fence(Mask mask, bool acquires, bool releases) {
+  if (acquires) {
+    learn(heard);
+    heard = {};
+  }
+  if (releases) {
+    fenced.join(clock);
+    forLanes(mask, [&](int lane) { fenceTimes[lane] = time; });
+    ++time;
+  }
+}
+
 void Warp::synchronize() {
-  clock.threads[number].fill(time++);
+  std::fill_n(clock.threads(inCluster), 32, time++);
   snapshot = nullptr;
 }
 
@@ -132,6 +162,8 @@ std::string Warp::describe() const {
     const auto &code = block.launch.kernel.code;
     bool isInside = group.at < static_cast<int32_t>(code.size());
     text += ", threads " + std::string(mask) + " at '" + (isInside ? code[group.at].text : "the end") + "'";
+    if (groups.size() > 1 && isInside && code[group.at].isWarpWide)
+      text += ", which all threads of a warp do together";
   }
   return text;
 }
@@ -140,10 +172,12 @@ std::string Warp::describe() const {
 // Barriers
 //===----------------------------------------------------------------------===//
 
-void PhaseBarrier::arrive(int64_t expected) {
-  if (pending == 0)
+void PhaseBarrier::arrive(int64_t arrivals, int64_t expected) {
+  if (arrivals == 0)
+    throw Failure("an arrival at an mbarrier of nobody");
+  if (arrivals > pending)
     throw Failure("an mbarrier has more arrivals than its count of " + std::to_string(count));
-  --pending;
+  pending -= arrivals;
   bytes += expected;
   advance();
 }
@@ -158,6 +192,7 @@ void PhaseBarrier::advance() {
     ++phase;
     pending = count;
     released.join(arrived);
+    releasedFromOthers.join(arrivedFromOthers);
   }
 }
 
@@ -165,19 +200,12 @@ void PhaseBarrier::advance() {
 // Blocks
 //===----------------------------------------------------------------------===//
 
-static int32_t countWarps(Dim3 block) {
-  uint32_t count = (block.x * block.y * block.z + 31) / 32;
-  if (count > kMostWarps)
-    throw Failure("a block of " + std::to_string(count) + " warps");
-  return static_cast<int32_t>(count);
-}
-
-Block::Block(const Launch &launch, Dim3 index, uint64_t seed)
-    : launch(launch), index(index), random(seed),
-      log(launch.kernel.sharedBytes + launch.dynamicShared, countWarps(launch.block)) {
+Block::Block(Cluster &cluster, Dim3 index, int32_t rank)
+    : cluster(cluster), launch(cluster.launch), index(index), rank(rank),
+      log(launch.kernel.sharedBytes + launch.dynamicShared, cluster.shape, rank) {
   // 0xff bytes: no number, in every type of floats.
   sharedMemory.assign(launch.kernel.sharedBytes + launch.dynamicShared, 0xff);
-  for (int32_t number = 0; number < countWarps(launch.block); ++number)
+  for (int32_t number = 0; number < cluster.shape.warpsPerBlock; ++number)
     warps.push_back(std::make_unique<Warp>(*this, number));
 }
 
@@ -217,16 +245,27 @@ uint64_t Block::constant(const Constant &constant, uint32_t thread) const {
     return thread % 32;
   case Constant::WarpNumber:
     return thread / 32;
+  case Constant::ClusterRank:
+    return rank;
+  case Constant::ClusterSize:
+    return cluster.shape.numBlocks;
   }
   return 0;
+}
+
+void Block::checkOwn(uint64_t address) {
+  if (uint64_t number = address >> kRankShift; number > 0 && number <= kLargestCluster)
+    throw Failure("shared address " + std::to_string(address) + " is one of mapa, for .shared::cluster alone");
 }
 
 uint8_t *Block::shared(uint64_t address, uint64_t bytes) {
   if (address % bytes != 0)
     throw Failure("shared address " + std::to_string(address) + " is not aligned to " + std::to_string(bytes));
-  if (address > sharedMemory.size() || bytes > sharedMemory.size() - address)
+  if (address > sharedMemory.size() || bytes > sharedMemory.size() - address) {
+    checkOwn(address);
     throw Failure("shared address " + std::to_string(address) + " is behind the end, " +
                   std::to_string(sharedMemory.size()));
+  }
   return sharedMemory.data() + address;
 }
 
@@ -246,51 +285,9 @@ void Block::write(const Actor &actor, uint64_t address, const void *from, uint64
 }
 
 PhaseBarrier &Block::phaseBarrier(uint64_t address) {
+  checkOwn(address);
   auto found = phaseBarriers.find(address);
   if (found == phaseBarriers.end())
     throw Failure("there is no mbarrier at shared address " + std::to_string(address));
   return found->second;
-}
-
-/// One thing that the copy engine has to do; false if there is none.
-bool Block::copy() {
-  std::vector<std::deque<std::function<void(Clock &)>> *> queues;
-  if (!copies.empty())
-    queues.push_back(&copies);
-  for (auto &warp : warps)
-    if (!warp->copies.empty())
-      queues.push_back(&warp->copies);
-  if (queues.empty())
-    return false;
-  auto &queue = *queues[random() % queues.size()];
-  auto work = std::move(queue.front());
-  queue.pop_front();
-  Clock nobody; // who waits learns from a barrier
-  work(nobody);
-  return true;
-}
-
-void Block::run() {
-  std::vector<Warp *> running;
-  for (auto &warp : warps)
-    running.push_back(warp.get());
-  while (!running.empty()) {
-    std::shuffle(running.begin(), running.end(), random);
-    bool moved = false;
-    for (Warp *warp : running)
-      moved |= warp->run();
-    std::erase_if(running, [](Warp *warp) { return warp->hasEnded(); });
-    if (!moved && !copy() && !running.empty())
-      reportHang();
-  }
-  while (copy())
-    ;
-}
-
-void Block::reportHang() const {
-  std::string text = "hangs";
-  for (const auto &warp : warps)
-    if (!warp->hasEnded())
-      text += "\n  " + warp->describe();
-  throw Failure(text);
 }

@@ -1,8 +1,6 @@
 //===- Block.h - A block of threads, executed -----------------------------===//
 //
-// Warps run one at a time, in an order drawn from a seed, each until it has to wait. Copies that a program does not
-// wait for happen as late as they may, so that a wait that is missing shows. Where no warp can go on and nothing is
-// left to be copied, the block hangs, and says in what.
+// What warps, their memory and their barriers are; Cluster.h says in which order they run.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_TEST_EMULATOR_BLOCK_H
@@ -18,6 +16,10 @@
 
 namespace fgla::emulator {
 
+inline constexpr uint64_t kMostWarps = 32; ///< of a block
+/// From here on an address of shared::cluster holds a rank, above that of shared memory and within 32 bits.
+inline constexpr int kRankShift = 24;
+
 struct Dim3 {
   uint32_t x = 1, y = 1, z = 1;
 };
@@ -28,6 +30,11 @@ struct Launch {
   uint32_t dynamicShared = 0;
   std::vector<uint8_t> parameters;
   uint64_t seed = 0;
+  uint32_t clusterSizeOfLaunch = 0; ///< 0: the launch doesn't say
+
+  uint32_t clusterSize() const {
+    return clusterSizeOfLaunch ? clusterSizeOfLaunch : std::max<uint32_t>(kernel.clusterSize, 1);
+  }
 };
 
 template <typename T> T fromBits(uint64_t bits) {
@@ -53,6 +60,10 @@ template <typename Function> void forLanes(Mask mask, Function function) {
 }
 
 class Block;
+class Cluster;
+
+/// What the copy engine still has to do. It tells who waits for it what it knows, if somebody does.
+using PendingCopy = std::function<void(Clock *)>;
 
 class Warp {
 public:
@@ -74,12 +85,12 @@ public:
   Mask getLive() const;
 
   /// What the copy engine still has to do for these threads, in order: copies, and signals behind them.
-  std::deque<std::function<void(Clock &)>> copies;
-  /// Of the barrier that it has arrived at, if any: its round then.
-  int64_t roundOfBarrier = -1;
+  std::deque<PendingCopy> copies;
+  /// Of the barrier that it has arrived at, if any: its round then. The second: of barrier.cluster.
+  int64_t roundOfBarrier = -1, roundOfCluster = -1;
 
-  Actor thread(int lane) const { return {Actor::Thread, number, lane, time, 0, clock}; }
-  Actor whole(int lane) const { return {Actor::WholeWarp, number, lane, time, 0, clock}; }
+  Actor thread(int lane) const { return {Actor::Thread, inCluster, lane, time, 0, clock}; }
+  Actor whole(int lane) const { return {Actor::WholeWarp, inCluster, lane, time, 0, clock}; }
   /// A copy that a thread starts now; what it knows stays as it is.
   struct StartedCopy {
     int32_t warp, lane;
@@ -90,19 +101,25 @@ public:
     /// What who waits for the copy knows.
     void finish(Clock &to) const {
       to.join(*clock);
-      to.threads[warp][lane] = std::max(to.threads[warp][lane], time);
-      to.copies[warp] = std::max(to.copies[warp], number);
+      to.threads(warp)[lane] = std::max(to.threads(warp)[lane], time);
+      to.copies(warp) = std::max(to.copies(warp), number);
     }
   };
   StartedCopy startCopy(int lane);
   /// What a thread knows goes to others; what it does next, they don't know.
   void signal(Clock &to, int lane);
   void learn(const Clock &from);
+  /// Without a release: that its loads are over, and what a fence of the cluster has put in front.
+  void signalRelaxed(Clock &to, int lane);
+  /// Without an acquire: which loads are over; the rest behind a fence.
+  void hear(const Clock &from);
+  /// Of cluster scope or wider.
+  void fence(Mask mask, bool acquires, bool releases);
   /// All threads know what any did.
   void synchronize();
 
   Block &block;
-  const int32_t number;
+  const int32_t number, inCluster; ///< among the block's warps, and among the cluster's
   uint64_t numExecuted = 0;
 
 private:
@@ -117,6 +134,9 @@ private:
   Clock clock; ///< of what every thread knows
   uint32_t time = 1, numCopies = 0;
   std::shared_ptr<const Clock> snapshot; ///< of `clock`, for copies
+  Clock heard;                           ///< and not acquired
+  Clock fenced;                          ///< what threads knew at their last fence; up to when, of each:
+  std::array<uint32_t, 32> fenceTimes{};
   std::vector<Lanes> registers;
   std::vector<Group> groups; // by instruction, the first first
 };
@@ -126,8 +146,10 @@ struct PhaseBarrier {
   int64_t count = 0, pending = 0, bytes = 0;
   uint64_t phase = 0;
   Clock arrived, released; ///< of the phase, and of the one before
+  /// By threads of other blocks: a wait without .acquire.cluster hears only which loads are over, until a fence.
+  Clock arrivedFromOthers, releasedFromOthers;
 
-  void arrive(int64_t expected = 0);
+  void arrive(int64_t arrivals = 1, int64_t expected = 0);
   void complete(int64_t copied);
 
 private:
@@ -143,11 +165,10 @@ struct NamedBarrier {
 
 class Block {
 public:
-  Block(const Launch &launch, Dim3 index, uint64_t seed);
+  Block(Cluster &cluster, Dim3 index, int32_t rank);
 
-  /// Throws Failure.
-  void run();
-
+  /// Throws Failure for an address of mapa, which is for .shared::cluster alone.
+  static void checkOwn(uint64_t address);
   /// Where shared memory has `bytes` at an address that is aligned to them. Throws Failure.
   uint8_t *shared(uint64_t address, uint64_t bytes);
   /// The same for an access, which has to be ordered with others.
@@ -156,19 +177,20 @@ public:
   PhaseBarrier &phaseBarrier(uint64_t address);
   uint64_t constant(const Constant &constant, uint32_t thread) const;
 
+  Cluster &cluster;
   const Launch &launch;
   const Dim3 index;
+  const int32_t rank; ///< in the cluster
   std::map<uint64_t, PhaseBarrier> phaseBarriers;
   std::array<NamedBarrier, 16> barriers;
-  std::deque<std::function<void(Clock &)>> copies; ///< of tensors: for no thread
+  std::deque<PendingCopy> copies; ///< of tensors: for no thread
   std::vector<uint8_t> sharedMemory;
   std::vector<std::unique_ptr<Warp>> warps;
+  bool hasEnded = false; ///< of several in a cluster
+  Clock visits;          ///< the last access here by each thread of another block
+  Clock knownAtEnd;      ///< by threads that have ended, and from the cluster's barrier
 
 private:
-  bool copy();
-  [[noreturn]] void reportHang() const;
-
-  std::mt19937_64 random;
   AccessLog log;
 };
 

@@ -7,7 +7,7 @@
 // FGLA_EMULATED_MULTIPROCESSORS: how many the device says it has (132). FGLA_EMULATOR_SEED: another order of warps.
 //
 //===----------------------------------------------------------------------===//
-#include "Block.h"
+#include "Cluster.h"
 #include "TensorMap.h"
 
 #include "runtime/cuda/Driver.h"
@@ -23,6 +23,7 @@ namespace emulator = fgla::emulator;
 using Module = std::map<std::string, std::unique_ptr<emulator::Kernel>>;
 
 static constexpr Error kInvalidValue = 1, kNotFound = 500, kLaunchFailed = 719;
+static constexpr int kClusterDimension = 4; // CUlaunchAttributeID
 
 static uint64_t setting(const char *name, uint64_t otherwise) {
   const char *text = std::getenv(name);
@@ -34,19 +35,21 @@ static void report(const std::string &text) { std::fprintf(stderr, "emulator: %s
 /// Neighbouring seeds are not those of neighbouring blocks.
 static constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;
 
-/// All blocks of a grid, on the threads that there are. Returns the first failure's message.
+/// All clusters of a grid, on the threads that there are. Returns the first failure's message.
 static std::string runGrid(const emulator::Launch &launch) {
   emulator::Dim3 grid = launch.grid;
-  uint64_t count = uint64_t(grid.x) * grid.y * grid.z;
+  uint32_t clusterSize = launch.clusterSize();
+  uint64_t count = uint64_t(grid.x) * grid.y * grid.z / clusterSize;
   std::atomic<uint64_t> next = 0;
   std::mutex mutex;
   std::string message;
   auto work = [&] {
     for (uint64_t number = next++; number < count; number = next++)
       try {
-        emulator::Dim3 index{static_cast<uint32_t>(number % grid.x), static_cast<uint32_t>(number / grid.x % grid.y),
-                             static_cast<uint32_t>(number / grid.x / grid.y)};
-        emulator::Block(launch, index, launch.seed * kOdd + number).run();
+        uint64_t block = number * clusterSize;
+        emulator::Dim3 first{static_cast<uint32_t>(block % grid.x), static_cast<uint32_t>(block / grid.x % grid.y),
+                             static_cast<uint32_t>(block / grid.x / grid.y)};
+        emulator::Cluster(launch, first, launch.seed * kOdd + number).run();
       } catch (const std::exception &failure) {
         std::lock_guard lock(mutex);
         next = count;
@@ -150,6 +153,20 @@ Error cuLaunchKernelEx(const LaunchConfig *config, Kernel handle, void **args, v
                           setting("FGLA_EMULATOR_SEED", 0)};
   for (size_t i = 0; i < kernel.parameterOffsets.size(); ++i)
     std::memcpy(launch.parameters.data() + kernel.parameterOffsets[i], args[i], kernel.parameterSizes[i]);
+  for (unsigned i = 0; i < config->numAttributes; ++i)
+    if (const LaunchAttribute &attribute = config->attributes[i]; attribute.id == kClusterDimension) {
+      unsigned size[3];
+      std::memcpy(size, attribute.value.bytes, sizeof(size));
+      if (size[1] != 1 || size[2] != 1)
+        return kInvalidValue;
+      launch.clusterSizeOfLaunch = size[0];
+    }
+  try {
+    checkLaunch(launch);
+  } catch (const emulator::Failure &failure) {
+    report(kernel.name + ": " + failure.what());
+    return kInvalidValue;
+  }
   std::string message = runGrid(launch);
   if (message.empty())
     return success;

@@ -1,10 +1,11 @@
 //===- Memory.cpp - Loads, stores and copies ------------------------------===//
 //
 // Global addresses are the host's own. Shared memory has addresses from zero on, and in the generic space those of the
-// host's array that it is.
+// host's array that it is. Cluster.h says how other blocks' is addressed.
 //
 //===----------------------------------------------------------------------===//
 #include "Actions.h"
+#include "Cluster.h"
 #include "TensorMap.h"
 
 #include <algorithm>
@@ -19,8 +20,7 @@ uint8_t *global(Warp &warp, const Operand &address, int lane, uint64_t bytes) {
   uint64_t at = warp.address(address, lane);
   if (at % bytes != 0)
     throw Failure("address " + std::to_string(at) + " is not aligned to " + std::to_string(bytes));
-  auto shared = reinterpret_cast<uintptr_t>(warp.block.sharedMemory.data());
-  if (at < 4096 || (at >= shared && at < shared + warp.block.sharedMemory.size()))
+  if (at < 4096 || warp.block.cluster.isShared(at))
     throw Failure("address " + std::to_string(at) + " is not in global memory");
   return reinterpret_cast<uint8_t *>(at);
 }
@@ -35,14 +35,24 @@ std::vector<const Operand *> partsOf(const Operand &operand, uint64_t each) {
   return parts.empty() ? std::vector{&operand} : parts;
 }
 
+enum class Space { Global, Shared, Cluster };
+Space spaceOf(const Instruction &i) {
+  return i.has("shared::cluster")                  ? Space::Cluster
+         : i.has("shared") || i.has("shared::cta") ? Space::Shared
+                                                   : Space::Global;
+}
+
 Outcome load(Warp &warp, const Instruction &i, Mask mask) {
   const uint64_t each = bytesOf(i);
   auto parts = partsOf(i.operands.at(0), each);
   const uint64_t bytes = each * parts.size();
+  const Space space = spaceOf(i);
+  const Operand &at = i.operands.at(1);
   forLanes(mask, [&](int lane) {
-    const uint8_t *from = i.has("shared")
-                              ? warp.block.read(warp.thread(lane), warp.address(i.operands.at(1), lane), bytes)
-                              : global(warp, i.operands.at(1), lane, bytes);
+    const uint8_t *from = space == Space::Global ? global(warp, at, lane, bytes)
+                          : space == Space::Shared
+                              ? warp.block.read(warp.thread(lane), warp.address(at, lane), bytes)
+                              : warp.block.cluster.read(warp.thread(lane), warp.address(at, lane), bytes);
     for (const Operand *part : parts) {
       uint64_t bits = 0;
       std::memcpy(&bits, from, each);
@@ -57,14 +67,27 @@ Outcome store(Warp &warp, const Instruction &i, Mask mask) {
   const uint64_t each = bytesOf(i);
   auto parts = partsOf(i.operands.at(1), each);
   const uint64_t bytes = each * parts.size();
+  const Space space = spaceOf(i);
+  const Operand &at = i.operands.at(0);
   forLanes(mask, [&](int lane) {
     uint8_t values[16];
     for (size_t part = 0; part < parts.size(); ++part)
       std::memcpy(values + part * each, &warp.at(*parts[part]).bits[lane], each);
-    if (i.has("shared"))
-      warp.block.write(warp.thread(lane), warp.address(i.operands.at(0), lane), values, bytes);
+    if (space == Space::Global)
+      std::memcpy(global(warp, at, lane, bytes), values, bytes);
+    else if (space == Space::Shared)
+      warp.block.write(warp.thread(lane), warp.address(at, lane), values, bytes);
     else
-      std::memcpy(global(warp, i.operands.at(0), lane, bytes), values, bytes);
+      warp.block.cluster.write(warp.thread(lane), warp.address(at, lane), values, bytes);
+  });
+  return Outcome::Done;
+}
+
+/// mapa.shared::cluster to, address in this block, rank
+Outcome mapAddress(Warp &warp, const Instruction &i, Mask mask) {
+  forLanes(mask, [&](int lane) {
+    auto rank = warp.get<uint32_t>(i.operands.at(2), lane);
+    warp.set(i.operands.at(0), lane, warp.block.cluster.mapAddress(warp.address(i.operands.at(1), lane), rank));
   });
   return Outcome::Done;
 }
@@ -75,6 +98,8 @@ Outcome convertAddress(Warp &warp, const Instruction &i, Mask mask) {
   bool isShared = i.has("shared") || i.has("shared::cluster"), isTo = i.has("to");
   forLanes(mask, [&](int lane) {
     uint64_t address = warp.address(i.operands.at(1), lane);
+    if (isShared && !isTo)
+      Block::checkOwn(address); // others' memory has no generic address here
     warp.set(i.operands.at(0), lane, !isShared ? address : isTo ? address - base : address + base);
   });
   return Outcome::Done;
@@ -91,11 +116,12 @@ Outcome copyElements(Warp &warp, const Instruction &i, Mask mask) {
     warp.block.shared(to, size);
     if (from % size != 0)
       throw Failure("address " + std::to_string(from) + " is not aligned to " + std::to_string(size));
-    warp.copies.push_back([=, &block = warp.block, copy = warp.startCopy(lane)](Clock &done) {
+    warp.copies.push_back([=, &block = warp.block, copy = warp.startCopy(lane)](Clock *done) {
       uint8_t bytes[16] = {};
       std::memcpy(bytes, reinterpret_cast<const void *>(from), std::min(present, size));
       block.write(copy.actor(), to, bytes, size);
-      copy.finish(done);
+      if (done)
+        copy.finish(*done);
     });
   });
   return Outcome::Done;
@@ -105,7 +131,7 @@ Outcome copyElements(Warp &warp, const Instruction &i, Mask mask) {
 Outcome waitForCopies(Warp &warp, const Instruction &, Mask) {
   Clock done;
   for (; !warp.copies.empty(); warp.copies.pop_front())
-    warp.copies.front()(done);
+    warp.copies.front()(&done);
   warp.learn(done);
   return Outcome::Done;
 }
@@ -123,10 +149,11 @@ Outcome copyTensor(Warp &warp, const Instruction &i, Mask mask) {
       corner[dim] = warp.get<int32_t>(source.list[1].list[dim], lane);
     uint64_t to = warp.address(i.operands.at(0), lane);
     PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands.at(2), lane));
+    warp.block.shared(to, 1); // also of shared::cluster, in which this block's addresses are its own
     if (to % 128 != 0)
       throw Failure("a tensor is copied to address " + std::to_string(to) + ", not aligned to 128");
     Block &block = warp.block;
-    block.copies.push_back([=, &barrier, &block, copy = warp.startCopy(lane)](Clock &) {
+    block.copies.push_back([=, &barrier, &block, copy = warp.startCopy(lane)](Clock *) {
       int64_t bytes = map.copy(corner, to, [&](uint64_t address, const void *from, uint64_t size) {
         block.write(copy.actor(), address, from, size);
       });
@@ -140,10 +167,15 @@ Outcome copyTensor(Warp &warp, const Instruction &i, Mask mask) {
 
 Action fgla::emulator::findMemory(const Instruction &i) {
   const std::string &op = i.name.front();
+  // What others' memory gets from the copy engine.
+  if ((op == "st" && i.has("async")) || i.has("multicast::cluster"))
+    return nullptr;
   if (op == "ld")
     return load;
   if (op == "st")
     return store;
+  if (op == "mapa")
+    return i.has("shared::cluster") ? mapAddress : nullptr;
   if (op == "cvta")
     return convertAddress;
   if (op != "cp" || i.has("mbarrier"))

@@ -2,34 +2,81 @@
 //
 // Accesses to shared memory have to be ordered: by barriers between warps, by bar.warp.sync between the threads of one.
 // A clock says how much of every thread's past is known to be over (a vector clock); what signals takes that along.
+// Warps are numbered through a cluster: those of its second block come after those of its first.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_TEST_EMULATOR_ORDER_H
 #define FGLA_TEST_EMULATOR_ORDER_H
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace fgla::emulator {
 
-inline constexpr int32_t kMostWarps = 32;
+/// Whose warps have numbers.
+struct ClusterShape {
+  int32_t warpsPerBlock, numBlocks;
+  uint32_t firstBlock;
 
-/// Up to which time each thread's accesses are known to be over, and up to which number the copies of each warp.
-struct Clock {
-  std::array<std::array<uint32_t, 32>, kMostWarps> threads{};
-  std::array<uint32_t, kMostWarps> copies{};
+  int32_t numWarps() const { return warpsPerBlock * numBlocks; }
+  /// " of block 3"; nothing where there is no other.
+  std::string ofBlock(int32_t rank) const {
+    return numBlocks == 1 ? "" : " of block " + std::to_string(firstBlock + rank);
+  }
+  std::string nameWarp(int32_t warp) const {
+    return "warp " + std::to_string(warp % warpsPerBlock) + ofBlock(warp / warpsPerBlock);
+  }
+};
+
+/// Up to which time each thread's accesses are known to be over, and up to which number the copies of each warp. Of
+/// some threads, more is known of loads than of stores: a load is over when it has returned.
+class Clock {
+public:
+  /// Knows nothing, and becomes as large as what it learns.
+  Clock() = default;
+  explicit Clock(int32_t numWarps) : times(size_t(kPerWarp) * numWarps) {}
+
+  bool isEmpty() const { return times.empty() && loads.empty(); }
+  /// Of a warp's 32 threads.
+  uint32_t *threads(int32_t warp) { return times.data() + kPerWarp * warp; }
+  const uint32_t *threads(int32_t warp) const { return times.data() + kPerWarp * warp; }
+  uint32_t &copies(int32_t warp) { return times[kPerWarp * warp + 32]; }
+  uint32_t copies(int32_t warp) const { return times[kPerWarp * warp + 32]; }
+
+  bool isLoadOver(int32_t warp, int32_t lane, uint32_t time) const {
+    return threads(warp)[lane] >= time || (!loads.empty() && loads[kPerWarp * warp + lane] >= time);
+  }
 
   void join(const Clock &other) {
-    for (int32_t warp = 0; warp < kMostWarps; ++warp) {
-      copies[warp] = std::max(copies[warp], other.copies[warp]);
-      for (int32_t lane = 0; lane < 32; ++lane)
-        threads[warp][lane] = std::max(threads[warp][lane], other.threads[warp][lane]);
-    }
+    join(times, other.times);
+    join(loads, other.loads);
   }
+  /// Of what the other knows, what it knows of loads.
+  void joinLoads(const Clock &other) {
+    join(loads, other.times);
+    join(loads, other.loads);
+  }
+  void addLoads(int32_t warp, int32_t lane, uint32_t time) {
+    uint32_t &known = loads[kPerWarp * warp + lane];
+    known = std::max(known, time);
+  }
+
+private:
+  static void join(std::vector<uint32_t> &to, const std::vector<uint32_t> &from) {
+    if (to.size() < from.size())
+      to.resize(from.size());
+    uint32_t *at = to.data();
+    const uint32_t *other = from.data();
+    for (size_t i = 0, end = from.size(); i < end; ++i)
+      at[i] = std::max(at[i], other[i]);
+  }
+
+  static constexpr int32_t kPerWarp = 33; // 32 threads and the copies
+  std::vector<uint32_t> times, loads;     // the second is empty where all of a cluster is one block
 };
 
 /// Who accesses, when, and what it knows.
@@ -49,7 +96,8 @@ struct Actor {
 /// The last accesses to each pair of bytes.
 class AccessLog {
 public:
-  AccessLog(uint64_t bytes, int32_t numWarps);
+  /// Of a block's memory.
+  AccessLog(uint64_t bytes, const ClusterShape &shape, int32_t rank);
 
   /// "" or what the access is not ordered with. `changes`: whether the write changes what is there; threads may write
   /// the same.
@@ -65,14 +113,15 @@ private:
     uint8_t warp = 0;
     Actor::Kind kind = Actor::Thread;
   };
-  static bool isOrdered(const Access &access, const Actor &actor);
-  static std::string describe(const Access &access, const char *what, uint64_t cell);
+  static bool isOrdered(const Access &access, const Actor &actor, bool isLoad);
+  std::string describe(const Access &access, const char *what, uint64_t cell) const;
   static Access makeAccess(const Actor &actor);
 
   struct Free {
     void operator()(Access *accesses) const { std::free(accesses); }
   };
-  int32_t numWarps;
+  const ClusterShape shape;
+  const int32_t rank, numWarps;
   // Zeros from the start, of which memory is taken when it is written. Of each cell a write, then each warp's reads.
   std::unique_ptr<Access[], Free> accesses;
 };

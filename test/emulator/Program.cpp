@@ -32,6 +32,7 @@ private:
   void parseVariable(bool isExtern);
   void parseEntry();
   void parseParameter(uint32_t &offset);
+  void parseLimits();
   void parseBody();
   void parseDirective();
   void parseTargets(const std::string &name);
@@ -192,6 +193,23 @@ void Parser::parseParameter(uint32_t &offset) {
   offset += bytes;
 }
 
+/// .maxntid 128 .explicitcluster .reqnctapercluster 2, 1, 1: of these, the last alone counts.
+void Parser::parseLimits() {
+  while (skipSpace(), at < text.size() && text[at] != '{') {
+    std::string word = readWord();
+    if (word.empty())
+      ++at; // between numbers
+    if (word != ".reqnctapercluster")
+      continue;
+    kernel->clusterSize = std::strtoul(readWord().c_str(), nullptr, 10);
+    while (consume(','))
+      if (readWord() != "1")
+        fail("a cluster of blocks that are not beside each other in x is not emulated");
+    if (kernel->clusterSize == 0 || kernel->clusterSize > kLargestCluster)
+      fail("a cluster of " + std::to_string(kernel->clusterSize) + " blocks");
+  }
+}
+
 void Parser::parseEntry() {
   auto owned = std::make_unique<Kernel>();
   kernel = owned.get();
@@ -201,7 +219,7 @@ void Parser::parseEntry() {
       parseParameter(kernel->parameterBytes);
       consume(',');
     }
-  readUntil("{"); // limits of registers and threads
+  parseLimits();
   parseBody();
   kernel->sharedBytes = sharedBytes;
   kernels[kernel->name] = std::move(owned);
@@ -299,7 +317,8 @@ void Parser::parseInstruction(Operand guard) {
   }
   instruction.isBranch = instruction.name[0] == "bra" || instruction.name[0] == "brx";
   instruction.isExit = word == "ret" || word == "exit";
-  instruction.isWarpWide = instruction.has("sync") || instruction.has("wait_all") || instruction.name[0] == "bar";
+  instruction.isWarpWide = instruction.has("sync") || instruction.has("wait_all") || instruction.name[0] == "bar" ||
+                           word.starts_with("barrier.cluster");
   while (!consume(';')) {
     if (instruction.isBranch && (skipSpace(), text[at] != '%')) {
       branches.emplace_back(kernel->code.size(), readWord());
@@ -376,12 +395,22 @@ Operand Parser::parseNamed(const std::string &word) {
       operand.number = found->second;
       return operand;
     }
-  static const std::map<std::string, Constant::Kind> special = {
-      {"%tid.x", Constant::ThreadX},  {"%tid.y", Constant::ThreadY},    {"%tid.z", Constant::ThreadZ},
-      {"%ctaid.x", Constant::BlockX}, {"%ctaid.y", Constant::BlockY},   {"%ctaid.z", Constant::BlockZ},
-      {"%ntid.x", Constant::SizeX},   {"%ntid.y", Constant::SizeY},     {"%ntid.z", Constant::SizeZ},
-      {"%nctaid.x", Constant::GridX}, {"%nctaid.y", Constant::GridY},   {"%nctaid.z", Constant::GridZ},
-      {"%laneid", Constant::Lane},    {"%warpid", Constant::WarpNumber}};
+  static const std::map<std::string, Constant::Kind> special = {{"%tid.x", Constant::ThreadX},
+                                                                {"%tid.y", Constant::ThreadY},
+                                                                {"%tid.z", Constant::ThreadZ},
+                                                                {"%ctaid.x", Constant::BlockX},
+                                                                {"%ctaid.y", Constant::BlockY},
+                                                                {"%ctaid.z", Constant::BlockZ},
+                                                                {"%ntid.x", Constant::SizeX},
+                                                                {"%ntid.y", Constant::SizeY},
+                                                                {"%ntid.z", Constant::SizeZ},
+                                                                {"%nctaid.x", Constant::GridX},
+                                                                {"%nctaid.y", Constant::GridY},
+                                                                {"%nctaid.z", Constant::GridZ},
+                                                                {"%laneid", Constant::Lane},
+                                                                {"%warpid", Constant::WarpNumber},
+                                                                {"%cluster_ctarank", Constant::ClusterRank},
+                                                                {"%cluster_nctarank", Constant::ClusterSize}};
   if (auto found = special.find(word); found != special.end())
     return constant({found->second, 0});
   if (auto found = variables.find(word); found != variables.end())

@@ -59,6 +59,9 @@ struct Instruction {
   bool has(const char *part) const;
 };
 
+/// Blocks that any device of sm_90 runs together.
+inline constexpr uint32_t kLargestCluster = 8;
+
 /// A register that is not written.
 struct Constant {
   enum Kind {
@@ -78,7 +81,9 @@ struct Constant {
     GridY,
     GridZ,
     Lane,
-    WarpNumber
+    WarpNumber,
+    ClusterRank,
+    ClusterSize
   } kind = Bits;
   uint64_t bits = 0; ///< the value, or an offset in bytes
 };
@@ -89,6 +94,7 @@ struct Kernel {
   std::vector<uint32_t> parameterOffsets, parameterSizes; ///< in bytes
   uint32_t parameterBytes = 0, sharedBytes = 0;           ///< the second: of what has a size in the text
   int32_t numRegisters = 0;
+  uint32_t clusterSize = 0;              ///< blocks beside each other in x; 0: the text doesn't say
   std::map<int32_t, Constant> constants; ///< by register
 };
 

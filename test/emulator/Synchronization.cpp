@@ -1,5 +1,6 @@
 //===- Synchronization.cpp - Barriers, and what threads tell each other ---===//
 #include "Actions.h"
+#include "Cluster.h"
 
 #include <algorithm>
 
@@ -123,13 +124,26 @@ Outcome initialize(Warp &warp, const Instruction &i, Mask mask) {
   return Outcome::Done;
 }
 
-/// mbarrier.arrive state, [barrier], and with expect_tx: bytes
+/// mbarrier.arrive state, [barrier], how many arrive; with expect_tx one arrives, and bytes are to come
 Outcome arrive(Warp &warp, const Instruction &i, Mask mask) {
+  const bool isMapped = i.has("shared::cluster"), expects = i.has("expect_tx"), isRelaxed = i.has("relaxed");
   forLanes(mask, [&](int lane) {
-    int64_t bytes = i.has("expect_tx") ? warp.get<uint32_t>(i.operands.at(2), lane) : 0;
-    PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands.at(1), lane));
-    warp.signal(barrier.arrived, lane);
-    barrier.arrive(bytes);
+    int64_t number = i.operands.size() > 2 ? warp.get<uint32_t>(i.operands[2], lane) : 1;
+    uint64_t address = warp.address(i.operands.at(1), lane);
+    Place place = isMapped ? warp.block.cluster.visit(warp.thread(lane), address, "arrives at an mbarrier in")
+                           : Place{warp.block, address};
+    bool isOfOther = &place.block != &warp.block;
+    if (isOfOther && !i.has("cluster"))
+      throw Failure("thread " + std::to_string(lane) + " arrives at another block's mbarrier without .release.cluster" +
+                    " (or .relaxed.cluster, behind a fence where it has written)");
+    if (isOfOther && i.operands[0].number >= 0)
+      throw Failure("an arrival at another block's mbarrier has no result");
+    PhaseBarrier &barrier = place.block.phaseBarrier(place.address);
+    if (isOfOther && isRelaxed)
+      warp.signalRelaxed(barrier.arrivedFromOthers, lane);
+    else
+      warp.signal(isOfOther ? barrier.arrivedFromOthers : barrier.arrived, lane);
+    barrier.arrive(expects ? 1 : number, expects ? number : 0);
   });
   return Outcome::Done;
 }
@@ -141,8 +155,8 @@ Outcome arriveAfterCopies(Warp &warp, const Instruction &i, Mask mask) {
     auto known = std::make_shared<Clock>();
     warp.signal(*known, lane);
     // Copies of a warp are done in their order.
-    known->copies[warp.number] = warp.startCopy(lane).number;
-    warp.copies.push_back([=, &barrier](Clock &) {
+    known->copies(warp.inCluster) = warp.startCopy(lane).number;
+    warp.copies.push_back([=, &barrier](Clock *) {
       barrier.arrived.join(*known);
       barrier.arrive();
     });
@@ -152,6 +166,7 @@ Outcome arriveAfterCopies(Warp &warp, const Instruction &i, Mask mask) {
 
 /// mbarrier.try_wait.parity or test_wait.parity done, [barrier], parity: neither says that it has waited in vain
 Outcome wait(Warp &warp, const Instruction &i, Mask mask) {
+  const bool acquires = i.has("cluster") && !i.has("relaxed");
   bool isOver = true;
   forLanes(mask, [&](int lane) {
     const PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands.at(1), lane));
@@ -159,16 +174,45 @@ Outcome wait(Warp &warp, const Instruction &i, Mask mask) {
   });
   if (!isOver)
     return Outcome::Waits;
+  const PhaseBarrier *heard = nullptr; // most often all wait for one
   forLanes(mask, [&](int lane) {
-    warp.learn(warp.block.phaseBarrier(warp.address(i.operands.at(1), lane)).released);
+    const PhaseBarrier &barrier = warp.block.phaseBarrier(warp.address(i.operands.at(1), lane));
+    if (&barrier != heard) {
+      warp.learn(barrier.released);
+      if (!barrier.releasedFromOthers.isEmpty())
+        acquires ? warp.learn(barrier.releasedFromOthers) : warp.hear(barrier.releasedFromOthers);
+    }
+    heard = &barrier;
     warp.set(i.operands.at(0), lane, uint64_t(1));
   });
   return Outcome::Done;
+}
+
+//===----------------------------------------------------------------------===//
+// In a cluster
+//===----------------------------------------------------------------------===//
+
+Outcome fence(Warp &warp, const Instruction &i, Mask mask) {
+  if (warp.block.cluster.shape.numBlocks > 1)
+    warp.fence(mask, !i.has("release"), !i.has("acquire"));
+  return Outcome::Done;
+}
+
+Outcome arriveAtCluster(Warp &warp, const Instruction &i, Mask mask) {
+  warp.block.cluster.arrive(warp, mask, /*releases=*/!i.has("relaxed"));
+  return Outcome::Done;
+}
+
+Outcome waitForCluster(Warp &warp, const Instruction &i, Mask) {
+  return warp.block.cluster.wait(warp, /*acquires=*/!i.has("relaxed"));
 }
 } // namespace
 
 Action fgla::emulator::findSynchronization(const Instruction &i) {
   const std::string &op = i.name.front();
+  // Between blocks fences count, where something may be left out for them; those for other proxies don't.
+  if ((op == "fence" || op == "membar") && !i.has("proxy") && !i.has("mbarrier_init") && !i.has("cta"))
+    return fence;
   // Kernels of a stream run one after the other, and what is written is there at once.
   if (op == "fence" || op == "membar" || op == "griddepcontrol" || op == "setmaxnreg")
     return nothing;
@@ -176,6 +220,8 @@ Action fgla::emulator::findSynchronization(const Instruction &i) {
     return synchronizeWarp;
   if ((op == "bar" || op == "barrier") && i.has("sync"))
     return synchronizeBlock;
+  if (op == "barrier" && i.has("cluster"))
+    return i.has("arrive") ? arriveAtCluster : i.has("wait") ? waitForCluster : nullptr;
   if (op == "bar" && i.has("red") && i.has("or"))
     return reduceBlock;
   if (op == "vote")
