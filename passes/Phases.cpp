@@ -161,6 +161,7 @@ static void buildTiled(OpPassManager &manager, const PhaseOptions &options) {
 static void buildRoles(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(fgla::createNarrowOperands());
   addCleanUp(manager);
+  manager.addPass(fgla::createShareLoads());
   manager.addPass(fgla::createAssignRoles());
   addCleanUp(manager);
 }

@@ -38,18 +38,22 @@ def FGLA_ScheduleAttr : FGLA_Attr<"Schedule", "schedule"> {
     `key_slice` and `value_slice` are how many key and value channels of the state one program owns (0: all); several programs share a
     head then, and what they have in common each computes for itself.
 
+    `cluster` is how many programs with slices of a head's keys run together and add up their outputs, so that these do not go through memory (1: none). Without
+    a `key_slice`, a head is shared by so many programs where there are too few heads for all multiprocessors, which is decided at launch.
+
     Examples: `#fgla.schedule<tile = 32, segments = 1>`,
     `#fgla.schedule<tile = 16, segments = 0, load = 2, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>`
   }];
   let parameters = (ins "int64_t":$tile, DefaultValuedParameter<"int64_t", "1">:$segments,
     DefaultValuedParameter<"int64_t", "0">:$key_slice, DefaultValuedParameter<"int64_t", "0">:$value_slice,
+    DefaultValuedParameter<"int64_t", "0">:$cluster,
     DefaultValuedParameter<"int64_t", "0">:$stages, DefaultValuedParameter<"int64_t", "0">:$load,
     DefaultValuedParameter<"int64_t", "0">:$elementwise, DefaultValuedParameter<"int64_t", "0">:$instances,
     DefaultValuedParameter<"int64_t", "0">:$matrix, DefaultValuedParameter<"int64_t", "0">:$epilogue);
   // What is only for GPUs is left open.
   let builders = [AttrBuilder<(ins "int64_t":$tile, "int64_t":$segments, CArg<"int64_t", "0">:$key_slice,
     CArg<"int64_t", "0">:$value_slice), [{
-    return $_get($_ctxt, tile, segments, key_slice, value_slice, 0, 0, 0, 0, 0, 0);
+    return $_get($_ctxt, tile, segments, key_slice, value_slice, 0, 0, 0, 0, 0, 0, 0);
   }]>];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;

@@ -331,6 +331,29 @@ LogicalResult DecayedSumOp::verify() {
   return success();
 }
 
+static bool isClusterSize(int64_t count) { return count == 2 || count == 4 || count == 8; }
+
+LogicalResult GatherOp::verify() {
+  if (!isClusterSize(getNumResults()) || !llvm::all_equal(getResultTypes()) ||
+      getResultTypes().front() != getInput().getType())
+    return emitOpError() << "must have 2, 4 or 8 results of type " << getInput().getType() << ", got "
+                         << getResultTypes() << " (gather_c1)";
+  return success();
+}
+
+LogicalResult ExchangeOp::verify() {
+  RankedTensorType type = getInput().getType();
+  auto count = static_cast<int64_t>(getNumResults());
+  if (!isClusterSize(count) || type.getDimSize(0) % count != 0)
+    return emitOpError() << "must have 2, 4 or 8 results that share out the rows of " << type << ", got " << count
+                         << " (exchange_c1)";
+  auto expected = RankedTensorType::get({type.getDimSize(0) / count, type.getDimSize(1)}, type.getElementType());
+  for (Value part : getParts())
+    if (!hasType(part, expected))
+      return emitOpError() << "results must be " << expected << ", got " << part.getType() << " (exchange_c1)";
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // LaunchOp
 //===----------------------------------------------------------------------===//

@@ -274,6 +274,40 @@ def Tile_DecayedSumOp : Tile_Op<"decayed_sum", [Pure, AllTypesMatch<["value", "d
   let hasVerifier = 1;
 }
 
+def Tile_ExchangeOp : Tile_Op<"exchange", [Pure]> {
+  let summary = "rows of a tile of each program of a cluster";
+  let description = [{
+    The programs of a cluster run at the same time, each has a tile, and each gets a part of the rows of all tiles: result `i` is, of the tile of program
+    `i`, part `rank`, which is the number of this program. So what all tiles make together is computed by all programs, each its rows.
+
+    Example, one of two programs:
+    ```mlir
+    %a, %b = fgla_tile.exchange %x rank(%r) : tensor<16x128xbf16> -> tensor<8x128xbf16>, tensor<8x128xbf16>
+    ```
+    Constraints:
+    - (exchange_c1) there are 2, 4 or 8 results, of one type, with the columns and the element type of `input`, and together as many rows.
+  }];
+  let arguments = (ins Tile_Tile:$input, Index:$rank);
+  let results = (outs Variadic<Tile_Tile>:$parts);
+  let assemblyFormat = "$input `rank` `(` $rank `)` attr-dict `:` type($input) `->` type($parts)";
+  let hasVerifier = 1;
+}
+
+def Tile_GatherOp : Tile_Op<"gather", [Pure]> {
+  let summary = "the tiles of all programs of a cluster";
+  let description = [{
+    The programs of a cluster run at the same time, each has a tile, and each gets all: result `i` is that of program `i`.
+
+    Example, one of two programs: `%a, %b = fgla_tile.gather %x : tensor<16x1xf32> -> tensor<16x1xf32>, tensor<16x1xf32>`
+    Constraints:
+    - (gather_c1) there are 2, 4 or 8 results of the type of `input`.
+  }];
+  let arguments = (ins Tile_Tile:$input);
+  let results = (outs Variadic<Tile_Tile>:$parts);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($parts)";
+  let hasVerifier = 1;
+}
+
 def Tile_WorkersOp : Tile_Op<"workers", [Pure]> {
   let summary = "how many programs the machine runs at once";
   let description = [{

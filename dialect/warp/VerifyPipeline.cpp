@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/warp/Warp.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
@@ -43,6 +44,15 @@ private:
   llvm::MapVector<Operation *, Channel> channels;
 };
 } // namespace
+
+/// The ops that read what `get` got, or parts of it.
+static SmallVector<Operation *> getReaders(GetOp get) {
+  SmallVector<Operation *> readers(get->getUsers());
+  for (Operation *user : get->getUsers())
+    if (isa<fgla::tile::ExchangeOp, fgla::tile::GatherOp, tensor::ExtractSliceOp>(user))
+      llvm::append_range(readers, user->getUsers());
+  return readers;
+}
 
 static RoleOp getRole(Operation *op) { return op->getParentOfType<RoleOp>(); }
 
@@ -123,7 +133,7 @@ LogicalResult PipelineVerifier::checkRelease(RoleOp role) {
     if (release->isBeforeInBlock(get))
       return get.emitOpError() << "of channel " << number << " must come before role \"" << role.getName()
                                << "\" releases the turn (pipeline_c5)";
-    for (Operation *user : get->getUsers()) {
+    for (Operation *user : getReaders(get)) {
       Operation *inTurn = release->getBlock()->findAncestorOpInBlock(*user);
       if (!inTurn || release->isBeforeInBlock(inTurn))
         return release.emitOpError() << "must come behind all that reads channel " << number << " in role \""
@@ -171,7 +181,7 @@ static bool readsBefore(ArrayRef<GetOp> gets, RoleOp role, Operation *op) {
   for (GetOp get : gets) {
     if (getRole(get) != role)
       continue;
-    for (Operation *user : get->getUsers()) {
+    for (Operation *user : getReaders(get)) {
       Operation *inTurn = op->getBlock()->findAncestorOpInBlock(*user);
       // (What is put as it was got is read by the put.)
       if (!inTurn || (inTurn != op && !inTurn->isBeforeInBlock(op)))

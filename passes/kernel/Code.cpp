@@ -110,8 +110,13 @@ Value Code::round(Value value, Type element) { return unpack(pack(value, value, 
 // Pointers
 //===----------------------------------------------------------------------===//
 
-Value Code::sharedPointer(Value address, int64_t offset) {
-  auto type = LLVM::LLVMPointerType::get(builder.getContext(), 3);
+Value Code::inBlock(Value pointer, Value rank) {
+  auto type = LLVM::LLVMPointerType::get(builder.getContext(), kSharedOfCluster);
+  return NVVM::MapaOp::create(builder, loc, type, pointer, rank);
+}
+
+Value Code::pointerTo(unsigned space, Value address, int64_t offset) {
+  auto type = LLVM::LLVMPointerType::get(builder.getContext(), space);
   Value pointer = LLVM::IntToPtrOp::create(builder, loc, type, address);
   if (offset == 0)
     return pointer;

@@ -51,7 +51,13 @@ public:
   mlir::Value round(mlir::Value value, mlir::Type element);
 
   /// The pointer to byte `offset` behind the address `address` (i32) of shared memory.
-  mlir::Value sharedPointer(mlir::Value address, int64_t offset);
+  mlir::Value sharedPointer(mlir::Value address, int64_t offset) { return pointerTo(kShared, address, offset); }
+  /// The same of shared memory of the cluster.
+  mlir::Value clusterPointer(mlir::Value address, int64_t offset) {
+    return pointerTo(kSharedOfCluster, address, offset);
+  }
+  /// What `pointer` is in block `rank` (i32) of the cluster.
+  mlir::Value inBlock(mlir::Value pointer, mlir::Value rank);
   mlir::Value globalPointer(mlir::Value base, int64_t byteOffset);
 
   mlir::Value shuffleXor(mlir::Value value, int64_t lane);
@@ -69,6 +75,8 @@ public:
   mlir::Location loc;
 
 private:
+  static constexpr unsigned kShared = 3, kSharedOfCluster = 7;
+  mlir::Value pointerTo(unsigned space, mlir::Value address, int64_t offset);
   mlir::Value shuffle(mlir::NVVM::ShflKind kind, mlir::Value value, mlir::Value lanes, int64_t clamp);
 };
 } // namespace fgla::kernel

@@ -110,6 +110,15 @@ Value RoleEmitter::getPointer(const SharedTile &tile, std::pair<Value, Value> th
                               int64_t column) {
   auto [threadRow, threadColumn] = threadElement;
   const TileMemory &memory = tile.memory;
+  if (tile.firstRow) {
+    Value &moved = rowsOfShare[threadRow];
+    if (!moved) {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPoint(entry);
+      moved = code.add(threadRow, tile.firstRow);
+    }
+    threadRow = moved;
+  }
   Value &own = threadOffsets[{threadRow, threadColumn, memory.isSwizzled,
                               memory.isSwizzled ? memory.rows : memory.getRowStride(), memory.elementBytes}];
   if (!own) {
@@ -122,7 +131,8 @@ Value RoleEmitter::getPointer(const SharedTile &tile, std::pair<Value, Value> th
   Value address = code.add(tile.address, own);
   if (permuted)
     address = code.exclusiveOr(address, code.i32(permuted));
-  return code.sharedPointer(address, tile.offset + (offset - permuted));
+  offset += tile.offset - permuted;
+  return tile.isOfCluster ? code.clusterPointer(address, offset) : code.sharedPointer(address, offset);
 }
 
 int64_t RoleEmitter::getVectorLength(const TileMemory &memory, const LinearLayout &layout) {

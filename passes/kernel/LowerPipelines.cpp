@@ -69,6 +69,7 @@ public:
   LogicalResult build();
 
 private:
+  void findCluster();
   void groupRoles();
   void shareRegisters();
   /// Arrays and numbers from outside, and the sizes that addresses need, as arguments.
@@ -81,6 +82,8 @@ private:
   void bindArguments(LLVM::LLVMFuncOp function);
   void decodeGrid();
   void initializeBarriers(Value thread);
+  /// All threads of all blocks of the cluster.
+  void meetCluster();
   LogicalResult emitGroup(const WarpGroup &group, Value warp, Value lane);
   void dispatch(LLVM::LLVMFuncOp function);
   /// Whether it may start while the kernel before it ends. Only of use where some roles need not wait.
@@ -140,6 +143,19 @@ static int64_t countSums(warp::RoleOp role) {
   return most;
 }
 
+void KernelBuilder::findCluster() {
+  pipeline.walk([&](Operation *op) {
+    if (!isa<tile::ExchangeOp, tile::GatherOp>(op))
+      return;
+    context.cluster = op->getNumResults();
+    context.takers.insert(op->getParentOfType<warp::RoleOp>());
+    auto get = op->getOperand(0).getDefiningOp<warp::GetOp>();
+    for (Operation *user : get.getChannel().getUsers())
+      if (isa<warp::PutOp>(user))
+        context.givers.insert(user->getParentOfType<warp::RoleOp>());
+  });
+}
+
 void KernelBuilder::groupRoles() {
   auto warpsOf = [](warp::RoleOp role) { return static_cast<int64_t>(role.getWarps() * role.getInstances()); };
   auto roles = llvm::to_vector(pipeline.getBody().getOps<warp::RoleOp>());
@@ -166,7 +182,9 @@ void KernelBuilder::groupRoles() {
   int64_t nextBarrier = 1; // 0 is everybody's
   for (warp::RoleOp role : roles) {
     barriers[role] = nextBarrier;
-    nextBarrier += (role.getWarps() > 1 ? role.getInstances() : 0) + (role.getInstances() > 1);
+    int64_t together = getInstancesOfRound(role, context.stages);
+    nextBarrier +=
+        (role.getWarps() > 1 ? role.getInstances() : 0) + (together > 1 ? role.getInstances() / together : 0);
   }
   if (context.target.hasRegisterMoves && groups.size() > 1)
     shareRegisters();
@@ -369,6 +387,8 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
   auto function = LLVM::LLVMFuncOp::create(builder, loc, name, type);
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), builder.getUnitAttr());
   function->setAttr("nvvm.maxntid", builder.getDenseI32ArrayAttr({static_cast<int32_t>(getNumThreads())}));
+  if (context.cluster > 1)
+    function->setAttr("nvvm.cluster_dim", builder.getDenseI32ArrayAttr({static_cast<int32_t>(context.cluster), 1, 1}));
   function->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(countBlocks()));
   function->setAttr("fgla.shared_bytes", builder.getI64IntegerAttr(plan.getTotal(context.stages)));
   function->setAttr("fgla.report", describe());
@@ -472,9 +492,10 @@ void KernelBuilder::initializeBarriers(Value thread) {
     int64_t releases = 0, arrivalsOfWarp = context.everyLaneArrives ? kWarpSize : 1;
     SmallVector<int64_t> counts;
     for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
-      counts.push_back(countArrivals(role, context.target, arrivalsOfWarp));
+      counts.push_back(countArrivals(role, context.target, arrivalsOfWarp) *
+                       (context.givers.contains(role) ? context.cluster : 1));
       if (role.walk([](warp::ReleaseOp) { return WalkResult::interrupt(); }).wasInterrupted())
-        releases += role.getWarps() * arrivalsOfWarp;
+        releases += role.getWarps() * arrivalsOfWarp * (context.takers.contains(role) ? context.cluster : 1);
     }
     counts.push_back(releases);
     for (int64_t stage = 0; stage < context.stages; ++stage)
@@ -484,7 +505,15 @@ void KernelBuilder::initializeBarriers(Value thread) {
     if (context.target.hasBulkCopies)
       NVVM::FenceMbarrierInitOp::create(builder, loc);
   });
-  NVVM::Barrier0Op::create(builder, loc);
+  if (context.cluster > 1)
+    meetCluster(); // others arrive at these barriers
+  else
+    NVVM::Barrier0Op::create(builder, loc);
+}
+
+void KernelBuilder::meetCluster() {
+  NVVM::ClusterArriveOp::create(builder, loc, /*aligned=*/UnitAttr());
+  NVVM::ClusterWaitOp::create(builder, loc, /*aligned=*/UnitAttr());
 }
 
 LogicalResult KernelBuilder::emitGroup(const WarpGroup &group, Value warp, Value lane) {
@@ -548,6 +577,7 @@ LogicalResult KernelBuilder::build() {
       return pipeline.emitError() << "role \"" << role.getName() << "\" needs " << sums
                                   << " registers in each thread for the state it carries, at most " << kMostSums
                                   << " are there: the head is too large for one block of a GPU";
+  findCluster();
   groupRoles();
   if (auto sizes = module->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(kShapeAttrName)) {
     FailureOr<std::optional<LaunchWork>> counted = countLaunch(forall, pipeline, context.target, sizes);
@@ -569,6 +599,8 @@ LogicalResult KernelBuilder::build() {
   Value lane = code.mask(thread, kWarpSize - 1);
   // The same in all lanes, and known to be.
   Value warp = code.shuffleFrom(code.shiftRight(thread, 5), code.i32(0));
+  if (context.cluster > 1)
+    context.rank = NVVM::ClusterId::create(builder, loc, builder.getI32Type());
   initializeBarriers(thread);
   if (context.target.hasBulkCopies && sequence.hasNext)
     NVVM::GriddepcontrolOp::create(builder, loc, NVVM::GridDepActionKind::launch_dependents);
@@ -580,6 +612,8 @@ LogicalResult KernelBuilder::build() {
     if (failed(result))
       return failure();
   }
+  if (context.cluster > 1)
+    meetCluster(); // a block's memory is there until all have read it
   dispatch(function);
   return success();
 }

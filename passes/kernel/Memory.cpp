@@ -17,7 +17,7 @@ Value RoleEmitter::getBarrier(int64_t number) {
 }
 
 /// Waits for a barrier to leave `waited` phase.
-static void wait(Code &code, Value barrier, Value parity, bool canSuspend) {
+static void wait(Code &code, Value barrier, Value parity, bool canSuspend, bool ofCluster) {
   OpBuilder &builder = code.builder;
   auto loop = scf::WhileOp::create(builder, code.loc, TypeRange(), ValueRange());
   OpBuilder::InsertionGuard guard(builder);
@@ -25,8 +25,9 @@ static void wait(Code &code, Value barrier, Value parity, bool canSuspend) {
   Type i1 = builder.getI1Type();
   Value done;
   if (canSuspend)
-    done = NVVM::MBarrierTryWaitOp::create(builder, code.loc, i1, barrier, parity,
-                                           /*ticks=*/Value());
+    done = NVVM::MBarrierTryWaitOp::create(builder, code.loc, i1, barrier, parity, /*ticks=*/Value(),
+                                           ofCluster ? NVVM::MemScopeKind::CLUSTER : NVVM::MemScopeKind::CTA,
+                                           /*relaxed=*/ofCluster);
   else
     done = NVVM::MBarrierTestWaitOp::create(builder, code.loc, i1, barrier, parity);
   Value yes = arith::ConstantIntOp::create(builder, code.loc, 1, 1);
@@ -36,7 +37,35 @@ static void wait(Code &code, Value barrier, Value parity, bool canSuspend) {
   scf::YieldOp::create(builder, code.loc);
 }
 
-void RoleEmitter::arrive(int64_t number) {
+/// What blocks wrote into shared memory comes before their arrival by a fence for that alone, and the wait for it
+/// before a fence before what reads it: a release of the whole cluster's scope waits for all that was stored to global
+/// memory, and its acquire empties the L1 cache (0.30 ms for 0.16). Who has only read needs none: its loads have
+/// returned what it has computed with.
+void RoleEmitter::arriveInCluster(int64_t number, Hearers hearers) {
+  auto arriveIn = [&](Value rank) {
+    NVVM::MBarrierArriveOp::create(builder, code.loc, /*res=*/Type(), code.inBlock(getBarrier(number), rank),
+                                   /*count=*/Value(), NVVM::MemScopeKind::CLUSTER, /*relaxed=*/true);
+  };
+  auto fence = [&] {
+    if (hearers == Hearers::Readers)
+      NVVM::FenceSyncRestrictOp::create(builder, code.loc, NVVM::MemOrderKind::RELEASE);
+  };
+  if (kernel.everyLaneArrives) {
+    fence();
+    for (int64_t rank = 0; rank < kernel.cluster; ++rank)
+      arriveIn(code.i32(rank));
+    return;
+  }
+  code.syncWarp();
+  code.ifThen(code.less(threads.lane, code.i32(kernel.cluster)), [&] { // a lane for each block
+    fence();
+    arriveIn(threads.lane);
+  });
+}
+
+void RoleEmitter::arrive(int64_t number, Hearers hearers) {
+  if (hearers != Hearers::Block)
+    return arriveInCluster(number, hearers);
   auto arriveHere = [&] {
     NVVM::MBarrierArriveOp::create(builder, code.loc, builder.getI64Type(), getBarrier(number));
   };
@@ -44,6 +73,12 @@ void RoleEmitter::arrive(int64_t number) {
     return arriveHere();
   code.syncWarp();
   code.ifThen(code.equal(threads.lane, code.i32(0)), arriveHere);
+}
+
+void RoleEmitter::await(int64_t number, Value parity, bool ofCluster) {
+  wait(code, getBarrier(number), parity, kernel.target.hasBulkCopies, ofCluster);
+  if (ofCluster)
+    NVVM::FenceSyncRestrictOp::create(builder, code.loc, NVVM::MemOrderKind::ACQUIRE);
 }
 
 void RoleEmitter::ifFirstThread(llvm::function_ref<void()> then) {
@@ -57,19 +92,54 @@ RoleEmitter::SharedTile RoleEmitter::getSlot(Value channel) {
   return {turnAddress, kernel.plan.channels.lookup(channel), TileMemory(type), type.getElementType()};
 }
 
+/// An instance has not seen all turns: it does not know that what it waits for was there for the turn before in this
+/// memory, for copies end in any order. A barrier that is a phase behind looks as one that is a phase ahead. That the
+/// memory was free in between says it.
 void RoleEmitter::emitGet(warp::GetOp get) {
+  if (role.getInstances() > 1)
+    awaitTurn();
   for (Operation *user : get.getChannel().getUsers())
     if (auto put = dyn_cast<warp::PutOp>(user)) {
-      int64_t number = kernel.roles.lookup(put->getParentOfType<warp::RoleOp>());
+      auto giver = put->getParentOfType<warp::RoleOp>();
+      int64_t number = kernel.roles.lookup(giver);
       if (awaited.insert(number).second)
-        wait(code, getBarrier(number), phase, kernel.target.hasBulkCopies);
+        await(number, phase, kernel.givers.contains(giver));
     }
   shared.insert({get.getResult(), getSlot(get.getChannel())});
 }
 
+/// Whole lines of a tile from a channel, which lie in its memory as a tile of their own would.
+void RoleEmitter::emitPart(tensor::ExtractSliceOp slice) {
+  constexpr int64_t kLineColumns = TileMemory::kLine / 2;
+  SharedTile tile = shared.find(slice.getSource())->second;
+  OpFoldResult column = slice.getMixedOffsets()[1];
+  Value first = isa<Value>(column) ? scalarI32(cast<Value>(column)) : code.i32(*getConstantIntValue(column));
+  Value line = code.shiftRight(first, llvm::Log2_64(kLineColumns));
+  tile.address = code.add(tile.address, code.mul(line, tile.memory.rows * TileMemory::kLine));
+  tile.memory = TileMemory(slice.getType());
+  shared.insert({slice.getResult(), tile});
+}
+
+/// Tiles of all blocks, or this block's part of their rows, are read where they lie, in the memory of the blocks.
+void RoleEmitter::readCluster(Value whole, ValueRange parts) {
+  SharedTile tile = shared.find(whole)->second;
+  tile.isOfCluster = true;
+  if (int64_t rows = tile::shapeOf(parts.front())[0]; rows < tile.memory.rows) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(entry);
+    tile.firstRow = code.mul(kernel.rank, rows);
+  }
+  Value here = code.sharedPointer(tile.address, 0);
+  for (auto [number, part] : llvm::enumerate(parts)) {
+    Value there = code.inBlock(here, code.i32(number));
+    tile.address = LLVM::PtrToIntOp::create(builder, code.loc, builder.getI32Type(), there);
+    shared.insert({part, tile});
+  }
+}
+
 void RoleEmitter::announce() {
   if (--puts == 0)
-    arrive(kernel.roles.lookup(role));
+    arrive(kernel.roles.lookup(role), kernel.givers.contains(role) ? Hearers::Readers : Hearers::Block);
 }
 
 /// What the role has read where `put` writes, if it has.
@@ -119,7 +189,7 @@ void RoleEmitter::awaitTurn() {
   if (!awaited.insert(free).second)
     return;
   Value before = arith::XOrIOp::create(builder, code.loc, phase, code.i32(1));
-  wait(code, getBarrier(free), before, kernel.target.hasBulkCopies);
+  await(free, before, /*ofCluster=*/false);
 }
 
 void RoleEmitter::emitPut(warp::PutOp put) {
@@ -156,7 +226,7 @@ void RoleEmitter::emitRelease(warp::ReleaseOp release) {
     for (auto [value, arg] : llvm::zip_equal(yield->getOperands(), loop.getRegionIterArgs()))
       if (isa<RankedTensorType>(arg.getType()))
         (void)pullAll(value, getLayout(arg));
-  arrive(kernel.plan.numBarriers - 1);
+  arrive(kernel.plan.numBarriers - 1, kernel.takers.contains(role) ? Hearers::Writers : Hearers::Block);
 }
 
 //===----------------------------------------------------------------------===//

@@ -15,6 +15,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/Targets.h"
 #include "passes/kernel/Code.h"
@@ -47,7 +48,17 @@ struct KernelContext {
   /// Tensor maps (ptr) of what the copy engine loads, by memref and the columns of one copy.
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> maps;
   llvm::DenseMap<mlir::Operation *, int64_t> roles; ///< number of each role: that of its barrier in a turn
+
+  //===--- A cluster: blocks that read each other's tiles ---===//
+  int64_t cluster = 1; ///< blocks
+  mlir::Value rank;    ///< i32, of this block
+  /// Roles that put what other blocks read, and those that read it: what they arrive at, they arrive at in all blocks.
+  llvm::DenseSet<mlir::Operation *> givers, takers;
 };
+
+/// Instances of a role that start a turn together: on each of the four schedulers one; fewer where others would have
+/// nothing to do in the meantime.
+int64_t getInstancesOfRound(warp::RoleOp role, int64_t stages);
 
 /// Whether a role copies a tile element by element: then each of its threads arrives once more, for its own stores.
 bool hasElementCopies(warp::RoleOp role, const GPUTarget &target);
@@ -62,7 +73,7 @@ struct TensorCopies {
 struct RoleThreads {
   mlir::Value lane, warp; ///< warp within the instance
   mlir::Value barrier;    ///< a named barrier of the instance's own
-  int64_t roundBarrier;   ///< a named barrier of all instances
+  int64_t roundBarrier;   ///< the first of the named barriers of instances that start together
   mlir::Value instance;
   int64_t warps;
 };
@@ -85,6 +96,8 @@ private:
     int64_t offset;
     TileMemory memory;
     mlir::Type element;
+    bool isOfCluster = false;  ///< where the address is one of the cluster's memory
+    mlir::Value firstRow = {}; ///< i32, of what is some rows of a tile; null for all
   };
 
   //===--- Control: RoleEmitter.cpp ---===//
@@ -142,12 +155,20 @@ private:
   void awaitTurn();
   void emitPut(warp::PutOp put);
   void emitGet(warp::GetOp get);
+  void readCluster(mlir::Value whole, mlir::ValueRange parts);
+  void emitPart(mlir::tensor::ExtractSliceOp slice);
   void emitRelease(warp::ReleaseOp release);
   /// Says that all that the role puts in this turn is there.
   void announce();
   SharedTile getSlot(mlir::Value channel);
   mlir::Value getBarrier(int64_t number);
-  void arrive(int64_t number);
+  /// Who hears that the role has arrived: this block, or all of the cluster, which then read what the role has written,
+  /// or write where it has read.
+  enum class Hearers { Block, Readers, Writers };
+  void arrive(int64_t number, Hearers hearers);
+  void arriveInCluster(int64_t number, Hearers hearers);
+  /// Waits for a barrier of the turn; `ofCluster`: for what blocks of the cluster have written.
+  void await(int64_t number, mlir::Value parity, bool ofCluster);
   /// In one thread of the instance.
   void ifFirstThread(llvm::function_ref<void()> then);
   mlir::Value getAddress(const GlobalArray &array, mlir::ValueRange indices);
@@ -243,7 +264,8 @@ private:
       return tie(*this) < tie(other);
     }
   };
-  std::map<OffsetKey, mlir::Value> threadOffsets; ///< of a thread's element in a tile's memory
+  std::map<OffsetKey, mlir::Value> threadOffsets;       ///< of a thread's element in a tile's memory
+  llvm::DenseMap<mlir::Value, mlir::Value> rowsOfShare; ///< a thread's row where it is counted from the share's first
 
   // The turn that is being emitted; i32.
   mlir::Value phase, turnAddress;

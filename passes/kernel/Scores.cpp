@@ -151,7 +151,7 @@ RoleEmitter::SharedTile ScoresEmitter::getPlace(RoleEmitter &role, tile::Decayed
     int64_t bytes = TileMemory(type).getBytes();
     return role.getScratch(op, type, 2 * bytes, number * bytes);
   }
-  RoleEmitter::SharedTile place = role.getSlot((number == 0 ? query : key).getChannel());
+  RoleEmitter::SharedTile place = role.shared.find(number == 0 ? query : key)->second;
   return {place.address, place.offset, TileMemory(type), type.getElementType()};
 }
 

@@ -83,7 +83,13 @@ private:
 static bool isLazy(Operation *op) { return isa<tile::MapOp, tile::TransposeOp, tile::ValidOp, warp::ConcatOp>(op); }
 
 /// Memory that every layout can be read from.
-static bool isMemory(Value value) { return isa_and_nonnull<warp::GetOp>(value.getDefiningOp()); }
+static bool isMemory(Value value) {
+  Operation *op = value.getDefiningOp();
+  auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(op);
+  bool hasAllRows = slice && slice.getType().getDimSize(0) == slice.getSourceType().getDimSize(0);
+  return isa_and_nonnull<warp::GetOp, tile::ExchangeOp, tile::GatherOp>(op) ||
+         (hasAllRows && isMemory(slice.getSource()));
+}
 
 /// Follows accumulators to the products that read them as their second operand.
 bool RoleLayouts::isSecondOperand(Value accumulator) {
@@ -306,7 +312,7 @@ void RoleLayouts::assignOp(Operation *op) {
     setLayout(norm.getResult(), layout.dropColumns());
   } else if (auto scan = dyn_cast<tile::ScanOp>(op)) {
     (void)demand(scan.getResult(), prefer(scan.getResult()));
-  } else if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+  } else if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op); slice && !isMemory(slice.getResult())) {
     Value source = demand(slice.getSource(), prefer(slice.getSource()));
     builder.setInsertionPoint(op);
     auto row = warp::RowOp::create(builder, op->getLoc(), slice.getType(), source, slice.getStaticOffset(0));

@@ -1,26 +1,35 @@
 //===- SharedMemory.cpp - Where channels lie in shared memory -------------===//
 
 #include "passes/layout/SharedMemory.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/layout/Operands.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace fgla;
 
-/// The tiles of 16-bit floats and of `value`'s shape that it is computed from.
-static llvm::SetVector<Operation *> findSources(Value value) {
-  llvm::SetVector<Operation *> seen, sources;
+/// The tile from a channel that `tile` is, or is some columns of; null if it is none.
+static warp::GetOp findGet(Value tile) {
+  if (auto slice = tile.getDefiningOp<tensor::ExtractSliceOp>();
+      slice && slice.getType().getDimSize(0) == slice.getSourceType().getDimSize(0))
+    tile = slice.getSource();
+  return tile.getDefiningOp<warp::GetOp>();
+}
+
+/// The tiles from channels that have `value`'s shape and that it is computed from.
+static llvm::SetVector<Value> findSources(Value value) {
+  llvm::SetVector<Operation *> seen;
+  llvm::SetVector<Value> sources;
   SmallVector<Value> work{value};
   while (!work.empty()) {
-    Operation *op = work.pop_back_val().getDefiningOp();
+    Value tile = work.pop_back_val();
+    Operation *op = tile.getDefiningOp();
     if (!op || !seen.insert(op))
       continue;
-    if (auto get = dyn_cast<warp::GetOp>(op)) {
-      if (tile::shapeOf(get.getResult()) == tile::shapeOf(value))
-        sources.insert(op);
-    } else {
+    if (!findGet(tile))
       llvm::append_range(work, op->getOperands());
-    }
+    else if (tile::shapeOf(tile) == tile::shapeOf(value))
+      sources.insert(tile);
   }
   return sources;
 }
@@ -42,21 +51,23 @@ static bool isReadBefore(Value channel, warp::RoleOp role) {
   return true;
 }
 
-std::pair<warp::GetOp, warp::GetOp> fgla::findPlaces(tile::DecayedScoresOp scores) {
-  auto find = [&](Value value, std::initializer_list<Value> others) -> warp::GetOp {
-    llvm::SetVector<Operation *> sources = findSources(value);
+std::pair<Value, Value> fgla::findPlaces(tile::DecayedScoresOp scores) {
+  auto find = [&](Value value, std::initializer_list<Value> others) -> Value {
+    llvm::SetVector<Value> sources = findSources(value);
     if (sources.size() != 1)
       return {};
-    auto get = cast<warp::GetOp>(sources.front());
+    Value source = sources.front();
+    warp::GetOp get = findGet(source);
     bool isNarrow = get.getResult().getType().getElementType().getIntOrFloatBitWidth() == 16;
-    bool isShared = llvm::any_of(others, [&](Value other) { return findSources(other).contains(get); });
-    return isNarrow && !isShared && isReadBefore(get.getChannel(), get->getParentOfType<warp::RoleOp>())
-               ? get
-               : warp::GetOp();
+    bool isShared = llvm::any_of(others, [&](Value other) {
+      return llvm::any_of(findSources(other), [&](Value tile) { return findGet(tile) == get; });
+    });
+    bool isFree = isNarrow && !isShared && isReadBefore(get.getChannel(), get->getParentOfType<warp::RoleOp>());
+    return isFree ? source : Value();
   };
-  warp::GetOp query = find(scores.getQuery(), {scores.getKey(), scores.getDecay()});
-  warp::GetOp key = find(scores.getKey(), {scores.getQuery(), scores.getDecay()});
-  return query && key ? std::pair(query, key) : std::pair<warp::GetOp, warp::GetOp>();
+  Value query = find(scores.getQuery(), {scores.getKey(), scores.getDecay()});
+  Value key = find(scores.getKey(), {scores.getQuery(), scores.getDecay()});
+  return query && key ? std::pair(query, key) : std::pair<Value, Value>();
 }
 
 Type fgla::getOperandElement(tile::DecayedScoresOp scores) {

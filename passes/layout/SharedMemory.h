@@ -42,8 +42,8 @@ struct TileMemory {
 };
 
 /// The tiles from channels in whose memory scores can keep their two operands: what the query and the key are computed
-/// from, where no role reads it any more by then. Null if there is none.
-std::pair<warp::GetOp, warp::GetOp> findPlaces(tile::DecayedScoresOp scores);
+/// from, or part of that, where no role reads it any more by then. Null if there is none.
+std::pair<mlir::Value, mlir::Value> findPlaces(tile::DecayedScoresOp scores);
 
 /// The type that operands of scores are rounded to: bf16, which has the range of f32, where what they are computed from
 /// is a 16-bit float; else f32.

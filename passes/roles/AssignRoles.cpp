@@ -41,6 +41,7 @@ private:
   }
   void sizeRoles();
   bool isRounded(Value value) const;
+  static bool isExchanged(Value value) { return llvm::any_of(value.getUsers(), llvm::IsaPred<tile::ExchangeOp>); }
   void makeChannels();
   void shareMatrixMemory();
   void shareMemory();
@@ -49,6 +50,7 @@ private:
   void buildRole(int role);
   void buildLoop(int role, Value instance, IRMapping &mapping);
   void buildTurn(int role, Value turn, IRMapping &mapping);
+  void cloneExchange(tile::ExchangeOp exchange, IRMapping &mapping);
   /// Ops behind the loop that store what `role` carried; an `scf.if` around them comes along.
   void cloneTail(int role, Block &block, IRMapping &mapping);
   bool storesFor(int role, Operation *op);
@@ -107,6 +109,14 @@ void PipelineBuilder::sizeRoles() {
       // Where it is all that is done, memory is to be kept busy.
       if (llvm::none_of(body.roles, [](const RoleSpec &other) { return other.kind == RoleKind::Matrix; }))
         role.instances = kInstancesOfRows;
+      // Of the few rows that a program of a cluster does, a turn takes as long as the way there and back: so several
+      // are under way.
+      for (auto exchange : loop.getBody()->getOps<tile::ExchangeOp>()) {
+        auto part = cast<RankedTensorType>(exchange.getParts().front().getType());
+        int64_t wanted = llvm::bit_floor<uint64_t>(part.getNumElements()) / kElementsOfRowWarp, all = role.warps;
+        role.warps = std::clamp<int64_t>(wanted, 1, all);
+        role.instances = all / role.warps;
+      }
     } else if (role.kind == RoleKind::Load) {
       role.warps = schedule.getLoad() ? schedule.getLoad() : kLoadWarps;
     }
@@ -316,7 +326,9 @@ void PipelineBuilder::buildTurn(int role, Value turn, IRMapping &mapping) {
   for (Value value : need.fromOthers) {
     warp::ChannelOp channel = channels[value];
     Value got = warp::GetOp::create(builder, loc, channel.getType().getTile(), channel, turn);
-    mapping.map(value, convertTile(builder, loc, got, cast<RankedTensorType>(value.getType()).getElementType()));
+    Type element = cast<RankedTensorType>(value.getType()).getElementType();
+    // What is exchanged is what lies in memory.
+    mapping.map(value, isExchanged(value) ? got : convertTile(builder, loc, got, element));
   }
   for (Value arg : loop.getRegionIterArgs())
     put(arg);
@@ -324,6 +336,8 @@ void PipelineBuilder::buildTurn(int role, Value turn, IRMapping &mapping) {
   bool isMatrix = body.roles[role].kind == RoleKind::Matrix;
   SmallVector<Value> made;
   auto cloneOp = [&](Operation *op) {
+    if (auto exchange = dyn_cast<tile::ExchangeOp>(op))
+      return cloneExchange(exchange, mapping);
     builder.clone(*op, mapping);
     for (Value result : op->getResults())
       isMatrix ? made.push_back(result) : put(result);
@@ -356,6 +370,17 @@ void PipelineBuilder::buildTurn(int role, Value turn, IRMapping &mapping) {
     put(value);
   if (gets && later)
     warp::ReleaseOp::create(builder, loc, turn);
+}
+
+/// Of elements as they have crossed.
+void PipelineBuilder::cloneExchange(tile::ExchangeOp exchange, IRMapping &mapping) {
+  Value input = mapping.lookup(exchange.getInput());
+  Type crossed = cast<RankedTensorType>(input.getType()).getElementType();
+  auto part = cast<RankedTensorType>(exchange.getParts().front().getType());
+  SmallVector<Type> types(exchange.getNumResults(), RankedTensorType::get(part.getShape(), crossed));
+  auto copy = tile::ExchangeOp::create(builder, loc, types, input, mapping.lookupOrDefault(exchange.getRank()));
+  for (auto [old, created] : llvm::zip_equal(exchange.getParts(), copy.getParts()))
+    mapping.map(old, convertTile(builder, loc, created, part.getElementType()));
 }
 
 //===----------------------------------------------------------------------===//

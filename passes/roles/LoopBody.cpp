@@ -16,11 +16,18 @@ static bool isPerRow(Operation *op) {
   return llvm::all_of(op->getResults(), [](Value v) { return isTile(v) && tile::shapeOf(v)[1] == 1; });
 }
 
+/// Some of the columns of a tile that is loaded.
+static bool isPartOfLoad(Operation *op) {
+  auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(op);
+  return slice && slice.getSource().getDefiningOp<tile::LoadOp>() &&
+         slice.getType().getDimSize(0) == slice.getSourceType().getDimSize(0);
+}
+
 /// Whether computing `op` again costs less than a trip through shared memory.
 static bool isCheap(Operation *op) {
   if (llvm::none_of(op->getOperands(), isTile) && !isa<tile::LoadOp>(op))
     return true; // index arithmetic, masks, constants
-  if (isa<tile::TransposeOp>(op))
+  if (isa<tile::TransposeOp>(op) || isPartOfLoad(op))
     return true; // a change of names
   auto map = dyn_cast<tile::MapOp>(op);
   constexpr size_t kFew = 3;
@@ -37,7 +44,7 @@ static bool isCheap(Operation *op) {
   bool isMask = llvm::any_of(map.getInputs(), [](Value input) { return input.getDefiningOp<tile::ValidOp>(); });
   return llvm::all_of(map.getInputs(), [&](Value input) {
     Operation *def = input.getDefiningOp();
-    return isa_and_nonnull<tile::LoadOp, tile::ValidOp>(def) ||
+    return isa_and_nonnull<tile::LoadOp, tile::ValidOp>(def) || isPartOfLoad(def) ||
            (isMask && isa_and_nonnull<tile::MapOp>(def) && isCheap(def));
   });
 }
@@ -65,7 +72,8 @@ FailureOr<LoopBody> LoopBody::analyze(scf::ForallOp forall) {
   if (!result.loop)
     return emitNamedError(forall) << "has no loop over tokens in its body, which every GPU kernel has";
   for (auto slice : result.loop.getBody()->getOps<tensor::ExtractSliceOp>())
-    if (slice.getType().getDimSize(0) != 1 || slice.getType().getDimSize(1) != slice.getSourceType().getDimSize(1))
+    if (!isPartOfLoad(slice) &&
+        (slice.getType().getDimSize(0) != 1 || slice.getType().getDimSize(1) != slice.getSourceType().getDimSize(1)))
       return emitNamedError(slice) << "takes " << slice.getType().getDimSize(1) << " of "
                                    << slice.getSourceType().getDimSize(1)
                                    << " columns of a computed tile, which has no role on a GPU yet: a map that puts "
@@ -129,7 +137,7 @@ void LoopBody::splitEpilogue(int matrix) {
     if (!kept.contains(op)) {
       rest.push_back(op);
       stores |= isa<tile::StoreOp>(op);
-      combinesRows |= isa<tile::ReduceOp, tile::RowNormOp>(op);
+      combinesRows |= isa<tile::ReduceOp, tile::RowNormOp, tile::ExchangeOp>(op);
     }
   if (!isNarrow || !stores || !combinesRows)
     return;
@@ -165,7 +173,7 @@ static bool worksOnRows(Block &body) {
 }
 
 void LoopBody::assignRest() {
-  int load = -1, elementwise = -1;
+  int load = -1, elementwise = -1, giver = -1;
   // Then rows are whole in a warp from end to end.
   bool onRows = loop.getRegionIterArgs().empty() && worksOnRows(*loop.getBody());
   if (onRows)
@@ -184,15 +192,18 @@ void LoopBody::assignRest() {
     } else if (!onRows && isPerRow(&op) && !(elementwise >= 0 && dependsOn(&op, elementwise))) {
       // (Rows of what the elementwise role makes are its own: it would wait for another role within the turn.)
       // With what it depends on, if that is of rows too; else it has a warp of its own.
-      int role = -1;
+      // What other programs of a cluster are given is done by one role, with what they have given begins another.
+      bool isGiven = llvm::any_of(op.getUsers(), llvm::IsaPred<tile::GatherOp>);
+      int role = isGiven ? giver : -1;
       for (Value operand : op.getOperands())
-        if (Operation *def = operand.getDefiningOp(); def && owners.contains(def))
+        if (Operation *def = operand.getDefiningOp(); def && owners.contains(def) && !isa<tile::GatherOp>(op))
           if (int owner = owners.lookup(def); roles[owner].kind == RoleKind::Rows)
             role = owner;
       if (role < 0)
         role = addRole(RoleKind::Rows, "rows." + std::to_string(llvm::count_if(roles, [](const RoleSpec &spec) {
                                          return spec.kind == RoleKind::Rows;
                                        })));
+      giver = isGiven ? role : giver;
       assign(op, role);
     } else {
       if (elementwise < 0)

@@ -13,6 +13,15 @@ def NarrowOperands : Pass<"fgla-narrow-operands", "::mlir::ModuleOp"> {
   let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect"];
 }
 
+def ShareLoads : Pass<"fgla-share-loads", "::mlir::ModuleOp"> {
+  let summary = "Takes slices from tiles that are loaded whole anyway";
+  let description = [{
+    Where a program owns some keys of a head and needs all for the maximum of a row, it loads a tile and a slice of it. The slice becomes a part of the tile
+    (`tensor.extract_slice`) where it is whole lines of shared memory: 16-bit elements, 64 columns or a multiple.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def AssignRoles : Pass<"fgla-assign-roles", "::mlir::ModuleOp"> {
   let summary = "Splits the loop over tiles among groups of warps";
   let description = [{

@@ -19,11 +19,12 @@ using namespace fgla;
 /// Reads "stages=4,matrix=8", or the same as an attribute: what is named in it replaces what `given` says.
 static FailureOr<ScheduleAttr> parseSchedule(StringRef text, ScheduleAttr given,
                                              function_ref<InFlightDiagnostic()> emitError) {
-  constexpr std::array<StringRef, 10> names = {"tile", "segments",    "key_slice", "value_slice", "stages",
+  constexpr std::array<StringRef, 11> names = {"tile", "segments",    "key_slice", "value_slice", "cluster", "stages",
                                                "load", "elementwise", "instances", "matrix",      "epilogue"};
-  std::array<int64_t, 10> values = {
-      given.getTile(), given.getSegments(),    given.getKeySlice(),  given.getValueSlice(), given.getStages(),
-      given.getLoad(), given.getElementwise(), given.getInstances(), given.getMatrix(),     given.getEpilogue()};
+  std::array<int64_t, 11> values = {given.getTile(),       given.getSegments(),    given.getKeySlice(),
+                                    given.getValueSlice(), given.getCluster(),     given.getStages(),
+                                    given.getLoad(),       given.getElementwise(), given.getInstances(),
+                                    given.getMatrix(),     given.getEpilogue()};
   text = text.trim();
   if (text.consume_front("#fgla.schedule<"))
     text.consume_back(">");
@@ -44,7 +45,7 @@ static FailureOr<ScheduleAttr> parseSchedule(StringRef text, ScheduleAttr given,
 
 static ScheduleAttr withSegments(ScheduleAttr schedule, int64_t segments) {
   return ScheduleAttr::get(schedule.getContext(), schedule.getTile(), segments, schedule.getKeySlice(),
-                           schedule.getValueSlice(), schedule.getStages(), schedule.getLoad(),
+                           schedule.getValueSlice(), schedule.getCluster(), schedule.getStages(), schedule.getLoad(),
                            schedule.getElementwise(), schedule.getInstances(), schedule.getMatrix(),
                            schedule.getEpilogue());
 }
@@ -85,12 +86,10 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
       }
       if (!*given)
         given = choose(op);
-      if (failed(given))
+      if (failed(given) || failed(given = settleCluster(op, *given)))
         return signalPassFailure();
-      // Slices start where lines of shared memory do.
-      constexpr int64_t kLine = 64;
       for (int64_t slice : {given->getKeySlice(), given->getValueSlice()})
-        if (gpu && slice % kLine != 0 && slice != kLine / 2 && slice != kLine / 4) {
+        if (gpu && slice % kChannelsOfLine != 0 && slice != kChannelsOfLine / 2 && slice != kChannelsOfLine / 4) {
           op.emitError() << "slices on a GPU must be 16, 32 or multiples of 64 channels, got " << slice;
           return signalPassFailure();
         }
@@ -162,6 +161,20 @@ private:
     if (ShapedType::isDynamic(tokens) || tokens > schedule.getTile())
       return schedule;
     return withSegments(schedule, 1);
+  }
+
+  /// Chooses it where it is open. Where the number of segments is fixed, nothing of it is decided at launch.
+  FailureOr<ScheduleAttr> settleCluster(AttentionOp op, ScheduleAttr schedule) {
+    if (gpu && schedule.getCluster() == 0)
+      if (int64_t chosen = chooseCluster(op, schedule, *gpu); chosen > 1)
+        schedule = withCluster(schedule, chosen, schedule.getKeySlice());
+    if (std::string why = checkCluster(op, schedule, gpu); !why.empty())
+      return op.emitError() << "a 'cluster' of " << schedule.getCluster() << " programs " << why;
+    bool isOpen = schedule.getCluster() > 1 && schedule.getKeySlice() == 0;
+    if (isOpen && schedule.getSegments() != 0)
+      schedule =
+          withCluster(schedule, schedule.getCluster(), getKeySliceOfCluster(op.getKeyDim(), schedule.getCluster()));
+    return schedule;
   }
 
   const GPUTarget *gpu = nullptr; ///< null for the CPU

@@ -10,17 +10,17 @@ using namespace fgla;
 namespace {
 /// The members of a schedule, to change some.
 struct Members {
-  int64_t tile, segments, keySlice, valueSlice, stages, load, elementwise, instances, matrix, epilogue;
+  int64_t tile, segments, keySlice, valueSlice, cluster, stages, load, elementwise, instances, matrix, epilogue;
 
   explicit Members(ScheduleAttr schedule)
       : tile(schedule.getTile()), segments(schedule.getSegments()), keySlice(schedule.getKeySlice()),
-        valueSlice(schedule.getValueSlice()), stages(schedule.getStages()), load(schedule.getLoad()),
-        elementwise(schedule.getElementwise()), instances(schedule.getInstances()), matrix(schedule.getMatrix()),
-        epilogue(schedule.getEpilogue()) {}
+        valueSlice(schedule.getValueSlice()), cluster(schedule.getCluster()), stages(schedule.getStages()),
+        load(schedule.getLoad()), elementwise(schedule.getElementwise()), instances(schedule.getInstances()),
+        matrix(schedule.getMatrix()), epilogue(schedule.getEpilogue()) {}
 
   ScheduleAttr get(MLIRContext *context) const {
-    return ScheduleAttr::get(context, tile, segments, keySlice, valueSlice, stages, load, elementwise, instances,
-                             matrix, epilogue);
+    return ScheduleAttr::get(context, tile, segments, keySlice, valueSlice, cluster, stages, load, elementwise,
+                             instances, matrix, epilogue);
   }
 };
 } // namespace
@@ -99,6 +99,7 @@ std::string fgla::toMembers(ScheduleAttr schedule) {
   add("segments", schedule.getSegments());
   add("key_slice", schedule.getKeySlice());
   add("value_slice", schedule.getValueSlice());
+  add("cluster", schedule.getCluster());
   add("stages", schedule.getStages());
   add("load", schedule.getLoad());
   add("elementwise", schedule.getElementwise());

@@ -58,6 +58,47 @@ std::pair<int64_t, int64_t> fgla::chooseSlices(AttentionOp op, const GPUTarget &
   return slices;
 }
 
+int64_t fgla::getKeySliceOfCluster(int64_t keys, int64_t cluster) {
+  return llvm::alignTo(llvm::divideCeil(keys, cluster), kChannelsOfLine);
+}
+
+std::string fgla::checkCluster(AttentionOp op, ScheduleAttr schedule, const GPUTarget *target) {
+  int64_t cluster = schedule.getCluster(), keys = op.getKeyDim(), slice = schedule.getKeySlice();
+  if (cluster <= 1)
+    return "";
+  if (!target || !target->hasBulkCopies)
+    return "needs a GPU of sm_90 or newer";
+  if (op.getQuery().getType().getElementTypeBitWidth() != 16)
+    return "needs 16-bit arrays, whose outputs cross as bf16";
+  if (hasHalves(op.getQuery()) || hasHalves(op.getKey()))
+    return "cannot share the keys of a map that puts tiles side by side ('hedgehog')";
+  slice = slice ? slice : getKeySliceOfCluster(keys, cluster);
+  if (int64_t slices = llvm::divideCeil(keys, slice); slices != cluster)
+    return "needs as many slices of " + std::to_string(slice) + " keys, " + std::to_string(keys) + " keys have " +
+           std::to_string(slices);
+  return "";
+}
+
+/// Where key slices are needed anyway, their outputs need not go through memory. Where heads are few, two programs for
+/// each are better than two segments, which read half of the sequence twice. Larger clusters leave multiprocessors
+/// without any: of an H200's 132, those of four take 120.
+int64_t fgla::chooseCluster(AttentionOp op, ScheduleAttr schedule, const GPUTarget &target) {
+  constexpr int64_t kPrograms = 2;
+  bool hasSlices = schedule.getKeySlice() != 0;
+  bool isOpen = schedule.getValueSlice() == 0 && schedule.getSegments() == 0;
+  if ((!hasSlices && !isOpen) || op.getAxis() == DecayAxis::Value)
+    return 1;
+  ScheduleAttr asked = withCluster(schedule, kPrograms, schedule.getKeySlice());
+  return checkCluster(op, asked, &target).empty() ? kPrograms : 1;
+}
+
+ScheduleAttr fgla::withCluster(ScheduleAttr schedule, int64_t cluster, int64_t keySlice) {
+  return ScheduleAttr::get(schedule.getContext(), schedule.getTile(), schedule.getSegments(), keySlice,
+                           schedule.getValueSlice(), cluster, schedule.getStages(), schedule.getLoad(),
+                           schedule.getElementwise(), schedule.getInstances(), schedule.getMatrix(),
+                           schedule.getEpilogue());
+}
+
 KernelShape fgla::getKernelShape(AttentionOp op, ScheduleAttr schedule) {
   auto channels = [](int64_t size, int64_t slice) { return padForLayouts(slice != 0 ? std::min(size, slice) : size); };
   int64_t keys = channels(op.getKeyDim(), schedule.getKeySlice());
@@ -114,6 +155,6 @@ ScheduleAttr fgla::completeSchedule(ScheduleAttr given, const KernelShape &shape
   if (!epilogue)
     epilogue = kEpilogue;
   return ScheduleAttr::get(given.getContext(), given.getTile(), given.getSegments(), given.getKeySlice(),
-                           given.getValueSlice(), given.getStages(), given.getLoad(), elementwise, instances, matrix,
-                           epilogue);
+                           given.getValueSlice(), given.getCluster(), given.getStages(), given.getLoad(), elementwise,
+                           instances, matrix, epilogue);
 }

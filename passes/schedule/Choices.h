@@ -25,6 +25,17 @@ struct KernelShape {
 /// The shape of the kernel that `op` becomes.
 KernelShape getKernelShape(AttentionOp op, ScheduleAttr schedule);
 
+/// The keys of one of `cluster` programs that share a head; a multiple of what slices begin at.
+int64_t getKeySliceOfCluster(int64_t keys, int64_t cluster);
+
+ScheduleAttr withCluster(ScheduleAttr schedule, int64_t cluster, int64_t keySlice);
+
+/// The programs that run together, for a schedule that leaves it open; 1: none do.
+int64_t chooseCluster(AttentionOp op, ScheduleAttr schedule, const GPUTarget &target);
+
+/// Why `schedule` cannot have its cluster; empty if it can.
+std::string checkCluster(AttentionOp op, ScheduleAttr schedule, const GPUTarget *target);
+
 /// The channels of the state that one program owns on a GPU, keys and values; 0 where it owns all.
 std::pair<int64_t, int64_t> chooseSlices(AttentionOp op, const GPUTarget &target);
 
@@ -37,6 +48,9 @@ int64_t getMostElementwiseWarps(const KernelShape &shape);
 /// Fills in what `given` leaves open (0) for a GPU. Open stay `stages`, as many as fit, which layouts decide, and
 /// `load`: what loads, threads or the copy engine, is known when tiles have become channels.
 ScheduleAttr completeSchedule(ScheduleAttr given, const KernelShape &shape);
+
+/// Slices start where lines of shared memory do, 128 bytes.
+constexpr int64_t kChannelsOfLine = 64;
 
 /// The tile length where none was given.
 int64_t chooseTile(AttentionOp op, bool gpu);
@@ -55,6 +69,9 @@ constexpr int64_t kLoadWarps = 2, kCopyEngineWarps = 1;
 
 /// Groups of epilogue warps that take turns where a kernel does nothing but work on rows.
 constexpr int64_t kInstancesOfRows = 4;
+
+/// Elements of a tile that a warp of the epilogue has at once: 16 a lane, beside what they are added up from.
+constexpr int64_t kElementsOfRowWarp = 512;
 
 /// Turns under way. More than 16 were never of use, and each costs barriers.
 constexpr int64_t kMostStages = 16;

@@ -338,6 +338,70 @@ void AttentionProgram::buildConsumers(TileReader &reader, Value result, Value ou
   tile::StoreOp::create(builder, loc, result, output, indices, rows, ArrayRef<int64_t>{1, 3});
 }
 
+Value AttentionProgram::addUp(ValueRange tiles) {
+  Value sum = tiles.front();
+  for (Value part : tiles.drop_front())
+    sum = buildMap(builder, loc, {sum, part}, shapeOf(sum), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+      return arith::AddFOp::create(b, l, v[0], v[1]);
+    });
+  return sum;
+}
+
+void AttentionProgram::buildShare(Value part, Value batch, Value queryHead, Value token, Value rows, Value output,
+                                  OpBuilder::InsertPoint prologue) {
+  int64_t length = tileLength / slice.cluster;
+  SmallVector<Type> types(slice.cluster, RankedTensorType::get({length, valueDim}, compute));
+  auto exchange = tile::ExchangeOp::create(builder, loc, types, part, slice.rank);
+  Value each = arith::ConstantIndexOp::create(builder, loc, length);
+  Value first = arith::MulIOp::create(builder, loc, slice.rank, each);
+  Value left = arith::SubIOp::create(builder, loc, rows, first);
+  left = arith::MaxSIOp::create(builder, loc, arith::MinSIOp::create(builder, loc, left, each), zero());
+  Value start = arith::AddIOp::create(builder, loc, token, first), sum = addUp(exchange.getParts());
+  if (slice.values.offset) { // what consumes outputs needs all values
+    sum = convertTile(builder, loc, sum, cast<MemRefType>(output.getType()).getElementType());
+    tile::StoreOp::create(builder, loc, sum, output, ValueRange{batch, start, queryHead, getFirstValue()}, left,
+                          getValueCount(), ArrayRef<int64_t>{1, 3});
+    return;
+  }
+  TileReader reader(builder, fusion, arrays, length, batch, queryHead, prologue);
+  reader.moveTo(start, left);
+  buildConsumers(reader, sum, output, {batch, start, queryHead, zero()}, left);
+}
+
+/// Whether a tile is computed element by element from tiles that are loaded.
+static bool isOfLoads(Value tile) {
+  Operation *op = tile.getDefiningOp();
+  auto isTile = [](Value value) { return isa<RankedTensorType>(value.getType()); };
+  return isa_and_nonnull<tile::LoadOp, tile::ValidOp>(op) ||
+         (isa_and_nonnull<tile::MapOp>(op) &&
+          llvm::all_of(llvm::make_filter_range(op->getOperands(), isTile), isOfLoads));
+}
+
+void AttentionProgram::combineInCluster(scf::ForOp loop, TileReader &reader) {
+  // What is made of other rows' numbers (softmax) or of products would have to wait for a role that waits for it.
+  SmallVector<tile::ReduceOp> reduces;
+  for (auto reduce : loop.getBody()->getOps<tile::ReduceOp>())
+    if (reduce.getDim() == 1 && shapeOf(reduce.getInput()) == ArrayRef<int64_t>{tileLength, root.getKeyDim()} &&
+        isOfLoads(reduce.getInput()))
+      reduces.push_back(reduce);
+  OpBuilder::InsertionGuard guard(builder);
+  for (tile::ReduceOp reduce : reduces) {
+    Value part = reader.cut(reduce.getInput(), slice.keys);
+    builder.setInsertionPoint(reduce);
+    Value own = tile::ReduceOp::create(builder, loc, reduce.getType(), part, reduce.getKind(), reduce.getDim());
+    SmallVector<Type> types(slice.cluster, own.getType());
+    auto gather = tile::GatherOp::create(builder, loc, types, own);
+    Value all = buildMap(builder, loc, gather.getParts(), shapeOf(own), [&](OpBuilder &b, Location l, ValueRange v) {
+      Value combined = v.front();
+      for (Value other : v.drop_front())
+        combined = tile::buildCombine(b, l, reduce.getKind(), combined, other);
+      return combined;
+    });
+    reduce.replaceAllUsesWith(all);
+    reduce.erase();
+  }
+}
+
 /// The outputs of all query heads that read this key/value head, or of one.
 void AttentionProgram::buildOutputs(const KeyTiles &tiles, TileReader &keyReader, Value batch, Value head, Value token,
                                     Value rows, Value state, Value output, Value onlyHead, Value firstHead,
@@ -346,6 +410,8 @@ void AttentionProgram::buildOutputs(const KeyTiles &tiles, TileReader &keyReader
   Value zero = this->zero();
   auto buildHead = [&](TileReader &reader, Value queryHead) {
     Value result = buildOutput(reader, tiles, state);
+    if (slice.cluster > 1)
+      return buildShare(result, batch, queryHead, token, rows, output, prologue);
     if (!isSliced())
       return buildConsumers(reader, result, output, {batch, token, queryHead, zero}, rows);
     result = convertTile(builder, loc, result, cast<MemRefType>(output.getType()).getElementType());
@@ -527,6 +593,8 @@ Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value 
   KeyTiles tiles = buildKeyTiles(reader, isStateWanted ? rows : Value(), carried.max);
   if (output)
     buildOutputs(tiles, reader, batch, head, token, rows, carried.state, output, queryHead, firstHead, prologue);
+  if (slice.cluster > 1)
+    combineInCluster(loop, reader);
   Carried next;
   buildNextState(tiles, carried, next);
   next.max = carried.max ? tiles.nextMax : Value();
@@ -567,12 +635,7 @@ void AttentionProgram::buildSums(Value batch, Value queryHead, Value begin, Valu
                                       ArrayRef<int64_t>{1, 3});
     loaded.push_back(convertTile(builder, loc, tile, compute));
   }
-  Value sum = loaded.front();
-  for (Value part : llvm::drop_begin(loaded))
-    sum = buildMap(builder, loc, {sum, part}, shapeOf(sum), [](OpBuilder &b, Location l, ValueRange v) -> Value {
-      return arith::AddFOp::create(b, l, v[0], v[1]);
-    });
-  buildConsumers(reader, sum, output, {batch, token, queryHead, zero()}, rows);
+  buildConsumers(reader, addUp(loaded), output, {batch, token, queryHead, zero()}, rows);
 }
 
 Carried AttentionProgram::buildMerge(Carried earlier, Carried later) {

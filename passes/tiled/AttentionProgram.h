@@ -4,6 +4,7 @@
 
 #include "dialect/fgla/Expressions.h"
 #include "dialect/tile/Tile.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "passes/tiled/Fusion.h"
 #include "passes/tiled/TileReader.h"
 
@@ -27,9 +28,11 @@ struct KeyTiles {
   mlir::Value nextMax;    ///< the running maximum after the tile
 };
 
-/// What of the state a program owns.
+/// What of the state a program owns. The programs of a cluster own all keys of a head together.
 struct StateSlice {
   ChannelSlice keys, values;
+  int64_t cluster = 1; ///< programs that add up their outputs
+  mlir::Value rank;    ///< number of this one among them
 };
 
 /// Builds the body of the loop over the tiles of one batch and key/value head. The formulas are in
@@ -90,6 +93,12 @@ private:
   void buildOutputs(const KeyTiles &tiles, TileReader &keyReader, mlir::Value batch, mlir::Value head,
                     mlir::Value token, mlir::Value rows, mlir::Value state, mlir::Value output, mlir::Value queryHead,
                     mlir::Value firstHead, mlir::OpBuilder::InsertPoint prologue);
+  /// Stores what consumes the outputs that the programs of a cluster make together: each program does some of the rows.
+  void buildShare(mlir::Value part, mlir::Value batch, mlir::Value queryHead, mlir::Value token, mlir::Value rows,
+                  mlir::Value output, mlir::OpBuilder::InsertPoint prologue);
+  mlir::Value addUp(mlir::ValueRange tiles);
+  /// Where the programs of a cluster combine all keys of a row, each combines its own and then what all have.
+  void combineInCluster(mlir::scf::ForOp loop, TileReader &reader);
   /// Stores what consumes the tile `result` of the attention's output.
   void buildConsumers(TileReader &reader, mlir::Value result, mlir::Value output, mlir::ValueRange indices,
                       mlir::Value rows);

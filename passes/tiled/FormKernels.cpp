@@ -29,7 +29,7 @@ public:
       : fusion(fusion), root(fusion.root), schedule(schedule), kernel(kernel), roles(roles),
         group(roles ? root.getNumQueryHeads() / root.getNumHeads() : 1), loc(fusion.root.getLoc()),
         keySlices(countSlices(root.getKeyDim(), schedule.getKeySlice())),
-        valueSlices(countSlices(root.getValueDim(), schedule.getValueSlice())),
+        valueSlices(countSlices(root.getValueDim(), schedule.getValueSlice())), cluster(schedule.getCluster()),
         builder(OpBuilder::atBlockBegin(kernel.addEntryBlock())) {
     unsigned next = 0;
     for (Value input : fusion.inputs)
@@ -48,9 +48,10 @@ private:
   /// A parallel loop over `bounds`; the body starts with batch and head. Where the programs own the state, also over
   /// its slices.
   void forall(ArrayRef<Value> bounds, bool ownsState, Body body);
-  /// The same over slices of the state of `keyWidth` and `valueWidth` channels; 0: all.
-  void forall(ArrayRef<Value> bounds, int64_t keyWidth, int64_t valueWidth, Body body);
-  StateSlice decodeSlice(Value number, int64_t keyWidth, int64_t valueWidth);
+  /// The same over slices of the state of `keyWidth` and `valueWidth` channels; 0: all. `cluster` programs of a head
+  /// run together.
+  void forall(ArrayRef<Value> bounds, int64_t keyWidth, int64_t valueWidth, Body body, int64_t cluster = 1);
+  StateSlice decodeSlice(Value number, int64_t keyWidth, int64_t valueWidth, int64_t cluster);
   void planSegments();
   /// Cuts sequences into `wanted` parts of whole tiles, at least one; all have tokens, unless the sequence has none.
   /// Returns their length and their number.
@@ -66,6 +67,8 @@ private:
   void writeStartStates();
   bool writeStep();
   void writeOutputs();
+  void writeOutputs(Value count, bool areSegments, int64_t keyWidth, int64_t cluster);
+  void writeClusters();
   void writeSums();
   Carried loadSegment(AttentionProgram &program, ValueRange position);
   Carried startFrom(AttentionProgram &program, Carried initial, ValueRange position);
@@ -91,15 +94,17 @@ private:
   int64_t group; ///< of query heads that each have a program of their own, though they read one key/value head
   Location loc;
   int64_t keySlices, valueSlices; ///< of the state
+  int64_t cluster;                ///< programs that add up their outputs; 1 or 0: none do
   OpBuilder builder;
   IRMapping arrays;
   Value output, finalState, finalMax;
   Value batches, heads, tokens;
   Value segments, segmentLength; ///< null where the schedule has one segment
-  Value pieces, pieceLength;     ///< of a segment, for the pass that computes states: that has one segment less to do
-  Value earlierPieces;           ///< the pieces of all segments but the last
-  Value parts;       ///< of outputs, where programs own slices of the state and something is done to the whole
-  Value sequenceMax; ///< [B, H], for the stabilizer `sequence`
+  Value areClusters;         ///< 1 where a cluster does a head, not segments; null where that is not decided at launch
+  Value pieces, pieceLength; ///< of a segment, for the pass that computes states: that has one segment less to do
+  Value earlierPieces;       ///< the pieces of all segments but the last
+  Value parts;               ///< of outputs, where programs own slices of the state and something is done to the whole
+  Value sequenceMax;         ///< [B, H], for the stabilizer `sequence`
   Value states, maxima, totals, complements; ///< of pieces
   Value startStates;                         ///< behind pieces: the state that what follows starts from
 };
@@ -109,7 +114,7 @@ void KernelWriter::forall(ArrayRef<Value> bounds, bool ownsState, Body body) {
   forall(bounds, ownsState ? schedule.getKeySlice() : 0, ownsState ? schedule.getValueSlice() : 0, body);
 }
 
-void KernelWriter::forall(ArrayRef<Value> bounds, int64_t keyWidth, int64_t valueWidth, Body body) {
+void KernelWriter::forall(ArrayRef<Value> bounds, int64_t keyWidth, int64_t valueWidth, Body body, int64_t cluster) {
   int64_t slices = countSlices(root.getKeyDim(), keyWidth) * countSlices(root.getValueDim(), valueWidth);
   bool isSliced = slices > 1;
   SmallVector<OpFoldResult> sizes(bounds);
@@ -119,17 +124,25 @@ void KernelWriter::forall(ArrayRef<Value> bounds, int64_t keyWidth, int64_t valu
   auto loop = scf::ForallOp::create(builder, loc, sizes, ValueRange(), std::nullopt);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
-  StateSlice slice = isSliced ? decodeSlice(loop.getInductionVars().back(), keyWidth, valueWidth) : StateSlice();
+  StateSlice slice;
+  if (isSliced)
+    slice = decodeSlice(loop.getInductionVars().back(), keyWidth, valueWidth, cluster);
   AttentionProgram program(builder, fusion, arrays, schedule.getTile(), slice);
   body(program, ValueRange(loop.getInductionVars()).drop_back(isSliced));
 }
 
-StateSlice KernelWriter::decodeSlice(Value number, int64_t keyWidth, int64_t valueWidth) {
+/// A cluster is of the key slices of the same values, so these are neighbours.
+StateSlice KernelWriter::decodeSlice(Value number, int64_t keyWidth, int64_t valueWidth, int64_t cluster) {
   StateSlice slice;
   Value keys = number, values = number;
   int64_t keySlices = countSlices(root.getKeyDim(), keyWidth),
           valueSlices = countSlices(root.getValueDim(), valueWidth);
-  if (keySlices > 1 && valueSlices > 1) {
+  if (cluster > 1) {
+    keys = arith::RemUIOp::create(builder, loc, number, index(keySlices));
+    values = arith::DivUIOp::create(builder, loc, number, index(keySlices));
+    slice.cluster = cluster;
+    slice.rank = keys;
+  } else if (keySlices > 1 && valueSlices > 1) {
     keys = arith::DivUIOp::create(builder, loc, number, index(valueSlices));
     values = arith::RemUIOp::create(builder, loc, number, index(valueSlices));
   }
@@ -179,11 +192,20 @@ std::pair<Value, Value> KernelWriter::cutTokens(Value wanted) {
 }
 
 /// As many segments as the schedule says, or as keep all workers busy, and pieces of them that do in the first pass.
+/// Where a cluster for each head keeps all workers busy, that is better than as many segments: nothing is read twice.
 void KernelWriter::planSegments() {
   // A segment is read twice, so it has to be long and the workers have to be idle otherwise.
   int64_t programs = root.getNumHeads() * keySlices * valueSlices;
   Value wanted = schedule.getSegments() == 0 ? countIdle(index(programs * group), countTiles(), kLeastTilesOfSegment)
                                              : index(schedule.getSegments());
+  if (cluster > 1 && keySlices == 1) {
+    Value workers = tile::WorkersOp::create(builder, loc, builder.getIndexType());
+    Value all = arith::MulIOp::create(builder, loc, batches, index(programs * group));
+    Value each = arith::DivSIOp::create(builder, loc, workers, arith::MaxSIOp::create(builder, loc, all, index(1)));
+    Value fits = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, each, index(cluster));
+    areClusters = arith::SelectOp::create(builder, loc, fits, index(1), index(0));
+    wanted = arith::SelectOp::create(builder, loc, fits, index(1), wanted);
+  }
   std::tie(segmentLength, segments) = cutTokens(wanted);
   Value earlier = arith::SubIOp::create(builder, loc, segments, index(1));
   Value tiles = arith::DivSIOp::create(builder, loc, segmentLength, index(schedule.getTile()));
@@ -199,10 +221,11 @@ void KernelWriter::planSegments() {
 Value KernelWriter::makeParts() {
   Type output = cast<MemRefType>(this->output.getType()).getElementType();
   Type element = output.getIntOrFloatBitWidth() == 16 ? builder.getBF16Type() : output;
-  if (keySlices * valueSlices == 1 || (keySlices == 1 && (fusion.consumers.empty() || element == output)))
+  int64_t parts = cluster > 1 ? 1 : keySlices;
+  if (parts * valueSlices == 1 || (parts == 1 && (fusion.consumers.empty() || element == output)))
     return this->output;
   auto type = MemRefType::get(
-      {ShapedType::kDynamic, ShapedType::kDynamic, keySlices * root.getNumQueryHeads(), root.getValueDim()}, element);
+      {ShapedType::kDynamic, ShapedType::kDynamic, parts * root.getNumQueryHeads(), root.getValueDim()}, element);
   return memref::AllocOp::create(builder, loc, type, ValueRange{batches, tokens});
 }
 
@@ -367,7 +390,7 @@ Value KernelWriter::isWhole(Value queryHead, Value segment) {
     return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, a, b);
   };
   Value whole;
-  if (segments)
+  if (segment)
     whole = equals(segment, arith::SubIOp::create(builder, loc, segments, index(1)));
   if (group == 1)
     return whole;
@@ -387,11 +410,29 @@ void KernelWriter::storeWhole(AttentionProgram &program, const Carried &carried,
 }
 
 void KernelWriter::writeOutputs() {
-  SmallVector<Value> bounds{batches, group == 1 ? heads : index(root.getNumHeads() * group)};
-  if (segments)
-    bounds.push_back(segments);
   parts = makeParts();
-  forall(bounds, /*ownsState=*/true, [&](AttentionProgram &program, ValueRange position) {
+  Value count = segments;
+  if (areClusters) {
+    Value others = arith::SubIOp::create(builder, loc, index(1), areClusters);
+    count = arith::MulIOp::create(builder, loc, segments, others);
+  }
+  writeOutputs(count, segments != nullptr, schedule.getKeySlice(), areClusters ? 1 : cluster);
+}
+
+/// The kernel that does all where a cluster for each head is enough. It comes first: so the others, of which each may
+/// start while the one before it ends, stay together.
+void KernelWriter::writeClusters() {
+  parts = output;
+  writeOutputs(areClusters, /*areSegments=*/false, getKeySliceOfCluster(root.getKeyDim(), cluster), cluster);
+}
+
+/// The kernel whose programs own `keyWidth` keys each (0: all); `count` programs for each head, if that is not null,
+/// which `areSegments` of its tokens.
+void KernelWriter::writeOutputs(Value count, bool areSegments, int64_t keyWidth, int64_t cluster) {
+  SmallVector<Value> bounds{batches, group == 1 ? heads : index(root.getNumHeads() * group)};
+  if (count)
+    bounds.push_back(count);
+  auto body = [&](AttentionProgram &program, ValueRange position) {
     Value batch = position[0], head = position[1], begin = index(0), end = tokens, max, queryHead;
     if (group > 1) {
       queryHead = head;
@@ -400,26 +441,27 @@ void KernelWriter::writeOutputs() {
     if (sequenceMax)
       max = loadMax(program, sequenceMax, {batch, head});
     Carried initial = program.buildInitial(batch, head, max);
-    if (segments) {
+    if (areSegments) {
       begin = arith::MulIOp::create(builder, loc, position[2], segmentLength);
       end = arith::MinSIOp::create(builder, loc, arith::AddIOp::create(builder, loc, begin, segmentLength), tokens);
       initial = startFrom(program, initial, {batch, head, position[2]});
     }
     Value firstHead;
-    if (keySlices > 1) {
+    if (keySlices > 1 && cluster <= 1) {
       Value slice = arith::DivUIOp::create(builder, loc, program.getFirstKey(), index(schedule.getKeySlice()));
       firstHead = arith::MulIOp::create(builder, loc, slice, index(root.getNumQueryHeads()));
     }
     Carried last = program.buildLoop(batch, head, begin, end, initial, parts, queryHead, firstHead);
     if (!finalState)
       return;
-    storeWhole(program, last, batch, head, isWhole(queryHead, segments ? position[2] : Value()));
-  });
+    storeWhole(program, last, batch, head, isWhole(queryHead, areSegments ? position[2] : Value()));
+  };
+  forall(bounds, keyWidth, schedule.getValueSlice(), body, cluster);
 }
 
 /// What the parts of outputs make together. No program has all of them, so it is done when all programs have ended.
 void KernelWriter::writeSums() {
-  if (keySlices == 1 && (valueSlices == 1 || fusion.consumers.empty()))
+  if ((cluster > 1 || keySlices == 1) && (valueSlices == 1 || fusion.consumers.empty()))
     return;
   constexpr int64_t kMinTiles = 4;
   Value queryHeads = index(root.getNumQueryHeads());
@@ -482,6 +524,8 @@ void KernelWriter::write() {
   writeSequenceMax();
   if (schedule.getSegments() != 1) {
     planSegments();
+    if (areClusters)
+      writeClusters();
     writeSegmentStates();
     writeStartStates();
   }

@@ -35,9 +35,11 @@ public:
 private:
   using Counts = std::array<Value, 2>; ///< of rows and columns; null where all are there
   bool isNeeded();
-  /// The next size that tiles are shared out by. One row or column is what others are combined with.
-  int64_t pad(int64_t size) {
-    return !isWidening || size == 1 ? size : std::max<int64_t>(llvm::PowerOf2Ceil(size), 16);
+  /// The next size that tiles are shared out by. One row or column is what others are combined with; some of the tokens
+  /// of a tile are a power of two already, and go through no matrix instruction.
+  int64_t pad(int64_t size, int dim) {
+    bool isKept = !isWidening || size == 1 || (dim == 0 && size == rowsOfShare);
+    return isKept ? size : std::max<int64_t>(llvm::PowerOf2Ceil(size), 16);
   }
   void findCounts(Operation *op);
   Counts countsOf(Operation *op, Value result);
@@ -58,6 +60,7 @@ private:
   func::FuncOp kernel;
   OpBuilder builder;
   bool isWidening;
+  int64_t rowsOfShare = 0; ///< of the tiles that the programs of a cluster exchange; 0: none do
   llvm::DenseMap<Value, Counts> counts;
   llvm::DenseMap<int64_t, Value> constants;
   llvm::DenseMap<std::tuple<Value, int, int>, Value> masks; ///< by tile, dim and kind
@@ -83,8 +86,8 @@ bool Padder::isNeeded() {
       .walk([&](Operation *op) {
         auto load = dyn_cast<tile::LoadOp>(op);
         bool isOdd = (load && load.getCols()) || llvm::any_of(op->getResults(), [&](Value value) {
-                       return isTile(value) && (shapeOf(value)[0] != pad(shapeOf(value)[0]) ||
-                                                shapeOf(value)[1] != pad(shapeOf(value)[1]));
+                       return isTile(value) && (shapeOf(value)[0] != pad(shapeOf(value)[0], 0) ||
+                                                shapeOf(value)[1] != pad(shapeOf(value)[1], 1));
                      });
         return isOdd ? WalkResult::interrupt() : WalkResult::advance();
       })
@@ -128,7 +131,7 @@ void Padder::findCounts(Operation *op) {
       int64_t size = shapeOf(value)[dim];
       if (size == 1)
         found[dim] = {};
-      else if (size != pad(size))
+      else if (size != pad(size, dim))
         found[dim] = join(found[dim], constant(size));
     }
     counts[value] = found;
@@ -167,7 +170,7 @@ void Padder::widen() {
   for (auto &[value, unused] : counts) {
     auto type = cast<RankedTensorType>(value.getType());
     Value(value).setType(
-        RankedTensorType::get({pad(type.getDimSize(0)), pad(type.getDimSize(1))}, type.getElementType()));
+        RankedTensorType::get({pad(type.getDimSize(0), 0), pad(type.getDimSize(1), 1)}, type.getElementType()));
   }
 }
 
@@ -249,6 +252,8 @@ bool Padder::isZero(Value tile, int dim) {
     return !dot.getAcc() || isZero(dot.getAcc(), dim);
   if (isa<tile::TransposeOp>(op))
     return isZero(op->getOperand(0), 1 - dim);
+  if (auto exchange = dyn_cast<tile::ExchangeOp>(op))
+    return isZero(exchange.getInput(), dim);
   if (auto map = dyn_cast<tile::MapOp>(op))
     return isZeroMap(map, cast<OpResult>(tile).getResultNumber(), dim);
   return false;
@@ -304,6 +309,7 @@ void Padder::maskOperands(Operation *op) {
 }
 
 LogicalResult Padder::run() {
+  kernel.walk([&](tile::ExchangeOp exchange) { rowsOfShare = shapeOf(exchange.getParts().front())[0]; });
   if (!isNeeded())
     return success();
   for (Operation &op : llvm::make_early_inc_range(kernel.getBody().front()))

@@ -42,11 +42,11 @@ public:
 
   /// The entry of a tensor [H] at the head, [1, 1].
   mlir::Value readHeadScalar(mlir::Value tensor);
+  /// The columns of `tile`, which this reader has built, that are in the slice.
+  mlir::Value cut(mlir::Value tile, const ChannelSlice &slice);
 
 private:
   llvm::SmallVector<mlir::Value> readWhole(mlir::Value tensor);
-  /// The columns of `tile`, which this reader has built, that are in the slice.
-  mlir::Value cut(mlir::Value tile, const ChannelSlice &slice);
   /// Loads once, in front of the loop over tokens, and converts to the computation type.
   mlir::Value loadInvariant(mlir::Value tensor, llvm::ArrayRef<int64_t> shape, bool startsWithHead,
                             llvm::ArrayRef<int64_t> dims);

@@ -280,6 +280,33 @@ def slices(config):
     return run
 
 
+CLUSTER_CONFIGS = [
+    Config(heads=1, state="inout", norm="rms+w", output_gate=True, dtype="bf16", key_dim=128, value_dim=128),
+    Config(heads=1, state="out", norm="layer+wb", gate="log.head", query="elu1*W", key="logits*W:running", dtype="bf16", key_dim=128, value_dim=48),
+    Config(heads=1, state="inout", gate="custom.key", query="softmax", key="logits:token", dtype="f16", key_dim=100, value_dim=130, group=2),
+    Config(heads=1, gate="none", query="custom", key="custom", dtype="bf16", key_dim=256, value_dim=64),
+]
+
+
+def clusters(config):
+    """Nor how many programs that share a head add up what they have, nor whether that is decided at launch."""
+
+    def run(context, report):
+        program = Program(config)
+        slices = -(-config.key_dim // 64)
+        forms = [f"segments=1,cluster={slices}", f"segments=3,key_slice=64,value_slice=64,cluster={slices}", "segments=0,value_slice=0,cluster=2"]
+        for form in forms if config.key_dim * config.value_dim <= 128 * 128 else forms[:2]:
+            function = context.compile(program.text(), options=["--tile=16", f"--schedule={form}"])
+            # The last one is of 132 multiprocessors, which twice as many programs as these heads fill.
+            heads = config.heads * config.group
+            shapes = [(2, 1, "normal"), (1, 200, "normal"), (1, 77, "strong"), (1, 130, "jumps"), (0, 5, "normal")] if "segments=0" not in form else [(50 // heads, 37, "normal")]
+            for batch, tokens, profile in shapes:
+                inputs = make_inputs(program, batch, tokens, profile)
+                compare(report, f"{form} B={batch} T={tokens} {profile}", config.dtype, function(inputs), expected(config, inputs), slack_of(config, context.target))
+
+    return run
+
+
 def split_in_two(config):
     """Two calls through the state are one call."""
 
@@ -352,6 +379,8 @@ def invariant_cases(target, lowering):
         yield Case(f"one token: {config}", one_token(config))
     for config in SLICE_CONFIGS if is_tiled else ():
         yield Case(f"slices: {config}", slices(config))
+    for config in CLUSTER_CONFIGS if target.startswith("sm_90") else ():
+        yield Case(f"clusters: {config}", clusters(config))
     for config in (Config(), Config(gate="log.head", value_dim=96), Config(gate="none", dtype="f16")):
         yield Case(f"running is sequence: {config}", running_is_sequence(config))
 
@@ -372,6 +401,8 @@ def quick_cases(target):
         yield Case("quick: roles", roles(ROLE_CONFIGS[1]))
     yield Case("quick: one token", one_token(ROLE_CONFIGS[1]))
     yield Case("quick: slices", slices(SLICE_CONFIGS[0]))
+    if target.startswith("sm_90"):
+        yield Case("quick: clusters", clusters(CLUSTER_CONFIGS[0]))
     yield Case("quick: split in two", split_in_two(Config(heads=1, state="inout")))
 
 

@@ -59,6 +59,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // ROLES-NEXT:   fgla-narrow-operands
 // ROLES-NEXT:   canonicalize{{.*}}
 // ROLES-NEXT:   cse
+// ROLES-NEXT:   fgla-share-loads
 // ROLES-NEXT:   fgla-assign-roles
 // ROLES-NEXT:   canonicalize{{.*}}
 // ROLES-NEXT:   cse

@@ -52,7 +52,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // On a GPU all is chosen that a schedule holds, but for the turns under way: these follow from layouts.
 module attributes {fgla.target = #fgla.target<"sm_90a">} {
   // CHECK-LABEL: func.func @gpu
-  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 16, segments = 0, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
+  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 16, segments = 0, cluster = 2, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
   func.func @gpu(%q: tensor<?x?x2x128xbf16>, %v: tensor<?x?x2x128xbf16>) -> tensor<?x?x2x128xbf16> {
     %o = fgla.attention %q, %q, %v : (tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>) -> (tensor<?x?x2x128xbf16>)
     return %o : tensor<?x?x2x128xbf16>

@@ -7,25 +7,25 @@
 
 // What a line leaves open is chosen.
 // TUNED-LABEL: func.func @dynamic
-// TUNED: #fgla.schedule<tile = 16, segments = 0, stages = 6, load = 1, elementwise = 2, instances = 4, matrix = 8, epilogue = 4>
+// TUNED: #fgla.schedule<tile = 16, segments = 0, cluster = 2, stages = 6, load = 1, elementwise = 2, instances = 4, matrix = 8, epilogue = 4>
 // NONE-LABEL: func.func @dynamic
-// NONE: #fgla.schedule<tile = 16, segments = 0, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
+// NONE: #fgla.schedule<tile = 16, segments = 0, cluster = 2, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
 // Members of --schedule are of another schedule.
 // GIVEN-LABEL: func.func @dynamic
-// GIVEN: #fgla.schedule<tile = 16, segments = 0, stages = 5, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
+// GIVEN: #fgla.schedule<tile = 16, segments = 0, cluster = 2, stages = 5, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
 // SEGMENTS-LABEL: func.func @dynamic
 // SEGMENTS: #fgla.schedule<tile = 16, segments = 3, stages = 6, load = 1, elementwise = 2, instances = 4, matrix = 8, epilogue = 4>
 
 // A shape that is known has a line of its own.
 // TUNED-LABEL: func.func @long
-// TUNED: #fgla.schedule<tile = 16, segments = 0, load = 4, elementwise
+// TUNED: #fgla.schedule<tile = 16, segments = 0, cluster = 2, load = 4, elementwise
 // TUNED-LABEL: func.func @wide
-// TUNED: #fgla.schedule<tile = 16, segments = 0, stages = 6, load = 1, elementwise
+// TUNED: #fgla.schedule<tile = 16, segments = 0, cluster = 2, stages = 6, load = 1, elementwise
 // An attribute on the op goes before the table, and other kernels are not of it.
 // TUNED-LABEL: func.func @attribute
 // TUNED: #fgla.schedule<tile = 16, segments = 2, elementwise
 // TUNED-LABEL: func.func @head
-// TUNED: #fgla.schedule<tile = 16, segments = 0, elementwise
+// TUNED: #fgla.schedule<tile = 16, segments = 0, cluster = 2, elementwise
 // A sequence of one tile is not cut, whatever the table says.
 // TUNED-LABEL: func.func @short
 // TUNED: #fgla.schedule<tile = 16, load = 4, elementwise

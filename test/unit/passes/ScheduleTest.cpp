@@ -177,7 +177,7 @@ TEST(Candidates, AroundTheChosenOne) {
   ScheduleAttr chosen = completeSchedule(open, getKernelShape(op, open));
   llvm::SmallVector<ScheduleAttr> candidates = listCandidates(op, chosen);
   EXPECT_EQ(candidates.front(), chosen);
-  EXPECT_EQ(toMembers(chosen), "tile=16,segments=0,key_slice=0,value_slice=128,stages=0,load=0,elementwise=2,"
+  EXPECT_EQ(toMembers(chosen), "tile=16,segments=0,key_slice=0,value_slice=128,cluster=0,stages=0,load=0,elementwise=2,"
                                "instances=4,matrix=4,epilogue=4");
   llvm::DenseSet<ScheduleAttr> all(candidates.begin(), candidates.end());
   EXPECT_EQ(all.size(), candidates.size());
