@@ -96,10 +96,19 @@ public:
     Value isAbove = compare(arith::CmpFPredicate::OGT, low), isBelow = compare(arith::CmpFPredicate::OLT, high);
     return arith::AndIOp::create(builder, code.loc, isAbove, isBelow);
   }
+  /// e^-|y|, from 0 to 1.
+  static bool isFractionOfOne(Value x) {
+    auto exp = x.getDefiningOp<math::ExpOp>();
+    auto minus = exp ? exp.getOperand().getDefiningOp<arith::NegFOp>() : arith::NegFOp();
+    return minus && minus.getOperand().getDefiningOp<math::AbsFOp>();
+  }
   /// log(1 + x) = 2 artanh s with s = x / (2 + x), a series in s^2 <= 1/7 that is exact to 2^-23 where it is used; far
   /// from x = 0 the logarithm is no small number.
   Value log1p(Value x) {
     constexpr double kSmall = 0x1p-7; // x^2 / 3 of the result is left out
+    // That of a softplus: the minimax polynomial of log(1 + x) / x, to 2^-14 of it.
+    if (!isPrecise && isFractionOfOne(x))
+      return code.mulF(x, polynomial(x, {0.99994328, -0.4969778, 0.30630089, -0.15742713, 0.041347262}));
     if (!isPrecise) {
       Value series = math::FmaOp::create(builder, code.loc, code.mulF(x, code.f32(-0.5)), x, x);
       return code.select(isBelow(x, kSmall), series, log(add(x, code.f32(1))));

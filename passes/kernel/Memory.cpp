@@ -50,13 +50,13 @@ void RoleEmitter::arriveInCluster(int64_t number, Hearers hearers) {
     if (hearers == Hearers::Readers)
       NVVM::FenceSyncRestrictOp::create(builder, code.loc, NVVM::MemOrderKind::RELEASE);
   };
+  code.syncWarp();
   if (kernel.everyLaneArrives) {
     fence();
     for (int64_t rank = 0; rank < kernel.cluster; ++rank)
       arriveIn(code.i32(rank));
     return;
   }
-  code.syncWarp();
   code.ifThen(code.less(threads.lane, code.i32(kernel.cluster)), [&] { // a lane for each block
     fence();
     arriveIn(threads.lane);
@@ -69,9 +69,10 @@ void RoleEmitter::arrive(int64_t number, Hearers hearers) {
   auto arriveHere = [&] {
     NVVM::MBarrierArriveOp::create(builder, code.loc, builder.getI64Type(), getBarrier(number));
   };
+  // Also what the warp writes in its next turn comes behind what its lanes read in this one.
+  code.syncWarp();
   if (kernel.everyLaneArrives)
     return arriveHere();
-  code.syncWarp();
   code.ifThen(code.equal(threads.lane, code.i32(0)), arriveHere);
 }
 

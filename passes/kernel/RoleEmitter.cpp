@@ -170,13 +170,12 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
 }
 
 int64_t fgla::kernel::getInstancesOfRound(warp::RoleOp role, int64_t stages) {
-  constexpr int64_t kSchedulers = 4;
   auto halfOfTurns = static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(stages / 2)));
-  return std::min({static_cast<int64_t>(role.getInstances()), kSchedulers, halfOfTurns});
+  return std::min(static_cast<int64_t>(role.getInstances()), halfOfTurns);
 }
 
 /// Where the memory of turn `turn` (i32, before `end`) is, and the phase of its barriers: computed anew in each turn,
-/// since it would take registers to carry them. Instances start together wherever each has a turn, four at a time: then
+/// since it would take registers to carry them. Instances start together wherever each has a turn: then
 /// they run through the same code at the same time, and all four schedulers are served by what one fetches (0.166 ms to
 /// 0.154 ms).
 void RoleEmitter::bindTurn(Value turn, Value end) {

@@ -56,8 +56,8 @@ struct KernelContext {
   llvm::DenseSet<mlir::Operation *> givers, takers;
 };
 
-/// Instances of a role that start a turn together: on each of the four schedulers one; fewer where others would have
-/// nothing to do in the meantime.
+/// Instances of a role that start a turn together: fewer than all where there are not the turns for two rounds, and
+/// other roles would have nothing to do in the meantime.
 int64_t getInstancesOfRound(warp::RoleOp role, int64_t stages);
 
 /// Whether a role copies a tile element by element: then each of its threads arrives once more, for its own stores.

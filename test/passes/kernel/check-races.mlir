@@ -12,10 +12,10 @@ module attributes {fgla.target = #fgla.target<"sm_80">} {
   // WARP-NEXT: nvvm.mbarrier.init %{{.+}}, %[[BOTH]]
   // LANES: %[[BOTH:.+]] = arith.constant 64 : i32
   // LANES-NEXT: nvvm.mbarrier.init %{{.+}}, %[[BOTH]]
-  // WARP: nvvm.bar.warp.sync
+  // CHECK: nvvm.bar.warp.sync
   // WARP: scf.if
+  // LANES-NOT: scf.if
   // CHECK: nvvm.mbarrier.arrive
-  // LANES-NOT: nvvm.bar.warp.sync
   func.func private @double(%in: memref<32x64xbf16>, %out: memref<32x64xbf16>, %n: index)
       attributes {fgla.kernel = #fgla.schedule<tile = 16, segments = 1, stages = 2>} {
     %c0 = arith.constant 0 : index

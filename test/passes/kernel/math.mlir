@@ -19,6 +19,19 @@ gpu.module @small {
     %z = math.expm1 %y : f32
     llvm.return %z : f32
   }
+  // Of e^-|x|, which a softplus has, log(1 + x) is a polynomial everywhere.
+  // CHECK-LABEL: llvm.func @softplus
+  // CHECK: llvm.nvvm.ex2.approx.ftz.f
+  // CHECK-COUNT-4: math.fma
+  // CHECK: arith.mulf
+  // CHECK-NOT: {{lg2|select|math.fma}}
+  llvm.func @softplus(%x: f32) -> f32 {
+    %size = math.absf %x : f32
+    %minus = arith.negf %size : f32
+    %e = math.exp %minus : f32
+    %y = math.log1p %e : f32
+    llvm.return %y : f32
+  }
   // CHECK-LABEL: llvm.func @log1p
   // CHECK: nvvm.rcp.approx.ftz.f
   // CHECK-COUNT-6: math.fma
