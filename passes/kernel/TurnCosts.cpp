@@ -223,6 +223,8 @@ std::optional<int64_t> Evaluator::compute(Operation *op, int64_t a, int64_t b) {
     return std::min(a, b);
   if (isa<arith::MaxSIOp, arith::MaxUIOp>(op))
     return std::max(a, b);
+  if (auto compare = dyn_cast<arith::CmpIOp>(op))
+    return arith::applyCmpPredicate(compare.getPredicate(), APInt(64, a, true), APInt(64, b, true));
   return std::nullopt;
 }
 
@@ -274,6 +276,10 @@ std::optional<int64_t> Evaluator::get(Value value) {
   if (isa<memref::DimOp, tensor::DimOp>(op)) {
     std::optional<int64_t> dim = get(op->getOperand(1));
     return dim ? getSize(op->getOperand(0), *dim) : std::nullopt;
+  }
+  if (auto select = dyn_cast<arith::SelectOp>(op)) {
+    std::optional<int64_t> condition = get(select.getCondition());
+    return condition ? get(*condition ? select.getTrueValue() : select.getFalseValue()) : std::nullopt;
   }
   if (op->getNumOperands() != 2)
     return std::nullopt;
