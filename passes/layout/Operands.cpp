@@ -31,7 +31,7 @@ warp::PutOp fgla::findPutBefore(tile::DotOp dot, Value operand) {
 
 OperandPlace fgla::findOperandPlace(tile::DotOp dot, bool isA) {
   Value operand = isA ? dot.getA() : dot.getB();
-  if (isa_and_nonnull<warp::GetOp>(operand.getDefiningOp()))
+  if (findGet(operand))
     return OperandPlace::Channel;
   if (isFragment(dot, operand, isA))
     return OperandPlace::Registers;

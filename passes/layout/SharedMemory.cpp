@@ -8,8 +8,7 @@
 using namespace mlir;
 using namespace fgla;
 
-/// The tile from a channel that `tile` is, or is some columns of; null if it is none.
-static warp::GetOp findGet(Value tile) {
+warp::GetOp fgla::findGet(Value tile) {
   if (auto slice = tile.getDefiningOp<tensor::ExtractSliceOp>();
       slice && slice.getType().getDimSize(0) == slice.getSourceType().getDimSize(0))
     tile = slice.getSource();

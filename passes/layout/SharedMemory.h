@@ -41,6 +41,9 @@ struct TileMemory {
   }
 };
 
+/// The tile from a channel that `tile` is, or is some columns of; null if it is none.
+warp::GetOp findGet(mlir::Value tile);
+
 /// The tiles from channels in whose memory scores can keep their two operands: what the query and the key are computed
 /// from, or part of that, where no role reads it any more by then. Null if there is none.
 std::pair<mlir::Value, mlir::Value> findPlaces(tile::DecayedScoresOp scores);
