@@ -28,7 +28,8 @@ def AssignRoles : Pass<"fgla-assign-roles", "::mlir::ModuleOp"> {
     The body of each `scf.forall` in a kernel becomes an `fgla_warp.pipeline`. An op of the loop over tiles gets its role by what it is:
 
     - `load`: reads a tile of tokens;
-    - `rows`: makes one number of each row (`[C, 1]`), one role for each group of them that do not depend on each other;
+    - `rows`: makes one number of each row (`[C, 1]`), one role for each group of them that do not depend on each other; what the programs of a cluster give
+      each other is one role's, what is made of theirs another's;
     - `elementwise`: makes tiles of tokens from tiles of tokens;
     - `matrix`: depends on what the loop carries: products with the state;
     - `epilogue`: follows from those products and leads to nothing that is carried: norms, output gates, stores.

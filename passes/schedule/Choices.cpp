@@ -72,6 +72,9 @@ std::string fgla::checkCluster(AttentionOp op, ScheduleAttr schedule, const GPUT
     return "needs 16-bit arrays, whose outputs cross as bf16";
   if (hasHalves(op.getQuery()) || hasHalves(op.getKey()))
     return "cannot share the keys of a map that puts tiles side by side ('hedgehog')";
+  if (slice == 0 && schedule.getSegments() == 0 && schedule.getValueSlice() != 0)
+    return "is chosen at launch where programs own all values, got a 'value_slice' of " +
+           std::to_string(schedule.getValueSlice()) + "; with a 'key_slice' it is not";
   slice = slice ? slice : getKeySliceOfCluster(keys, cluster);
   if (int64_t slices = llvm::divideCeil(keys, slice); slices != cluster)
     return "needs as many slices of " + std::to_string(slice) + " keys, " + std::to_string(keys) + " keys have " +

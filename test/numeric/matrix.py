@@ -299,7 +299,7 @@ def clusters(config):
             function = context.compile(program.text(), options=["--tile=16", f"--schedule={form}"])
             # The last one is of 132 multiprocessors, which twice as many programs as these heads fill.
             heads = config.heads * config.group
-            shapes = [(2, 1, "normal"), (1, 200, "normal"), (1, 77, "strong"), (1, 130, "jumps"), (0, 5, "normal")] if "segments=0" not in form else [(50 // heads, 37, "normal")]
+            shapes = [(2, 1, "normal"), (1, 200, "normal"), (1, 77, "strong"), (1, 130, "jumps"), (0, 5, "normal"), (2, 0, "normal")] if "segments=0" not in form else [(50 // heads, 37, "normal")]
             for batch, tokens, profile in shapes:
                 inputs = make_inputs(program, batch, tokens, profile)
                 compare(report, f"{form} B={batch} T={tokens} {profile}", config.dtype, function(inputs), expected(config, inputs), slack_of(config, context.target))

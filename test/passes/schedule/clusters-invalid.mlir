@@ -51,6 +51,16 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
 
 // -----
 
+module attributes {fgla.target = #fgla.target<"sm_90a">} {
+  func.func @values(%q: tensor<?x?x2x128xbf16>) -> tensor<?x?x2x128xbf16> {
+    // expected-error @below {{a 'cluster' of 2 programs is chosen at launch where programs own all values, got a 'value_slice' of 64; with a 'key_slice' it is not}}
+    %o = fgla.attention %q, %q, %q {fgla.schedule = #fgla.schedule<tile = 16, segments = 0, value_slice = 64, cluster = 2>} : (tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>) -> (tensor<?x?x2x128xbf16>)
+    return %o : tensor<?x?x2x128xbf16>
+  }
+}
+
+// -----
+
 func.func @number(%q: tensor<?x?x2x128xbf16>) {
   // expected-error @below {{'cluster' must be 0 or a power of two up to 8, got 3}}
   %o = fgla.attention %q, %q, %q {fgla.schedule = #fgla.schedule<tile = 16, cluster = 3>} : (tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>) -> (tensor<?x?x2x128xbf16>)
