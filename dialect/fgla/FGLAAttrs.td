@@ -38,7 +38,7 @@ def FGLA_ScheduleAttr : FGLA_Attr<"Schedule", "schedule"> {
     `key_slice` and `value_slice` are how many key and value channels of the state one program owns (0: all); several programs share a
     head then, and what they have in common each computes for itself.
 
-    `cluster` is how many programs with slices of a head's keys run together and add up their outputs, so that these do not go through memory (1: none). Without
+    `cluster` is how many programs with slices of a head's keys run together and add up their outputs, so that these do not go through memory (1: none). With `segments` 0 and without
     a `key_slice`, a head is shared by so many programs where there are too few heads for all multiprocessors, which is decided at launch.
 
     Examples: `#fgla.schedule<tile = 32, segments = 1>`,

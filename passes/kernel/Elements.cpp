@@ -111,7 +111,7 @@ Value RoleEmitter::getPointer(const SharedTile &tile, std::pair<Value, Value> th
   auto [threadRow, threadColumn] = threadElement;
   const TileMemory &memory = tile.memory;
   if (tile.firstRow) {
-    Value &moved = rowsOfShare[threadRow];
+    Value &moved = movedRows[threadRow];
     if (!moved) {
       OpBuilder::InsertionGuard guard(builder);
       builder.setInsertionPoint(entry);

@@ -69,8 +69,8 @@ public:
   LogicalResult build();
 
 private:
-  void findCluster();
-  void groupRoles();
+  LogicalResult findCluster();
+  LogicalResult groupRoles();
   void shareRegisters();
   /// Arrays and numbers from outside, and the sizes that addresses need, as arguments.
   void collectArguments();
@@ -143,20 +143,26 @@ static int64_t countSums(warp::RoleOp role) {
   return most;
 }
 
-void KernelBuilder::findCluster() {
-  pipeline.walk([&](Operation *op) {
+LogicalResult KernelBuilder::findCluster() {
+  WalkResult result = pipeline.walk([&](Operation *op) {
     if (!isa<tile::ExchangeOp, tile::GatherOp>(op))
-      return;
+      return WalkResult::advance();
+    auto get = op->getOperand(0).getDefiningOp<warp::GetOp>();
+    if (!get) {
+      emitNamedError(op) << "must read a tile of a channel, which other programs of the cluster can read";
+      return WalkResult::interrupt();
+    }
     context.cluster = op->getNumResults();
     context.takers.insert(op->getParentOfType<warp::RoleOp>());
-    auto get = op->getOperand(0).getDefiningOp<warp::GetOp>();
     for (Operation *user : get.getChannel().getUsers())
       if (isa<warp::PutOp>(user))
         context.givers.insert(user->getParentOfType<warp::RoleOp>());
+    return WalkResult::advance();
   });
+  return failure(result.wasInterrupted());
 }
 
-void KernelBuilder::groupRoles() {
+LogicalResult KernelBuilder::groupRoles() {
   auto warpsOf = [](warp::RoleOp role) { return static_cast<int64_t>(role.getWarps() * role.getInstances()); };
   auto roles = llvm::to_vector(pipeline.getBody().getOps<warp::RoleOp>());
   // Small roles share a group; each large one has its own.
@@ -186,8 +192,13 @@ void KernelBuilder::groupRoles() {
     nextBarrier +=
         (role.getWarps() > 1 ? role.getInstances() : 0) + (together > 1 ? role.getInstances() / together : 0);
   }
+  constexpr int64_t kNamedBarriers = 16; // of a block
+  if (nextBarrier > kNamedBarriers)
+    return pipeline.emitError() << "needs " << nextBarrier
+                                << " named barriers for the instances of its roles, a block has " << kNamedBarriers;
   if (context.target.hasRegisterMoves && groups.size() > 1)
     shareRegisters();
+  return success();
 }
 
 /// The registers that all threads have at the start are shared out anew among the groups: small roles need few, carried
@@ -335,8 +346,8 @@ void KernelBuilder::remarkSlices(function_ref<void(const Twine &)> add) {
   if (schedule.getValueSlice())
     sizes.push_back(std::to_string(schedule.getValueSlice()) + " values");
   add("heads are cut into slices of " + llvm::join(sizes, " and ") +
-      ", so no program has whole outputs: sums of parts, norm and output gate are not fused but this kernel's, "
-      "and outputs go through memory once more");
+      ", so no program has whole outputs: what needs them (sums of parts, norm, output gate) is not fused but this "
+      "kernel's, and outputs go through memory once more");
 }
 
 /// What could have been faster, and why it is not: for `--report`.
@@ -577,8 +588,8 @@ LogicalResult KernelBuilder::build() {
       return pipeline.emitError() << "role \"" << role.getName() << "\" needs " << sums
                                   << " registers in each thread for the state it carries, at most " << kMostSums
                                   << " are there: the head is too large for one block of a GPU";
-  findCluster();
-  groupRoles();
+  if (failed(findCluster()) || failed(groupRoles()))
+    return failure();
   if (auto sizes = module->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(kShapeAttrName)) {
     FailureOr<std::optional<LaunchWork>> counted = countLaunch(forall, pipeline, context.target, sizes);
     if (failed(counted))

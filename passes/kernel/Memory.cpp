@@ -39,8 +39,8 @@ static void wait(Code &code, Value barrier, Value parity, bool canSuspend, bool 
 
 /// What blocks wrote into shared memory comes before their arrival by a fence for that alone, and the wait for it
 /// before a fence before what reads it: a release of the whole cluster's scope waits for all that was stored to global
-/// memory, and its acquire empties the L1 cache (0.30 ms for 0.16). Who has only read needs none: its loads have
-/// returned what it has computed with.
+/// memory, and its acquire empties the L1 cache (0.30 ms for 0.16). Who has only read needs none: what it has
+/// read, it has computed with and stored before it arrives.
 void RoleEmitter::arriveInCluster(int64_t number, Hearers hearers) {
   auto arriveIn = [&](Value rank) {
     NVVM::MBarrierArriveOp::create(builder, code.loc, /*res=*/Type(), code.inBlock(getBarrier(number), rank),

@@ -265,7 +265,7 @@ private:
     }
   };
   std::map<OffsetKey, mlir::Value> threadOffsets;       ///< of a thread's element in a tile's memory
-  llvm::DenseMap<mlir::Value, mlir::Value> rowsOfShare; ///< a thread's row where it is counted from the share's first
+  llvm::DenseMap<mlir::Value, mlir::Value> movedRows; ///< a thread's row where it is counted from the share's first
 
   // The turn that is being emitted; i32.
   mlir::Value phase, turnAddress;

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "passes/roles/Passes.h"
+#include "passes/schedule/Choices.h"
 #include "passes/tiled/Passes.h"
 
 namespace fgla {
@@ -17,14 +18,11 @@ namespace fgla {
 using namespace mlir;
 using namespace fgla;
 
-/// Columns of 16 bits in a line of shared memory: a tile's lines are stored one after the other, so some of them are a
-/// tile themselves.
-static constexpr int64_t kLine = 64;
-
+/// A tile's lines are stored one after the other, so some of them are a tile themselves.
 static bool isMultipleOfLine(Value number) {
   APInt constant;
   if (matchPattern(number, m_ConstantInt(&constant)))
-    return constant.getSExtValue() % kLine == 0;
+    return constant.getSExtValue() % kChannelsOfLine == 0;
   auto product = number.getDefiningOp<arith::MulIOp>();
   return product && (isMultipleOfLine(product.getLhs()) || isMultipleOfLine(product.getRhs()));
 }
@@ -36,7 +34,7 @@ static bool isPartOf(tile::LoadOp slice, tile::LoadOp whole) {
   if (slice.getSource() != whole.getSource() || slice.getDims() != whole.getDims() ||
       slice.getRows() != whole.getRows() || slice->getBlock() != whole->getBlock() || columnDim < 0 ||
       type.getDimSize(0) != wholeType.getDimSize(0) || columns >= wholeColumns || type.getElementTypeBitWidth() != 16 ||
-      columns % kLine != 0 || wholeColumns % kLine != 0)
+      columns % kChannelsOfLine != 0 || wholeColumns % kChannelsOfLine != 0)
     return false;
   for (auto [dim, index, other] : llvm::enumerate(slice.getIndices(), whole.getIndices()))
     if (static_cast<int64_t>(dim) == columnDim ? !matchPattern(other, m_Zero()) || !isMultipleOfLine(index)

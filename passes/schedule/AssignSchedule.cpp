@@ -89,8 +89,10 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
       if (failed(given) || failed(given = settleCluster(op, *given)))
         return signalPassFailure();
       for (int64_t slice : {given->getKeySlice(), given->getValueSlice()})
-        if (gpu && slice % kChannelsOfLine != 0 && slice != kChannelsOfLine / 2 && slice != kChannelsOfLine / 4) {
-          op.emitError() << "slices on a GPU must be 16, 32 or multiples of 64 channels, got " << slice;
+        // A wider tile would hold channels of the next slice.
+        if (gpu && slice != 0 && (!llvm::isPowerOf2_64(slice) || slice < kLeastSlice)) {
+          op.emitError() << "slices on a GPU must be powers of two from " << kLeastSlice << " channels on, got "
+                         << slice;
           return signalPassFailure();
         }
       op->setAttr(kScheduleAttrName, gpu ? completeSchedule(*given, getKernelShape(op, *given)) : *given);

@@ -58,8 +58,11 @@ std::pair<int64_t, int64_t> fgla::chooseSlices(AttentionOp op, const GPUTarget &
   return slices;
 }
 
+/// What crosses is never padded: the rows of a matrix instruction.
+static constexpr int64_t kLeastTileOfCluster = 16;
+
 int64_t fgla::getKeySliceOfCluster(int64_t keys, int64_t cluster) {
-  return llvm::alignTo(llvm::divideCeil(keys, cluster), kChannelsOfLine);
+  return std::max<int64_t>(llvm::PowerOf2Ceil(llvm::divideCeil(keys, cluster)), kChannelsOfLine);
 }
 
 std::string fgla::checkCluster(AttentionOp op, ScheduleAttr schedule, const GPUTarget *target) {
@@ -70,6 +73,11 @@ std::string fgla::checkCluster(AttentionOp op, ScheduleAttr schedule, const GPUT
     return "needs a GPU of sm_90 or newer";
   if (op.getQuery().getType().getElementTypeBitWidth() != 16)
     return "needs 16-bit arrays, whose outputs cross as bf16";
+  if (schedule.getTile() < kLeastTileOfCluster)
+    return "needs tiles of " + std::to_string(kLeastTileOfCluster) + " tokens or more, got " +
+           std::to_string(schedule.getTile());
+  if (op.getAxis() == DecayAxis::Value)
+    return "cannot add up outputs that decays of values have changed";
   if (hasHalves(op.getQuery()) || hasHalves(op.getKey()))
     return "cannot share the keys of a map that puts tiles side by side ('hedgehog')";
   if (slice == 0 && schedule.getSegments() == 0 && schedule.getValueSlice() != 0)
@@ -89,7 +97,7 @@ int64_t fgla::chooseCluster(AttentionOp op, ScheduleAttr schedule, const GPUTarg
   constexpr int64_t kPrograms = 2;
   bool hasSlices = schedule.getKeySlice() != 0;
   bool isOpen = schedule.getValueSlice() == 0 && schedule.getSegments() == 0;
-  if ((!hasSlices && !isOpen) || op.getAxis() == DecayAxis::Value)
+  if ((!hasSlices && !isOpen) || schedule.getTile() < kLeastTileOfCluster)
     return 1;
   ScheduleAttr asked = withCluster(schedule, kPrograms, schedule.getKeySlice());
   return checkCluster(op, asked, &target).empty() ? kPrograms : 1;

@@ -25,7 +25,7 @@ struct KernelShape {
 /// The shape of the kernel that `op` becomes.
 KernelShape getKernelShape(AttentionOp op, ScheduleAttr schedule);
 
-/// The keys of one of `cluster` programs that share a head; a multiple of what slices begin at.
+/// The keys of one of `cluster` programs that share a head: a line of shared memory or more.
 int64_t getKeySliceOfCluster(int64_t keys, int64_t cluster);
 
 ScheduleAttr withCluster(ScheduleAttr schedule, int64_t cluster, int64_t keySlice);
@@ -49,8 +49,8 @@ int64_t getMostElementwiseWarps(const KernelShape &shape);
 /// `load`: what loads, threads or the copy engine, is known when tiles have become channels.
 ScheduleAttr completeSchedule(ScheduleAttr given, const KernelShape &shape);
 
-/// Slices start where lines of shared memory do, 128 bytes.
-constexpr int64_t kChannelsOfLine = 64;
+/// Channels of 16 bits in a line of shared memory, and those that a layout shares out at least.
+constexpr int64_t kChannelsOfLine = 64, kLeastSlice = 16;
 
 /// The tile length where none was given.
 int64_t chooseTile(AttentionOp op, bool gpu);

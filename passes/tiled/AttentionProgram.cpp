@@ -368,17 +368,22 @@ void AttentionProgram::buildShare(Value part, Value batch, Value queryHead, Valu
   buildConsumers(reader, sum, output, {batch, start, queryHead, zero()}, left);
 }
 
-/// Whether a tile is computed element by element from tiles that are loaded.
+/// Whether a tile is loaded, widened and masked, and nothing else.
 static bool isOfLoads(Value tile) {
   Operation *op = tile.getDefiningOp();
   auto isTile = [](Value value) { return isa<RankedTensorType>(value.getType()); };
+  if (auto map = dyn_cast_or_null<tile::MapOp>(op))
+    for (Operation &scalar : map.getBody().front().without_terminator())
+      if (!isa<arith::ExtFOp, arith::SelectOp, arith::ConstantOp>(scalar))
+        return false;
   return isa_and_nonnull<tile::LoadOp, tile::ValidOp>(op) ||
          (isa_and_nonnull<tile::MapOp>(op) &&
           llvm::all_of(llvm::make_filter_range(op->getOperands(), isTile), isOfLoads));
 }
 
 void AttentionProgram::combineInCluster(scf::ForOp loop, TileReader &reader) {
-  // What is made of other rows' numbers (softmax) or of products would have to wait for a role that waits for it.
+  // What is made of other rows' numbers (softmax), of maps or of products is the elementwise role's, which would wait
+  // for a role that waits for it.
   SmallVector<tile::ReduceOp> reduces;
   for (auto reduce : loop.getBody()->getOps<tile::ReduceOp>())
     if (reduce.getDim() == 1 && shapeOf(reduce.getInput()) == ArrayRef<int64_t>{tileLength, root.getKeyDim()} &&

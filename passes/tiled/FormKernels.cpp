@@ -131,7 +131,8 @@ void KernelWriter::forall(ArrayRef<Value> bounds, int64_t keyWidth, int64_t valu
   body(program, ValueRange(loop.getInductionVars()).drop_back(isSliced));
 }
 
-/// A cluster is of the key slices of the same values, so these are neighbours.
+/// A cluster is of the key slices of the same values, so these are neighbours: a GPU numbers the blocks of a cluster by
+/// their place in the grid, which is what `exchange` reads by.
 StateSlice KernelWriter::decodeSlice(Value number, int64_t keyWidth, int64_t valueWidth, int64_t cluster) {
   StateSlice slice;
   Value keys = number, values = number;

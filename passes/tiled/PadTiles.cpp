@@ -34,11 +34,13 @@ public:
 
 private:
   using Counts = std::array<Value, 2>; ///< of rows and columns; null where all are there
+  void findShares();
   bool isNeeded();
   /// The next size that tiles are shared out by. One row or column is what others are combined with; some of the tokens
   /// of a tile are a power of two already, and go through no matrix instruction.
-  int64_t pad(int64_t size, int dim) {
-    bool isKept = !isWidening || size == 1 || (dim == 0 && size == rowsOfShare);
+  int64_t pad(Value tile, int dim) {
+    int64_t size = shapeOf(tile)[dim];
+    bool isKept = !isWidening || size == 1 || (dim == 0 && shares.contains(tile));
     return isKept ? size : std::max<int64_t>(llvm::PowerOf2Ceil(size), 16);
   }
   void findCounts(Operation *op);
@@ -60,7 +62,7 @@ private:
   func::FuncOp kernel;
   OpBuilder builder;
   bool isWidening;
-  int64_t rowsOfShare = 0; ///< of the tiles that the programs of a cluster exchange; 0: none do
+  llvm::SetVector<Value> shares; ///< tiles of the tokens that one program of a cluster finishes
   llvm::DenseMap<Value, Counts> counts;
   llvm::DenseMap<int64_t, Value> constants;
   llvm::DenseMap<std::tuple<Value, int, int>, Value> masks; ///< by tile, dim and kind
@@ -81,14 +83,35 @@ Value Padder::constant(int64_t size) {
 /// Of two counts of one dim: that of a slice, which may be shorter than the tile was to be.
 Value Padder::join(Value a, Value b) { return !a || (b && matchPattern(a, m_Constant())) ? b : a; }
 
+/// What is exchanged, what is made of it row by row, and what that is made of beside.
+void Padder::findShares() {
+  auto add = [&](ValueRange values, int64_t rows) {
+    for (Value value : values)
+      if (isTile(value) && shapeOf(value)[0] == rows)
+        shares.insert(value);
+  };
+  kernel.walk([&](tile::ExchangeOp exchange) { shares.insert_range(exchange.getParts()); });
+  for (size_t i = 0; i < shares.size(); ++i) {
+    int64_t rows = shapeOf(shares[i])[0];
+    SmallVector<Operation *> ops(shares[i].getUsers());
+    if (Operation *def = shares[i].getDefiningOp())
+      ops.push_back(def);
+    for (Operation *op : ops)
+      if (isa<tile::MapOp, tile::ReduceOp, tile::RowNormOp>(op)) {
+        add(op->getResults(), rows);
+        add(op->getOperands(), rows);
+      }
+  }
+}
+
 bool Padder::isNeeded() {
   return kernel
       .walk([&](Operation *op) {
         auto load = dyn_cast<tile::LoadOp>(op);
-        bool isOdd = (load && load.getCols()) || llvm::any_of(op->getResults(), [&](Value value) {
-                       return isTile(value) && (shapeOf(value)[0] != pad(shapeOf(value)[0], 0) ||
-                                                shapeOf(value)[1] != pad(shapeOf(value)[1], 1));
-                     });
+        bool isOdd =
+            (load && load.getCols()) || llvm::any_of(op->getResults(), [&](Value value) {
+              return isTile(value) && (shapeOf(value)[0] != pad(value, 0) || shapeOf(value)[1] != pad(value, 1));
+            });
         return isOdd ? WalkResult::interrupt() : WalkResult::advance();
       })
       .wasInterrupted();
@@ -131,7 +154,7 @@ void Padder::findCounts(Operation *op) {
       int64_t size = shapeOf(value)[dim];
       if (size == 1)
         found[dim] = {};
-      else if (size != pad(size, dim))
+      else if (size != pad(value, dim))
         found[dim] = join(found[dim], constant(size));
     }
     counts[value] = found;
@@ -169,8 +192,7 @@ void Padder::findCounts(Operation *op) {
 void Padder::widen() {
   for (auto &[value, unused] : counts) {
     auto type = cast<RankedTensorType>(value.getType());
-    Value(value).setType(
-        RankedTensorType::get({pad(type.getDimSize(0), 0), pad(type.getDimSize(1), 1)}, type.getElementType()));
+    Value(value).setType(RankedTensorType::get({pad(value, 0), pad(value, 1)}, type.getElementType()));
   }
 }
 
@@ -309,7 +331,7 @@ void Padder::maskOperands(Operation *op) {
 }
 
 LogicalResult Padder::run() {
-  kernel.walk([&](tile::ExchangeOp exchange) { rowsOfShare = shapeOf(exchange.getParts().front())[0]; });
+  findShares();
   if (!isNeeded())
     return success();
   for (Operation &op : llvm::make_early_inc_range(kernel.getBody().front()))

@@ -61,6 +61,26 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
 
 // -----
 
+module attributes {fgla.target = #fgla.target<"sm_90a">} {
+  func.func @tile(%q: tensor<?x?x2x128xbf16>) -> tensor<?x?x2x128xbf16> {
+    // expected-error @below {{a 'cluster' of 2 programs needs tiles of 16 tokens or more, got 8}}
+    %o = fgla.attention %q, %q, %q {fgla.schedule = #fgla.schedule<tile = 8, cluster = 2>} : (tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>) -> (tensor<?x?x2x128xbf16>)
+    return %o : tensor<?x?x2x128xbf16>
+  }
+}
+
+// -----
+
+module attributes {fgla.target = #fgla.target<"sm_90a">} {
+  func.func @decays(%q: tensor<?x?x2x128xbf16>) -> tensor<?x?x2x128xbf16> {
+    // expected-error @below {{a 'cluster' of 2 programs cannot add up outputs that decays of values have changed}}
+    %o = fgla.attention %q, %q, %q decay(%q) axis(value) {fgla.schedule = #fgla.schedule<tile = 16, cluster = 2>} : (tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>) -> (tensor<?x?x2x128xbf16>)
+    return %o : tensor<?x?x2x128xbf16>
+  }
+}
+
+// -----
+
 func.func @number(%q: tensor<?x?x2x128xbf16>) {
   // expected-error @below {{'cluster' must be 0 or a power of two up to 8, got 3}}
   %o = fgla.attention %q, %q, %q {fgla.schedule = #fgla.schedule<tile = 16, cluster = 3>} : (tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>) -> (tensor<?x?x2x128xbf16>)

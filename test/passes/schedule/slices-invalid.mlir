@@ -2,7 +2,7 @@
 
 module attributes {fgla.target = #fgla.target<"sm_90a">} {
   func.func @f(%q: tensor<?x?x2x128xbf16>, %v: tensor<?x?x2x128xbf16>) -> tensor<?x?x2x128xbf16> {
-    // expected-error @+1 {{slices on a GPU must be 16, 32 or multiples of 64 channels, got 48}}
+    // expected-error @+1 {{slices on a GPU must be powers of two from 16 channels on, got 48}}
     %o = fgla.attention %q, %q, %v : (tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>) -> (tensor<?x?x2x128xbf16>)
     return %o : tensor<?x?x2x128xbf16>
   }

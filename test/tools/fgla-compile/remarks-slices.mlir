@@ -2,7 +2,7 @@
 // RUN: env FGLA_PTXAS= fgla-compile %s --target=sm_90a --segments=1 --report=md | FileCheck %s
 // RUN: env FGLA_PTXAS= fgla-compile %s --target=sm_90a --segments=1 --schedule=key_slice=64,value_slice=128 --report=md | FileCheck %s --check-prefix=BOTH
 
-// CHECK-COUNT-1: - heads are cut into slices of 128 values, so no program has whole outputs: sums of parts, norm and output gate are not fused but this kernel's, and outputs go through memory once more
+// CHECK-COUNT-1: - heads are cut into slices of 128 values, so no program has whole outputs: what needs them (sums of parts, norm, output gate) is not fused but this kernel's, and outputs go through memory once more
 // CHECK-NOT: heads are cut
 // BOTH-COUNT-1: - heads are cut into slices of 64 keys and 128 values,
 // BOTH-NOT: heads are cut
