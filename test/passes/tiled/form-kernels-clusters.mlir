@@ -78,3 +78,15 @@ func.func @values(%zk: tensor<?x?x4x32xbf16>, %m: tensor<4x32x128xbf16>, %q: ten
   %y = fgla.norm rms %o eps(1.0e-6) : tensor<?x?x4x128xbf16>
   return %y : tensor<?x?x4x128xbf16>
 }
+
+// -----
+
+// Nor is a row of what a map makes gathered: it is the elementwise role's.
+// CHECK-LABEL: func.func private @map_kernel(
+// CHECK-NOT: fgla_tile.gather
+// CHECK: fgla_tile.exchange
+func.func @map(%zk: tensor<?x?x4x128xbf16>, %q: tensor<?x?x4x128xbf16>) -> tensor<?x?x4x128xbf16> {
+  %k = fgla.feature_map elu1 %zk : tensor<?x?x4x128xbf16> -> tensor<?x?x4x128xbf16>
+  %o = fgla.attention %q, %k, %q stabilizer(running) {fgla.schedule = #fgla.schedule<tile = 16, key_slice = 64, cluster = 2>} : (tensor<?x?x4x128xbf16>, tensor<?x?x4x128xbf16>, tensor<?x?x4x128xbf16>) -> (tensor<?x?x4x128xbf16>)
+  return %o : tensor<?x?x4x128xbf16>
+}
