@@ -277,6 +277,7 @@ static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
   if (options.lowering == Lowering::Roles)
     addThreads(manager);
   manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  manager.addPass(fgla::cpu::createLowerWalks());
   manager.addPass(fgla::cpu::createLowerTiles());
   addBufferization(manager);
   manager.addPass(fgla::cpu::createLowerLaunches());

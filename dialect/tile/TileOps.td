@@ -8,7 +8,9 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/LoopLikeInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/IR/OpAsmInterface.td"
 
 class Tile_Of<list<Type> elements> : RankedTensorOf<elements, [
   HasAnyRankOfPred<[2]>, HasStaticShapePred
@@ -26,6 +28,58 @@ def Tile_ReduceKind : I32EnumAttr<"ReduceKind", "associative operation", [
   let genSpecializedAttr = 0;
 }
 def Tile_ReduceKindAttr : EnumAttr<Tile_Dialect, Tile_ReduceKind, "kind">;
+
+def Tile_WalkOp : Tile_Op<"walk", [RecursiveMemoryEffects, AttrSizedOperandSegments, SingleBlock,
+    SingleBlockImplicitTerminator<"YieldOp">, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>,
+    DeclareOpInterfaceMethods<LoopLikeOpInterface, ["getInitsMutable", "getRegionIterArgs", "getYieldedValuesMutable",
+      "getLoopResults", "getLoopInductionVars"]>]> {
+  let summary = "goes through a sequence, a tile of tokens after the other";
+  let description = [{
+    The tokens `begin` to `end` are cut into tiles of `step` tokens, the last of which may have fewer. The body runs once for each tile, from the
+    first to the last, or with `reverse` from the last to the first; without tokens it does not run. It gets the tile's first token, the number of its
+    rows that are there, the number of the turn (0, 1, … in the order of the walk), and what the turn before has yielded.
+
+    `instance(%i of n)` does the turns `i`, `i + n`, … alone: what a role with `n` instances does.
+
+    Example: a state that is carried from tile to tile
+    ```mlir
+    %last = fgla_tile.walk (%token, %rows, %turn) = %c0 to %tokens by 64 iter_args(%state = %first) -> (tensor<64x64xf32>) {
+      ...
+      fgla_tile.yield %next : tensor<64x64xf32>
+    }
+    ```
+    Constraints:
+    - (walk_c1) `step` is at least 1.
+    - (walk_c2) the body's arguments are three indices, then one of each carried type.
+    - (walk_c3) the body yields, and the op returns, what it carries: as many values, of the same types.
+    - (walk_c4) there is at least one instance; one operand `instance` where there are more.
+  }];
+  let arguments = (ins Index:$begin, Index:$end, Optional<Index>:$instance, Variadic<AnyType>:$inits, I64Attr:$step,
+    UnitAttr:$reverse, DefaultValuedAttr<I64Attr, "1">:$instances);
+  let results = (outs Variadic<AnyType>:$results);
+  let regions = (region SizedRegion<1>:$region);
+  let skipDefaultBuilders = 1;
+  let builders = [
+    /// With a body that has its arguments and no terminator yet.
+    OpBuilder<(ins "::mlir::Value":$begin, "::mlir::Value":$end, "int64_t":$step, CArg<"bool", "false">:$reverse,
+      CArg<"::mlir::ValueRange", "{}">:$inits, CArg<"::mlir::Value", "{}">:$instance, CArg<"int64_t", "1">:$instances)>
+  ];
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let hasCanonicalizer = 1;
+  let extraClassDeclaration = [{
+    ::mlir::BlockArgument getToken() { return getBody()->getArgument(0); }
+    ::mlir::BlockArgument getRows() { return getBody()->getArgument(1); }
+    ::mlir::BlockArgument getTurn() { return getBody()->getArgument(2); }
+    YieldOp getYield();
+    /// The number of turns that all instances together do from `begin` to `end`, which are the walk's own bounds or copies.
+    ::mlir::Value buildTurnCount(::mlir::OpBuilder &builder, ::mlir::Value begin, ::mlir::Value end);
+    /// The first token of turn `turn` out of `turns`, and the number of its rows.
+    std::pair<::mlir::Value, ::mlir::Value> buildPosition(::mlir::OpBuilder &builder, ::mlir::Value begin,
+                                                          ::mlir::Value end, ::mlir::Value turn, ::mlir::Value turns);
+  }];
+}
 
 def Tile_LoadOp : Tile_Op<"load", [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>, AttrSizedOperandSegments]> {
   let summary = "reads a tile of a global array";
@@ -81,9 +135,10 @@ def Tile_StoreOp : Tile_Op<"store", [DeclareOpInterfaceMethods<MemoryEffectsOpIn
   let hasVerifier = 1;
 }
 
-def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"MapOp">]> {
-  let summary = "ends the region of a map";
+def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["MapOp", "WalkOp"]>]> {
+  let summary = "ends the region of a map or the body of a walk";
   let arguments = (ins Variadic<AnyType>:$values);
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
   let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
 }
 
@@ -317,18 +372,6 @@ def Tile_WorkersOp : Tile_Op<"workers", [Pure]> {
   }];
   let results = (outs Index:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
-}
-
-def Tile_KeepOp : Tile_Op<"keep", [Pure, SameOperandsAndResultType]> {
-  let summary = "a number that nothing is concluded from";
-  let description = [{
-    The number itself; but it is not known to be a constant where it is one. So a loop of one turn stays a loop until it is split into roles.
-
-    Example: `%t = fgla_tile.keep %c1 : index`
-  }];
-  let arguments = (ins Index:$value);
-  let results = (outs Index:$result);
-  let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
 def Tile_LaunchOp : Tile_Op<"launch", [DestinationStyleOpInterface, AttrSizedOperandSegments,

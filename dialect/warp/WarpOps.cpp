@@ -28,6 +28,10 @@ LogicalResult RoleOp::verify() {
   Block &block = getBody().front();
   if (block.getNumArguments() != 1 || !block.getArgument(0).getType().isIndex())
     return emitOpError() << "must have a body with one argument of type index (role_c2)";
+  for (auto walk : block.getOps<fgla::tile::WalkOp>())
+    if (walk.getInstance() != block.getArgument(0) || static_cast<int64_t>(walk.getInstances()) != instances)
+      return walk.emitOpError() << "in role \"" << getName() << "\" must do the turns of the role's instance out of "
+                                << instances << " (role_c3)";
   return success();
 }
 

@@ -64,6 +64,7 @@ def Warp_RoleOp : Warp_Op<"role", [HasParent<"PipelineOp">, SingleBlock, NoTermi
     Constraints:
     - (role_c1) `warps` and `instances` are at least 1.
     - (role_c2) the body has one argument, an index.
+    - (role_c3) a walk in the body does the turns of the role's instance: `instance(%i of instances)`.
   }];
   let arguments = (ins StrAttr:$name, I64Attr:$warps, I64Attr:$instances);
   let regions = (region SizedRegion<1>:$body);

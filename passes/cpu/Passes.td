@@ -4,13 +4,23 @@
 
 include "mlir/Pass/PassBase.td"
 
+def LowerWalks : Pass<"fgla-lower-walks", "::mlir::ModuleOp"> {
+  let summary = "walks over tokens become loops over turns";
+  let description = [{
+    `fgla_tile.walk` becomes an `scf.for` over the turns of its instance, which computes the first token and the number of rows of each.
+
+    Before: kernels on tiles. After: no `fgla_tile.walk`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def LowerTiles : Pass<"fgla-lower-tiles", "::mlir::ModuleOp"> {
   let summary = "tile ops become loops over vectors";
   let description = [{
     Each tile op becomes an `scf.for` nest over vectors as wide as `fgla.target` says, on tensors: maps element by element, dots in
     register blocks, scans and reductions down rows or along them. Bufferization then gives each tile its memory.
 
-    Before: kernels on tiles. After: no op of `fgla_tile` but `launch`.
+    Before: kernels on tiles without `walk`. After: no op of `fgla_tile` but `launch`.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];

@@ -32,6 +32,7 @@ public:
   mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b);
   mlir::Value toI32(mlir::Value value);
   mlir::Value toI64(mlir::Value value);
+  mlir::Value toIndex(mlir::Value value);
   mlir::Value mulF(mlir::Value a, mlir::Value b);
   /// `value` (i32), of which nothing is known here: what seldom runs and is computed from it stays where it stands, and
   /// takes no registers in front of the loop.

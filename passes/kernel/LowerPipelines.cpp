@@ -133,7 +133,7 @@ template <typename... Ops> static bool contains(warp::RoleOp role) {
 /// The registers of tiles that a role carries from turn to turn.
 static int64_t countSums(warp::RoleOp role) {
   int64_t most = 0;
-  role.walk([&](scf::ForOp loop) {
+  role.walk([&](LoopLikeOpInterface loop) {
     int64_t count = 0;
     for (Value arg : loop.getRegionIterArgs())
       if (auto type = dyn_cast<RankedTensorType>(arg.getType()); type && type.getDimSize(0) > 1)

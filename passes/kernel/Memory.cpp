@@ -221,10 +221,9 @@ void RoleEmitter::emitPut(warp::PutOp put) {
 /// Behind a release at the end of a turn there is nothing but what the loop carries on, which is not computed where its
 /// op stands: now, while the turn's memory, which it may be computed from, is still the role's.
 void RoleEmitter::emitRelease(warp::ReleaseOp release) {
-  auto loop = dyn_cast<scf::ForOp>(release->getParentOp());
-  Operation *yield = release->getNextNode();
-  if (loop && yield == loop.getBody()->getTerminator())
-    for (auto [value, arg] : llvm::zip_equal(yield->getOperands(), loop.getRegionIterArgs()))
+  auto walk = dyn_cast<tile::WalkOp>(release->getParentOp());
+  if (walk && release->getNextNode() == walk.getYield())
+    for (auto [value, arg] : llvm::zip_equal(walk.getYieldedValues(), walk.getRegionIterArgs()))
       if (isa<RankedTensorType>(arg.getType()))
         (void)pullAll(value, getLayout(arg));
   arrive(kernel.plan.numBarriers - 1, kernel.takers.contains(role) ? Hearers::Writers : Hearers::Block);

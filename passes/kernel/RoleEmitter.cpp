@@ -50,6 +50,8 @@ LogicalResult RoleEmitter::emitOp(Operation *op) {
   code.loc = op->getLoc();
   if (auto loop = dyn_cast<scf::ForOp>(op))
     return emitFor(loop);
+  if (auto walk = dyn_cast<tile::WalkOp>(op))
+    return emitWalk(walk);
   if (auto branch = dyn_cast<scf::IfOp>(op))
     return emitIf(branch);
   if (auto load = dyn_cast<tile::LoadOp>(op))
@@ -104,13 +106,10 @@ LogicalResult RoleEmitter::emitOp(Operation *op) {
 }
 
 /// Loops carry the registers of tiles.
-LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
-  bool isOverTurns = llvm::any_of(loop.getInductionVar().getUsers(),
-                                  [](Operation *user) { return isa<warp::GetOp, warp::PutOp>(user); });
+LogicalResult RoleEmitter::emitLoop(LoopLikeOpInterface loop, Value lower, Value upper, Value step, EmitTurn emitTurn) {
   SmallVector<Value> initial;
   SmallVector<int64_t> counts;
-  for (Value init : loop.getInitArgs()) {
-    Value arg = loop.getRegionIterArg(counts.size());
+  for (auto [init, arg] : llvm::zip_equal(loop.getInits(), loop.getRegionIterArgs())) {
     if (!isa<RankedTensorType>(arg.getType())) {
       initial.push_back(scalar(init));
       counts.push_back(0);
@@ -120,14 +119,12 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
     counts.push_back(values.size());
     llvm::append_range(initial, values);
   }
-  // A count of tiles or of segments: 32 bits are enough, and half the registers.
-  Value lower = scalarI32(loop.getLowerBound()), upper = scalarI32(loop.getUpperBound());
-  auto copy = scf::ForOp::create(builder, code.loc, lower, upper, scalarI32(loop.getStep()), initial);
+  auto copy = scf::ForOp::create(builder, code.loc, lower, upper, step, initial);
   // Turns are long enough, and large tiles take the registers; of other loops, several passes have their loads under
   // way together.
   constexpr size_t kMostCarried = 32;
   constexpr int32_t kTogether = 4;
-  bool isUnrolled = !isOverTurns && initial.size() <= kMostCarried;
+  bool isUnrolled = !isa<tile::WalkOp>(loop) && initial.size() <= kMostCarried;
   auto *context = builder.getContext();
   auto unroll =
       LLVM::LoopUnrollAttr::get(context, builder.getBoolAttr(!isUnrolled),
@@ -144,7 +141,7 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
       values = values.drop_front(std::max<int64_t>(count, 1));
     }
   };
-  bind(loop.getRegionIterArgs(), copy.getRegionIterArgs());
+  bind(llvm::to_vector_of<Value>(loop.getRegionIterArgs()), copy.getRegionIterArgs());
   auto savedMemo = memo;
   auto savedShared = shared;
   {
@@ -153,20 +150,41 @@ LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
       if (Operation *terminator = copy.getBody()->getTerminator())
         terminator->erase();
     builder.setInsertionPointToStart(copy.getBody());
-    scalars.map(
-        loop.getInductionVar(),
-        arith::IndexCastOp::create(builder, code.loc, builder.getIndexType(), copy.getInductionVar()).getResult());
     SmallVector<Value> results;
-    if (isOverTurns)
-      bindTurn(copy.getInductionVar(), upper);
-    if (failed(emitTurn(loop, results)))
+    if (failed(emitTurn(copy.getInductionVar(), results)))
       return failure();
     scf::YieldOp::create(builder, code.loc, results);
   }
   memo = savedMemo;
   shared = savedShared;
-  bind(loop.getResults(), copy.getResults());
+  bind(loop->getResults(), copy.getResults());
   return success();
+}
+
+/// Of segments: 32 bits are enough to count them, and half the registers.
+LogicalResult RoleEmitter::emitFor(scf::ForOp loop) {
+  return emitLoop(loop, scalarI32(loop.getLowerBound()), scalarI32(loop.getUpperBound()), scalarI32(loop.getStep()),
+                  [&](Value counter, SmallVectorImpl<Value> &results) {
+                    scalars.map(loop.getInductionVar(), code.toIndex(counter));
+                    return emitBody(loop, results);
+                  });
+}
+
+LogicalResult RoleEmitter::emitWalk(tile::WalkOp walk) {
+  Value begin = scalar(walk.getBegin()), end = scalar(walk.getEnd());
+  Value turns = walk.buildTurnCount(builder, begin, end);
+  Value first = walk.getInstance() ? scalar(walk.getInstance()) : code.toIndex(code.i32(0));
+  Value upper = code.toI32(turns);
+  return emitLoop(walk, code.toI32(first), upper, code.i32(walk.getInstances()),
+                  [&](Value counter, SmallVectorImpl<Value> &results) {
+                    Value turn = code.toIndex(counter);
+                    auto [token, rows] = walk.buildPosition(builder, begin, end, turn, turns);
+                    scalars.map(walk.getToken(), token);
+                    scalars.map(walk.getRows(), rows);
+                    scalars.map(walk.getTurn(), turn);
+                    bindTurn(counter, upper);
+                    return this->emitTurn(walk, results);
+                  });
 }
 
 int64_t fgla::kernel::getInstancesOfRound(warp::RoleOp role, int64_t stages) {
@@ -194,14 +212,15 @@ void RoleEmitter::bindTurn(Value turn, Value end) {
 }
 
 /// The body of a loop once, and the registers it yields.
-LogicalResult RoleEmitter::emitBody(scf::ForOp loop, SmallVectorImpl<Value> &results) {
+LogicalResult RoleEmitter::emitBody(LoopLikeOpInterface loop, SmallVectorImpl<Value> &results) {
+  Block &body = loop.getLoopRegions().front()->front();
   awaited.clear();
   expectsCopies = false;
   done.clear();
-  puts = llvm::range_size(loop.getBody()->getOps<warp::PutOp>());
-  if (failed(emitBlock(*loop.getBody())))
+  puts = llvm::range_size(body.getOps<warp::PutOp>());
+  if (failed(emitBlock(body)))
     return failure();
-  for (auto [value, arg] : llvm::zip_equal(loop.getBody()->getTerminator()->getOperands(), loop.getRegionIterArgs())) {
+  for (auto [value, arg] : llvm::zip_equal(loop.getYieldedValues(), loop.getRegionIterArgs())) {
     if (isa<RankedTensorType>(arg.getType()))
       llvm::append_range(results, pullAll(value, getLayout(arg)));
     else
@@ -211,23 +230,23 @@ LogicalResult RoleEmitter::emitBody(scf::ForOp loop, SmallVectorImpl<Value> &res
 }
 
 /// All tiles but the last are full, and need no masks: where a body has masks, it is written twice.
-LogicalResult RoleEmitter::emitTurn(scf::ForOp loop, SmallVectorImpl<Value> &results) {
+LogicalResult RoleEmitter::emitTurn(tile::WalkOp walk, SmallVectorImpl<Value> &results) {
   // Of the rows that the turn has; those of padded tiles are the same in each turn.
   auto isOfTurn = [&](tile::ValidOp valid) {
-    return valid.getRows() && valid.getRows().getParentBlock() == loop.getBody();
+    return valid.getRows() && valid.getRows().getParentBlock() == walk.getBody();
   };
-  auto masks = llvm::make_filter_range(loop.getBody()->getOps<tile::ValidOp>(), isOfTurn);
+  auto masks = llvm::make_filter_range(walk.getBody()->getOps<tile::ValidOp>(), isOfTurn);
   if (masks.empty())
-    return emitBody(loop, results);
+    return emitBody(walk, results);
   tile::ValidOp mask = *masks.begin();
-  for (Operation &op : loop.getBody()->without_terminator())
+  for (Operation &op : walk.getBody()->without_terminator())
     if (op.getNumRegions() == 0 && llvm::all_of(op.getOperandTypes(), llvm::IsaPred<IndexType>) &&
         llvm::all_of(op.getResultTypes(), llvm::IsaPred<IndexType>) && isPure(&op) && failed(emitOp(&op)))
       return failure();
   Value full = code.i32(tile::shapeOf(mask.getResult())[0]);
   Value isFull = code.equal(scalarI32(mask.getRows()), full);
   SmallVector<Type> types;
-  for (Value arg : loop.getRegionIterArgs())
+  for (Value arg : walk.getRegionIterArgs())
     if (isa<RankedTensorType>(arg.getType()))
       types.append(getLayout(arg).getNumRegisters(), builder.getF32Type());
     else
@@ -246,7 +265,7 @@ LogicalResult RoleEmitter::emitTurn(scf::ForOp loop, SmallVectorImpl<Value> &res
     auto savedShared = shared;
     auto savedRegisters = registers;
     SmallVector<Value> yielded;
-    if (failed(emitBody(loop, yielded)))
+    if (failed(emitBody(walk, yielded)))
       return failure();
     if (!types.empty())
       scf::YieldOp::create(builder, code.loc, yielded);

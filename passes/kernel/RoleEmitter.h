@@ -103,10 +103,16 @@ private:
   //===--- Control: RoleEmitter.cpp ---===//
   mlir::LogicalResult emitBlock(mlir::Block &block);
   mlir::LogicalResult emitOp(mlir::Operation *op);
+  /// A loop that counts from `lower` to `upper` (i32), with the registers of what `loop` carries. `emitTurn` gets the
+  /// counter and writes what a turn does and yields.
+  using EmitTurn = llvm::function_ref<mlir::LogicalResult(mlir::Value, llvm::SmallVectorImpl<mlir::Value> &)>;
+  mlir::LogicalResult emitLoop(mlir::LoopLikeOpInterface loop, mlir::Value lower, mlir::Value upper, mlir::Value step,
+                               EmitTurn emitTurn);
   mlir::LogicalResult emitFor(mlir::scf::ForOp loop);
+  mlir::LogicalResult emitWalk(tile::WalkOp walk);
   void bindTurn(mlir::Value turn, mlir::Value end);
-  mlir::LogicalResult emitTurn(mlir::scf::ForOp loop, llvm::SmallVectorImpl<mlir::Value> &results);
-  mlir::LogicalResult emitBody(mlir::scf::ForOp loop, llvm::SmallVectorImpl<mlir::Value> &results);
+  mlir::LogicalResult emitTurn(tile::WalkOp walk, llvm::SmallVectorImpl<mlir::Value> &results);
+  mlir::LogicalResult emitBody(mlir::LoopLikeOpInterface loop, llvm::SmallVectorImpl<mlir::Value> &results);
   mlir::LogicalResult emitIf(mlir::scf::IfOp branch);
   mlir::Value scalar(mlir::Value value);
   mlir::Value scalarI32(mlir::Value value) { return code.toI32(scalar(value)); }
@@ -174,7 +180,10 @@ private:
   mlir::Value getAddress(const GlobalArray &array, mlir::ValueRange indices);
   SharedTile getScratch(mlir::Operation *op, mlir::RankedTensorType type, int64_t bytesEach, int64_t offset = 0);
   /// Whether `op` is in a loop of its role.
-  static bool isInLoop(mlir::Operation *op) { return static_cast<bool>(op->getParentOfType<mlir::scf::ForOp>()); }
+  static bool isInLoop(mlir::Operation *op) {
+    auto loop = op->getParentOfType<mlir::LoopLikeOpInterface>();
+    return loop && op->getParentOfType<warp::RoleOp>()->isAncestor(loop);
+  }
   /// Where all warps hold the same of `layout`, one of them is to `write`, after all have done `before`.
   void writeOnce(const LinearLayout &layout, llvm::function_ref<void()> before, llvm::function_ref<void()> write);
   /// Of the threads of the instance. One warp has no barrier of its own.

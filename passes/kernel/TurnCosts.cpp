@@ -116,21 +116,20 @@ static double countInstructions(Operation *op, warp::RoleOp role) {
 // A turn
 //===----------------------------------------------------------------------===//
 
-/// Whether a loop walks turns: others find out what a segment starts from. Without channels, any loop.
-static bool isOverTurns(scf::ForOp loop) {
-  auto pipeline = loop->getParentOfType<warp::PipelineOp>();
-  return pipeline.getBody().getOps<warp::ChannelOp>().empty() ||
-         llvm::any_of(loop.getInductionVar().getUsers(), llvm::IsaPred<warp::GetOp, warp::PutOp>);
+/// The loop of a role whose turns are counted: a walk, or where there are no channels, the loop over segments. Other
+/// loops find out what a segment starts from.
+static LoopLikeOpInterface getLoopOfTurns(Operation *op) {
+  auto loop = op->getParentOfType<LoopLikeOpInterface>();
+  auto pipeline = op->getParentOfType<warp::PipelineOp>();
+  bool isOverTurns = loop && pipeline && pipeline->isAncestor(loop) &&
+                     (isa<tile::WalkOp>(loop) || pipeline.getBody().getOps<warp::ChannelOp>().empty());
+  return isOverTurns ? loop : LoopLikeOpInterface();
 }
 
-static bool isInTurn(Operation *op) {
-  auto loop = op->getParentOfType<scf::ForOp>();
-  return loop && isOverTurns(loop);
-}
+static bool isInTurn(Operation *op) { return static_cast<bool>(getLoopOfTurns(op)); }
 
 static bool hasLoopOverTurns(warp::PipelineOp pipeline) {
-  return pipeline
-      .walk([](scf::ForOp loop) { return isOverTurns(loop) ? WalkResult::interrupt() : WalkResult::advance(); })
+  return pipeline.walk([](Operation *op) { return isInTurn(op) ? WalkResult::interrupt() : WalkResult::advance(); })
       .wasInterrupted();
 }
 
@@ -266,12 +265,18 @@ std::optional<int64_t> Evaluator::get(Value value) {
     return std::nullopt;
   if (std::optional<int64_t> constant = getConstantIntValue(value))
     return constant;
-  if (isa<BlockArgument>(value))
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto walk = dyn_cast<tile::WalkOp>(argument.getOwner()->getParentOp());
+    if (walk && value == walk.getToken() && !walk.getReverse())
+      return get(walk.getBegin());
+    if (walk && value == walk.getRows())
+      return walk.getStep();
     return value.getType().isIndex() ? std::optional(positions.lookup(value)) : std::nullopt;
+  }
   Operation *op = value.getDefiningOp();
   if (isa<tile::WorkersOp>(op))
     return workers;
-  if (isa<tile::KeepOp, arith::IndexCastOp>(op))
+  if (isa<arith::IndexCastOp>(op))
     return get(op->getOperand(0));
   if (isa<memref::DimOp, tensor::DimOp>(op)) {
     std::optional<int64_t> dim = get(op->getOperand(1));
@@ -315,17 +320,21 @@ FailureOr<std::optional<LaunchWork>> kernel::countLaunch(scf::ForallOp forall, w
     grid.push_back(size.value_or(0));
   }
   work.blocks = llvm::product_of(grid);
-  auto countTrips = [&](scf::ForOp loop) -> int64_t {
-    std::optional<int64_t> begin = evaluator.get(loop.getLowerBound()), end = evaluator.get(loop.getUpperBound()),
-                           step = evaluator.get(loop.getStep());
+  auto countTrips = [&](LoopLikeOpInterface loop) -> int64_t {
+    std::optional<int64_t> begin, end, step;
+    if (auto walk = dyn_cast<tile::WalkOp>(*loop)) {
+      begin = evaluator.get(walk.getBegin()), end = evaluator.get(walk.getEnd()), step = walk.getStep();
+    } else if (auto segments = dyn_cast<scf::ForOp>(*loop)) {
+      begin = evaluator.get(segments.getLowerBound()), end = evaluator.get(segments.getUpperBound());
+      step = evaluator.get(segments.getStep());
+    }
     isKnown &= begin && end && step;
     return isKnown ? std::max<int64_t>(llvm::divideCeilSigned(*end - *begin, *step), 0) : 0;
   };
   // The first block has as many turns as any, the last puts the most segments together.
-  pipeline.walk([&](scf::ForOp loop) {
-    if (isOverTurns(loop))
-      work.turns =
-          std::max<int64_t>(work.turns, countTrips(loop) * loop->getParentOfType<warp::RoleOp>().getInstances());
+  pipeline.walk([&](Operation *op) {
+    if (LoopLikeOpInterface loop = getLoopOfTurns(op))
+      work.turns = std::max<int64_t>(work.turns, countTrips(loop));
   });
   bool hasTurns = hasLoopOverTurns(pipeline);
   if (!hasTurns)
@@ -341,7 +350,7 @@ FailureOr<std::optional<LaunchWork>> kernel::countLaunch(scf::ForallOp forall, w
     evaluator.positions[position] = std::max<int64_t>(blocks - 1, 0);
   pipeline.walk([&](tile::LoadOp load) {
     auto loop = load->getParentOfType<scf::ForOp>();
-    if (loop && !isOverTurns(loop))
+    if (loop && !isInTurn(load))
       work.firstBytes += double(countBytes(load.getResult())) * countTrips(loop);
   });
   if (evaluator.hasFailed())

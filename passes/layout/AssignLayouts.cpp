@@ -45,7 +45,7 @@ private:
   LinearLayout getRows(Value tile);
   /// The same, if something that `value` is computed from is bound to one.
   std::optional<LinearLayout> findBound(Value value);
-  void bindCarried(scf::ForOp loop);
+  void bindCarried(LoopLikeOpInterface loop);
   void assignOp(Operation *op);
   void readByMap(OpOperand &operand);
   void joinHalves();
@@ -110,12 +110,12 @@ bool RoleLayouts::isSecondOperand(Value accumulator) {
         for (Value result : user->getResults())
           if (tile::shapeOf(result) == tile::shapeOf(value))
             work.push_back(result);
-      } else if (auto yield = dyn_cast<scf::YieldOp>(user)) {
-        if (auto loop = dyn_cast<scf::ForOp>(yield->getParentOp())) {
-          work.push_back(loop.getRegionIterArg(use.getOperandNumber()));
-          work.push_back(loop.getResult(use.getOperandNumber()));
+      } else if (isa<scf::YieldOp, tile::YieldOp>(user)) {
+        if (auto loop = dyn_cast<LoopLikeOpInterface>(user->getParentOp())) {
+          work.push_back(loop.getRegionIterArgs()[use.getOperandNumber()]);
+          work.push_back(loop->getResult(use.getOperandNumber()));
         }
-      } else if (auto loop = dyn_cast<scf::ForOp>(user)) {
+      } else if (auto loop = dyn_cast<LoopLikeOpInterface>(user)) {
         work.push_back(loop.getTiedLoopRegionIterArg(&use));
       }
     }
@@ -139,7 +139,7 @@ Value RoleLayouts::demand(Value value, const LinearLayout &layout) {
   if (known == layout)
     return value;
   Operation *op = value.getDefiningOp();
-  if (!known && op && !isa<scf::ForOp>(op)) {
+  if (!known && op && !isa<LoopLikeOpInterface>(op)) {
     for (Value result : op->getResults())
       setLayout(result, layout);
     demandOperands(op, layout);
@@ -237,8 +237,8 @@ LinearLayout RoleLayouts::getRows(Value tile) {
 }
 
 /// Carried tiles keep one layout: that of the accumulators they are, or of the rows.
-void RoleLayouts::bindCarried(scf::ForOp loop) {
-  for (auto [arg, result] : llvm::zip_equal(loop.getRegionIterArgs(), loop.getResults())) {
+void RoleLayouts::bindCarried(LoopLikeOpInterface loop) {
+  for (auto [arg, result] : llvm::zip_equal(loop.getRegionIterArgs(), loop->getResults())) {
     if (!isTile(arg))
       continue;
     auto shape = tile::shapeOf(arg);
@@ -267,7 +267,7 @@ void RoleLayouts::readByMap(OpOperand &operand) {
 }
 
 void RoleLayouts::assignOp(Operation *op) {
-  if (auto loop = dyn_cast<scf::ForOp>(op)) {
+  if (auto loop = dyn_cast<LoopLikeOpInterface>(op)) {
     bindCarried(loop);
   } else if (auto dot = dyn_cast<tile::DotOp>(op)) {
     LinearLayout layout = getAccumulator(dot.getResult());
@@ -326,11 +326,11 @@ void RoleLayouts::assignOp(Operation *op) {
   } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
     readByMap(store.getValueMutable());
     store.getValueMutable().assign(demand(store.getValue(), prefer(store.getValue())));
-  } else if (auto yield = dyn_cast<scf::YieldOp>(op)) {
-    if (auto loop = dyn_cast<scf::ForOp>(op->getParentOp()))
+  } else if (isa<scf::YieldOp, tile::YieldOp>(op)) {
+    if (auto loop = dyn_cast<LoopLikeOpInterface>(op->getParentOp()))
       for (OpOperand &operand : op->getOpOperands())
         if (isTile(operand.get()))
-          operand.set(demand(operand.get(), *getLayout(loop.getRegionIterArg(operand.getOperandNumber()))));
+          operand.set(demand(operand.get(), *getLayout(loop.getRegionIterArgs()[operand.getOperandNumber()])));
   }
 }
 
@@ -370,7 +370,7 @@ void RoleLayouts::joinHalves() {
 void RoleLayouts::loadColumns() {
   SmallVector<tile::TransposeOp> transposes;
   role.walk([&](tile::TransposeOp transpose) {
-    if (transpose.getInput().getDefiningOp<tile::LoadOp>() && transpose->getParentOfType<scf::ForOp>())
+    if (transpose.getInput().getDefiningOp<tile::LoadOp>() && transpose->getParentOfType<LoopLikeOpInterface>())
       transposes.push_back(transpose);
   });
   for (tile::TransposeOp transpose : transposes) {

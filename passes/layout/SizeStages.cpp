@@ -63,14 +63,7 @@ static bool limitInstances(warp::PipelineOp pipeline, int64_t most) {
       continue;
     changed = true;
     role.setInstances(llvm::bit_floor(static_cast<uint64_t>(most)));
-    Value instance = role.getBody().getArgument(0);
-    role.walk([&](scf::ForOp loop) {
-      if (loop.getLowerBound() != instance)
-        return;
-      OpBuilder builder(loop);
-      Value step = arith::ConstantIndexOp::create(builder, loop.getLoc(), role.getInstances());
-      loop.getStepMutable().assign(step);
-    });
+    role.walk([&](tile::WalkOp walk) { walk.setInstances(role.getInstances()); });
   }
   return changed;
 }

@@ -28,7 +28,7 @@ namespace {
 class PipelineBuilder {
 public:
   PipelineBuilder(scf::ForallOp forall, LoopBody &body)
-      : forall(forall), body(body), loop(body.loop), loc(forall.getLoc()), builder(forall.getContext()) {
+      : forall(forall), body(body), walk(body.walk), loc(forall.getLoc()), builder(forall.getContext()) {
     for (size_t role = 0; role < body.roles.size(); ++role)
       needs.push_back(body.getNeeds(role));
   }
@@ -48,20 +48,20 @@ private:
   /// Whether the elementwise role has read `place` for the last time when it puts `value`.
   bool isReadBeforePut(Value place, Value value);
   void buildRole(int role);
-  void buildLoop(int role, Value instance, IRMapping &mapping);
+  void buildWalk(int role, Value instance, IRMapping &mapping);
   void buildTurn(int role, Value turn, IRMapping &mapping);
   void cloneExchange(tile::ExchangeOp exchange, IRMapping &mapping);
-  /// Ops behind the loop that store what `role` carried; an `scf.if` around them comes along.
+  /// Ops after the walk that store what `role` carried; an `scf.if` around them comes along.
   void cloneTail(int role, Block &block, IRMapping &mapping);
   bool storesFor(int role, Operation *op);
-  /// Values from outside of the loop, computed where the builder stands.
+  /// Values from outside of the walk, computed where the builder stands.
   Value materialize(Value value, IRMapping &mapping);
   void cloneLoop(scf::ForOp outer, IRMapping &mapping);
   llvm::SmallVector<unsigned> getCarried(int role);
 
   scf::ForallOp forall;
   LoopBody &body;
-  scf::ForOp loop;
+  tile::WalkOp walk;
   Location loc;
   OpBuilder builder;
   std::vector<LoopBody::Needs> needs;
@@ -79,7 +79,7 @@ private:
 void PipelineBuilder::sizeRoles() {
   KernelShape shape;
   auto isElementwise = [&](int role) { return role >= 0 && body.roles[role].kind == RoleKind::Elementwise; };
-  for (Operation &op : *loop.getBody()) {
+  for (Operation &op : *walk.getBody()) {
     if (auto scan = dyn_cast<tile::ScanOp>(op))
       shape.keys = std::max(shape.keys, tile::shapeOf(scan.getResult())[1]);
     if (auto scores = dyn_cast<tile::DecayedScoresOp>(op))
@@ -87,7 +87,7 @@ void PipelineBuilder::sizeRoles() {
     if (auto dot = dyn_cast<tile::DotOp>(op); dot && isElementwise(body.getOwner(dot.getResult())))
       shape.keys = std::max(shape.keys, tile::shapeOf(dot.getA())[!dot.getTransposeA()]);
   }
-  for (Value arg : loop.getRegionIterArgs())
+  for (Value arg : walk.getRegionIterArgs())
     if (auto [rows, columns] = std::tuple(tile::shapeOf(arg)[0], tile::shapeOf(arg)[1]); rows > 1) {
       shape.sums += rows * columns;
       shape.isWide |= shape.sums > rows * columns; // what sums lose is carried too
@@ -111,7 +111,7 @@ void PipelineBuilder::sizeRoles() {
         role.instances = kInstancesOfRows;
       // Of the few rows that a program of a cluster does, a turn takes as long as the way there and back: so several
       // are under way.
-      for (auto exchange : loop.getBody()->getOps<tile::ExchangeOp>()) {
+      for (auto exchange : walk.getBody()->getOps<tile::ExchangeOp>()) {
         auto part = cast<RankedTensorType>(exchange.getParts().front().getType());
         int64_t wanted = llvm::bit_floor<uint64_t>(part.getNumElements()) / kElementsOfRowWarp, all = role.warps;
         role.warps = std::clamp<int64_t>(wanted, 1, all);
@@ -224,7 +224,7 @@ LogicalResult PipelineBuilder::build() {
   warps = llvm::alignTo(warps, 4); // groups of four share registers
   if (warps > kMostWarps)
     return emitNamedError(forall) << "needs " << warps << " warps by its schedule, a block has at most " << kMostWarps;
-  builder.setInsertionPoint(loop);
+  builder.setInsertionPoint(walk);
   pipeline = warp::PipelineOp::create(builder, loc, /*stages=*/1);
   builder.setInsertionPointToStart(&pipeline.getBody().emplaceBlock());
   makeChannels();
@@ -254,7 +254,7 @@ LogicalResult PipelineBuilder::build() {
 /// The carried values that a role makes.
 SmallVector<unsigned> PipelineBuilder::getCarried(int role) {
   SmallVector<unsigned> carried;
-  for (auto [index, arg] : llvm::enumerate(loop.getRegionIterArgs()))
+  for (auto [index, arg] : llvm::enumerate(walk.getRegionIterArgs()))
     if (body.getOwner(arg) == role)
       carried.push_back(index);
   return carried;
@@ -270,8 +270,8 @@ void PipelineBuilder::buildRole(int index) {
   IRMapping mapping;
   usedOfLoops.clear();
   for (unsigned carried : getCarried(index))
-    usedOfLoops.insert(loop.getInitArgs()[carried]);
-  buildLoop(index, instance, mapping);
+    usedOfLoops.insert(walk.getInits()[carried]);
+  buildWalk(index, instance, mapping);
   cloneTail(index, *forall.getBody(), mapping);
   auto attr = forall->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(kTargetAttrName);
   const GPUTarget *target = attr ? findGPUTarget(attr.getName()) : nullptr;
@@ -279,37 +279,31 @@ void PipelineBuilder::buildRole(int index) {
     role.setWarps(kCopyEngineWarps);
 }
 
-void PipelineBuilder::buildLoop(int role, Value instance, IRMapping &mapping) {
+void PipelineBuilder::buildWalk(int role, Value instance, IRMapping &mapping) {
   SmallVector<unsigned> carried = getCarried(role);
   SmallVector<Value> initial;
   for (unsigned index : carried)
-    initial.push_back(materialize(loop.getInitArgs()[index], mapping));
+    initial.push_back(materialize(walk.getInits()[index], mapping));
   for (Operation *op : needs[role].ops)
     for (Value operand : op->getOperands())
-      if (operand.getParentBlock() != loop.getBody())
+      if (operand.getParentBlock() != walk.getBody())
         materialize(operand, mapping);
-  Value begin = materialize(loop.getLowerBound(), mapping), end = materialize(loop.getUpperBound(), mapping);
-  Value step = materialize(loop.getStep(), mapping);
-  Value length = arith::SubIOp::create(builder, loc, end, begin);
-  Value turns = arith::CeilDivSIOp::create(builder, loc, length, step);
-  Value instances = arith::ConstantIndexOp::create(builder, loc, body.roles[role].instances);
-  auto turnLoop = scf::ForOp::create(builder, loc, instance, turns, instances, initial);
-  for (auto [index, newIndex] : llvm::zip_equal(carried, llvm::seq<unsigned>(0, carried.size()))) {
-    mapping.map(loop.getRegionIterArg(index), turnLoop.getRegionIterArg(newIndex));
-    mapping.map(loop.getResult(index), turnLoop.getResult(newIndex));
+  Value begin = materialize(walk.getBegin(), mapping), end = materialize(walk.getEnd(), mapping);
+  auto copy = tile::WalkOp::create(builder, loc, begin, end, walk.getStep(), walk.getReverse(), initial, instance,
+                                   body.roles[role].instances);
+  mapping.map(walk.getToken(), copy.getToken());
+  mapping.map(walk.getRows(), copy.getRows());
+  for (auto [newIndex, index] : llvm::enumerate(carried)) {
+    mapping.map(walk.getRegionIterArgs()[index], copy.getRegionIterArgs()[newIndex]);
+    mapping.map(walk.getResult(index), copy.getResult(newIndex));
   }
   OpBuilder::InsertionGuard guard(builder);
-  if (carried.empty())
-    turnLoop.getBody()->getTerminator()->erase();
-  builder.setInsertionPointToStart(turnLoop.getBody());
-  Value turn = turnLoop.getInductionVar();
-  Value offset = arith::MulIOp::create(builder, loc, turn, step);
-  mapping.map(loop.getInductionVar(), arith::AddIOp::create(builder, loc, begin, offset).getResult());
-  buildTurn(role, turn, mapping);
+  builder.setInsertionPointToStart(copy.getBody());
+  buildTurn(role, copy.getTurn(), mapping);
   SmallVector<Value> results;
   for (unsigned index : carried)
-    results.push_back(mapping.lookup(loop.getBody()->getTerminator()->getOperand(index)));
-  scf::YieldOp::create(builder, loc, results);
+    results.push_back(mapping.lookup(walk.getYield().getOperand(index)));
+  tile::YieldOp::create(builder, loc, results);
 }
 
 /// Products first, then the release, then what follows from the products alone: the next turn can begin.
@@ -330,7 +324,7 @@ void PipelineBuilder::buildTurn(int role, Value turn, IRMapping &mapping) {
     // What is exchanged is what lies in memory.
     mapping.map(value, isExchanged(value) ? got : convertTile(builder, loc, got, element));
   }
-  for (Value arg : loop.getRegionIterArgs())
+  for (Value arg : walk.getRegionIterArgs())
     put(arg);
   // Where products read is where one of them goes: not before all have read it.
   bool isMatrix = body.roles[role].kind == RoleKind::Matrix;
@@ -384,7 +378,7 @@ void PipelineBuilder::cloneExchange(tile::ExchangeOp exchange, IRMapping &mappin
 }
 
 //===----------------------------------------------------------------------===//
-// What stands around the loop
+// What stands around the walk
 //===----------------------------------------------------------------------===//
 
 Value PipelineBuilder::materialize(Value value, IRMapping &mapping) {
@@ -406,7 +400,7 @@ Value PipelineBuilder::materialize(Value value, IRMapping &mapping) {
   return mapping.lookup(value);
 }
 
-/// A loop in front of the loop over tokens (the merging of segments), with only what the role uses of it.
+/// A loop in front of the walk (the merging of segments), with only what the role uses of it.
 void PipelineBuilder::cloneLoop(scf::ForOp outer, IRMapping &mapping) {
   auto yields = outer.getBody()->getTerminator()->getOperands();
   llvm::SetVector<unsigned> carried;
@@ -464,8 +458,8 @@ bool PipelineBuilder::storesFor(int role, Operation *op) {
   SmallVector<Value> work{store.getValue()};
   while (!work.empty()) {
     Value value = work.pop_back_val();
-    if (value.getDefiningOp() == loop)
-      return body.getOwner(loop.getRegionIterArg(cast<OpResult>(value).getResultNumber())) == role;
+    if (value.getDefiningOp() == walk)
+      return body.getOwner(walk.getRegionIterArgs()[cast<OpResult>(value).getResultNumber()]) == role;
     if (Operation *def = value.getDefiningOp())
       llvm::append_range(work, def->getOperands());
   }
@@ -475,7 +469,7 @@ bool PipelineBuilder::storesFor(int role, Operation *op) {
 void PipelineBuilder::cloneTail(int role, Block &block, IRMapping &mapping) {
   for (Operation &op : block.without_terminator()) {
     bool behind =
-        op.getBlock() != forall.getBody() || (op.getBlock() == loop->getBlock() && loop->isBeforeInBlock(&op));
+        op.getBlock() != forall.getBody() || (op.getBlock() == walk->getBlock() && walk->isBeforeInBlock(&op));
     if (!behind || !storesFor(role, &op))
       continue;
     if (auto branch = dyn_cast<scf::IfOp>(op)) {
@@ -517,7 +511,7 @@ static bool storesTiles(scf::ForallOp forall) {
   return forall.walk([](tile::StoreOp) { return WalkResult::interrupt(); }).wasInterrupted();
 }
 
-/// A body without a loop over tokens has one role: all warps share out each tile.
+/// A body without a walk has one role: all warps share out each tile.
 static void buildOneRole(scf::ForallOp forall) {
   // So that a thread has at most 64 elements of the largest tile: two blocks fit a multiprocessor, and while one
   // computes or stores, the other loads.
@@ -545,10 +539,6 @@ struct AssignRoles : fgla::impl::AssignRolesBase<AssignRoles> {
     getOperation()->walk([&](func::FuncOp kernel) {
       if (kernel->hasAttr(kKernelAttrName))
         llvm::append_range(foralls, kernel.getOps<scf::ForallOp>());
-    });
-    getOperation()->walk([](tile::KeepOp keep) {
-      keep.replaceAllUsesWith(keep.getValue());
-      keep.erase();
     });
     for (scf::ForallOp forall : foralls) {
       if (!LoopBody::hasTurns(forall) && storesTiles(forall)) {

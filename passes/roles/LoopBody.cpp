@@ -1,4 +1,4 @@
-//===- LoopBody.cpp - Who computes what in the loop over tiles ------------===//
+//===- LoopBody.cpp - Who computes what in a walk over tiles --------------===//
 
 #include "passes/roles/LoopBody.h"
 #include "dialect/tile/Diagnostics.h"
@@ -49,29 +49,18 @@ static bool isCheap(Operation *op) {
   });
 }
 
-static bool readsTokens(scf::ForOp loop) {
-  return llvm::any_of(loop.getBody()->getOps<tile::LoadOp>(), [&](tile::LoadOp load) {
-    int64_t rowDim = load.getDims()[0];
-    return load.getRows() && rowDim >= 0 && load.getIndices()[rowDim] == loop.getInductionVar();
-  });
-}
-
-bool LoopBody::hasTurns(scf::ForallOp forall) {
-  return llvm::any_of(forall.getBody()->getOps<scf::ForOp>(), readsTokens);
-}
+bool LoopBody::hasTurns(scf::ForallOp forall) { return !forall.getBody()->getOps<tile::WalkOp>().empty(); }
 
 FailureOr<LoopBody> LoopBody::analyze(scf::ForallOp forall) {
   LoopBody result;
-  for (auto loop : forall.getBody()->getOps<scf::ForOp>()) {
-    if (!readsTokens(loop))
-      continue;
-    if (result.loop)
-      return emitNamedError(loop) << "has two loops over tokens in one body, which no GPU kernel has yet";
-    result.loop = loop;
+  for (auto walk : forall.getBody()->getOps<tile::WalkOp>()) {
+    if (result.walk)
+      return emitNamedError(walk) << "is the second one in one body, which no GPU kernel has yet";
+    result.walk = walk;
   }
-  if (!result.loop)
-    return emitNamedError(forall) << "has no loop over tokens in its body, which every GPU kernel has";
-  for (auto slice : result.loop.getBody()->getOps<tensor::ExtractSliceOp>())
+  if (!result.walk)
+    return emitNamedError(forall) << "has no 'fgla_tile.walk' in its body, which every GPU kernel has";
+  for (auto slice : result.walk.getBody()->getOps<tensor::ExtractSliceOp>())
     if (!isPartOfLoad(slice) &&
         (slice.getType().getDimSize(0) != 1 || slice.getType().getDimSize(1) != slice.getSourceType().getDimSize(1)))
       return emitNamedError(slice) << "takes " << slice.getType().getDimSize(1) << " of "
@@ -79,9 +68,9 @@ FailureOr<LoopBody> LoopBody::analyze(scf::ForallOp forall) {
                                    << " columns of a computed tile, which has no role on a GPU yet: a map that puts "
                                       "tiles side by side ('hedgehog') needs all keys of a head in one program, and no "
                                       "'key_slice'";
-  for (Operation &op : *result.loop.getBody())
+  for (Operation &op : *result.walk.getBody())
     if (op.getNumRegions() && !isa<tile::MapOp>(op))
-      return emitNamedError(&op) << "in the loop over tokens has no role on a GPU yet";
+      return emitNamedError(&op) << "in the walk has no role on a GPU yet";
   result.assignMatrix();
   result.assignRest();
   return result;
@@ -97,13 +86,13 @@ int LoopBody::addRole(RoleKind kind, std::string name) {
 /// What depends on the carried tiles. One carried number is the rows' own (the running maximum).
 void LoopBody::assignMatrix() {
   llvm::DenseSet<Value> dependent;
-  for (Value arg : loop.getRegionIterArgs())
+  for (Value arg : walk.getRegionIterArgs())
     if (tile::shapeOf(arg)[0] * tile::shapeOf(arg)[1] > 1)
       dependent.insert(arg);
   if (dependent.empty())
     return;
   int role = addRole(RoleKind::Matrix, "matrix");
-  for (Operation &op : loop.getBody()->without_terminator()) {
+  for (Operation &op : walk.getBody()->without_terminator()) {
     if (llvm::none_of(op.getOperands(), [&](Value v) { return dependent.contains(v); }))
       continue;
     owners[&op] = role;
@@ -117,19 +106,19 @@ void LoopBody::assignMatrix() {
 /// of its own, so that the next turn's products need not wait for it. What it reads crosses as 16-bit floats; where
 /// arrays are wider, that would lose too much.
 void LoopBody::splitEpilogue(int matrix) {
-  bool isNarrow = llvm::all_of(loop.getBody()->getOps<tile::DotOp>(), [](tile::DotOp dot) {
+  bool isNarrow = llvm::all_of(walk.getBody()->getOps<tile::DotOp>(), [](tile::DotOp dot) {
     return dot.getA().getType().getElementType().getIntOrFloatBitWidth() == 16;
   });
   llvm::SetVector<Operation *> kept;
   for (Operation *op : roles[matrix].ops)
     if (isa<tile::DotOp>(op))
       kept.insert(op);
-  for (Value yielded : loop.getBody()->getTerminator()->getOperands())
+  for (Value yielded : walk.getBody()->getTerminator()->getOperands())
     if (Operation *def = yielded.getDefiningOp())
       kept.insert(def);
   for (size_t i = 0; i < kept.size(); ++i)
     for (Value operand : kept[i]->getOperands())
-      if (Operation *def = operand.getDefiningOp(); def && def->getBlock() == loop.getBody())
+      if (Operation *def = operand.getDefiningOp(); def && def->getBlock() == walk.getBody())
         kept.insert(def);
   SmallVector<Operation *> rest;
   bool stores = false, combinesRows = false;
@@ -152,7 +141,7 @@ void LoopBody::splitEpilogue(int matrix) {
 bool LoopBody::dependsOn(Operation *op, int role) const {
   return llvm::any_of(op->getOperands(), [&](Value operand) {
     Operation *def = operand.getDefiningOp();
-    if (!def || def->getBlock() != loop.getBody())
+    if (!def || def->getBlock() != walk.getBody())
       return false;
     return isReplicated(def) ? dependsOn(def, role) : owners.lookup(def) == role;
   });
@@ -175,14 +164,14 @@ static bool worksOnRows(Block &body) {
 void LoopBody::assignRest() {
   int load = -1, elementwise = -1, giver = -1;
   // Then rows are whole in a warp from end to end.
-  bool onRows = loop.getRegionIterArgs().empty() && worksOnRows(*loop.getBody());
+  bool onRows = walk.getRegionIterArgs().empty() && worksOnRows(*walk.getBody());
   if (onRows)
     elementwise = addRole(RoleKind::Epilogue, "epilogue");
   auto assign = [&](Operation &op, int role) {
     owners[&op] = role;
     roles[role].ops.insert(&op);
   };
-  for (Operation &op : loop.getBody()->without_terminator()) {
+  for (Operation &op : walk.getBody()->without_terminator()) {
     if (owners.contains(&op) || isCheap(&op))
       continue;
     if (isa<tile::LoadOp>(op)) {
@@ -219,11 +208,8 @@ int LoopBody::getOwner(Value value) const {
     return found == owners.end() ? -1 : found->second;
   }
   // A carried value is its maker's.
-  auto arg = cast<BlockArgument>(value);
-  if (arg.getOwner() != loop.getBody() || arg == loop.getInductionVar())
-    return -1;
-  Value yielded = loop.getBody()->getTerminator()->getOperand(arg.getArgNumber() - 1);
-  return yielded == value ? -1 : getOwner(yielded);
+  OpOperand *yielded = walk.getTiedLoopYieldedValue(cast<BlockArgument>(value));
+  return !yielded || yielded->get() == value ? -1 : getOwner(yielded->get());
 }
 
 LoopBody::Needs LoopBody::getNeeds(int role) const {
@@ -235,7 +221,7 @@ LoopBody::Needs LoopBody::getNeeds(int role) const {
     if (!included.insert(op).second)
       continue;
     for (Value operand : op->getOperands()) {
-      bool inBody = operand.getParentBlock() == loop.getBody();
+      bool inBody = operand.getParentBlock() == walk.getBody();
       int owner = inBody ? getOwner(operand) : -1;
       if (owner >= 0 && owner != role)
         needs.fromOthers.insert(operand);
@@ -243,7 +229,7 @@ LoopBody::Needs LoopBody::getNeeds(int role) const {
         work.push_back(def);
     }
   }
-  for (Operation &op : loop.getBody()->without_terminator())
+  for (Operation &op : walk.getBody()->without_terminator())
     if (included.contains(&op))
       needs.ops.insert(&op);
   return needs;

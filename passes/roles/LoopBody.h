@@ -1,4 +1,4 @@
-//===- LoopBody.h - Who computes what in the loop over tiles --------------===//
+//===- LoopBody.h - Who computes what in a walk over tiles ----------------===//
 #ifndef FGLA_PASSES_ROLES_LOOPBODY_H
 #define FGLA_PASSES_ROLES_LOOPBODY_H
 
@@ -18,15 +18,15 @@ struct RoleSpec {
   llvm::SetVector<mlir::Operation *> ops;
 };
 
-/// The loop over tiles of tokens in the body of an `scf.forall`, with its ops shared out among roles.
+/// The walk over tiles of tokens in the body of an `scf.forall`, with its ops shared out among roles.
 class LoopBody {
 public:
-  /// Whether there is a loop over tokens, whose tiles take turns.
+  /// Whether there is a walk, whose tiles take turns.
   static bool hasTurns(mlir::scf::ForallOp forall);
   /// Fails with an error where a body has a form that is not handled.
   static mlir::FailureOr<LoopBody> analyze(mlir::scf::ForallOp forall);
 
-  mutable mlir::scf::ForOp loop;
+  mutable tile::WalkOp walk;
   std::vector<RoleSpec> roles;
 
   /// The role that makes `value`; -1 for what each role computes for itself.

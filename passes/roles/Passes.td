@@ -23,9 +23,9 @@ def ShareLoads : Pass<"fgla-share-loads", "::mlir::ModuleOp"> {
 }
 
 def AssignRoles : Pass<"fgla-assign-roles", "::mlir::ModuleOp"> {
-  let summary = "Splits the loop over tiles among groups of warps";
+  let summary = "Splits the walk over tiles among groups of warps";
   let description = [{
-    The body of each `scf.forall` in a kernel becomes an `fgla_warp.pipeline`. An op of the loop over tiles gets its role by what it is:
+    The body of each `scf.forall` in a kernel becomes an `fgla_warp.pipeline`. An op of the walk gets its role by what it is:
 
     - `load`: reads a tile of tokens;
     - `rows`: makes one number of each row (`[C, 1]`), one role for each group of them that do not depend on each other; what the programs of a cluster give

@@ -50,7 +50,7 @@ struct ShareLoads : fgla::impl::ShareLoadsBase<ShareLoads> {
     getOperation()->walk([&](func::FuncOp kernel) {
       if (kernel->hasAttr(kKernelAttrName))
         kernel.walk([&](tile::LoadOp load) {
-          if (load.getRows() && isa<scf::ForOp>(load->getParentOp())) // of tokens: these go through channels
+          if (load.getRows() && isa<tile::WalkOp>(load->getParentOp())) // of tokens: these go through channels
             loads.push_back(load);
         });
     });
@@ -58,7 +58,7 @@ struct ShareLoads : fgla::impl::ShareLoadsBase<ShareLoads> {
       auto *whole = llvm::find_if(loads, [&](tile::LoadOp other) { return other && isPartOf(slice, other); });
       if (whole == loads.end())
         continue;
-      if (slice->isBeforeInBlock(*whole)) // what it reads of the loop is the same
+      if (slice->isBeforeInBlock(*whole)) // what it reads of the walk is the same
         (*whole)->moveBefore(slice);
       share(slice, *whole);
       slice = {};

@@ -381,11 +381,11 @@ static bool isOfLoads(Value tile) {
           llvm::all_of(llvm::make_filter_range(op->getOperands(), isTile), isOfLoads));
 }
 
-void AttentionProgram::combineInCluster(scf::ForOp loop, TileReader &reader) {
+void AttentionProgram::combineInCluster(tile::WalkOp walk, TileReader &reader) {
   // What is made of other rows' numbers (softmax), of maps or of products is the elementwise role's, which would wait
   // for a role that waits for it.
   SmallVector<tile::ReduceOp> reduces;
-  for (auto reduce : loop.getBody()->getOps<tile::ReduceOp>())
+  for (auto reduce : walk.getBody()->getOps<tile::ReduceOp>())
     if (reduce.getDim() == 1 && shapeOf(reduce.getInput()) == ArrayRef<int64_t>{tileLength, root.getKeyDim()} &&
         isOfLoads(reduce.getInput()))
       reduces.push_back(reduce);
@@ -496,31 +496,22 @@ Carried AttentionProgram::buildInitial(Value batch, Value head, Value sequenceMa
   return carried;
 }
 
-/// The number of tokens in the tile at `token` of a part that ends at `end`.
-static Value buildRows(OpBuilder &builder, Location loc, Value token, Value end, Value tile) {
-  Value left = arith::SubIOp::create(builder, loc, end, token);
-  return arith::MinSIOp::create(builder, loc, left, tile);
-}
-
 Value AttentionProgram::buildSequenceMax(Value batch, Value head, Value tokens) {
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value step = arith::ConstantIndexOp::create(builder, loc, tileLength);
   constexpr double kMinusInf = -std::numeric_limits<double>::infinity();
   Value initial = root.getInitialMax() ? loadScalar(builder, loc, arrays.lookup(root.getInitialMax()), batch, head)
                                        : buildSplat(builder, loc, {1, 1}, compute, kMinusInf);
-  auto loop = scf::ForOp::create(builder, loc, zero, tokens, step, initial);
+  auto walk = tile::WalkOp::create(builder, loc, zero(), tokens, tileLength, /*reverse=*/false, initial);
   OpBuilder::InsertionGuard guard(builder);
   TileReader reader(builder, fusion, arrays, tileLength, batch, head,
-                    OpBuilder::InsertPoint(loop->getBlock(), Block::iterator(loop)));
-  builder.setInsertionPointToStart(loop.getBody());
-  Value rows = buildRows(builder, loc, loop.getInductionVar(), tokens, step);
-  reader.moveTo(loop.getInductionVar(), rows);
-  Value rowMax = reduce(ReduceKind::Max, mask(reader.read(root.getKey()), rows, kMinusInf), 1);
+                    OpBuilder::InsertPoint(walk->getBlock(), Block::iterator(walk)));
+  builder.setInsertionPointToStart(walk.getBody());
+  reader.moveTo(walk.getToken(), walk.getRows());
+  Value rowMax = reduce(ReduceKind::Max, mask(reader.read(root.getKey()), walk.getRows(), kMinusInf), 1);
   Value max = buildMap(
-      builder, loc, {reduce(ReduceKind::Max, rowMax, 0), loop.getRegionIterArg(0)}, {1, 1},
+      builder, loc, {reduce(ReduceKind::Max, rowMax, 0), walk.getRegionIterArgs()[0]}, {1, 1},
       [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::MaximumFOp::create(b, l, v[0], v[1]); });
-  scf::YieldOp::create(builder, loc, max);
-  return loop.getResult(0);
+  tile::YieldOp::create(builder, loc, max);
+  return walk.getResult(0);
 }
 
 Carried AttentionProgram::buildStep(Value batch, Value head, const Carried &initial, Value output, Value queryHead) {
@@ -581,15 +572,13 @@ static Carried unpack(const Carried &like, ValueRange values) {
 
 Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value end, Carried initial, Value output,
                                     Value queryHead, Value firstHead) {
-  Value step = arith::ConstantIndexOp::create(builder, loc, tileLength);
-  auto loop = scf::ForOp::create(builder, loc, begin, end, step, pack(initial));
+  auto walk = tile::WalkOp::create(builder, loc, begin, end, tileLength, /*reverse=*/false, pack(initial));
   OpBuilder::InsertionGuard guard(builder);
-  OpBuilder::InsertPoint prologue(loop->getBlock(), Block::iterator(loop));
+  OpBuilder::InsertPoint prologue(walk->getBlock(), Block::iterator(walk));
   TileReader reader(builder, fusion, arrays, tileLength, batch, head, prologue);
-  builder.setInsertionPointToStart(loop.getBody());
-  Carried carried = unpack(initial, loop.getRegionIterArgs());
-  Value token = loop.getInductionVar();
-  Value rows = buildRows(builder, loc, token, end, step);
+  builder.setInsertionPointToStart(walk.getBody());
+  Carried carried = unpack(initial, walk.getRegionIterArgs());
+  Value token = walk.getToken(), rows = walk.getRows();
   reader.moveTo(token, rows);
 
   // What is behind the end changes the state alone, and that at the end. Without outputs, it is a part of a segment,
@@ -599,7 +588,7 @@ Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value 
   if (output)
     buildOutputs(tiles, reader, batch, head, token, rows, carried.state, output, queryHead, firstHead, prologue);
   if (slice.cluster > 1)
-    combineInCluster(loop, reader);
+    combineInCluster(walk, reader);
   Carried next;
   buildNextState(tiles, carried, next);
   next.max = carried.max ? tiles.nextMax : Value();
@@ -616,19 +605,17 @@ Carried AttentionProgram::buildLoop(Value batch, Value head, Value begin, Value 
                  });
     next.total = {map.getResult(0), map.getResult(1)};
   }
-  scf::YieldOp::create(builder, loc, pack(next));
-  return unpack(initial, loop.getResults());
+  tile::YieldOp::create(builder, loc, pack(next));
+  return unpack(initial, walk.getResults());
 }
 
 void AttentionProgram::buildSums(Value batch, Value queryHead, Value begin, Value end, Value parts, Value output) {
-  Value step = arith::ConstantIndexOp::create(builder, loc, tileLength);
-  auto loop = scf::ForOp::create(builder, loc, begin, end, step);
+  auto walk = tile::WalkOp::create(builder, loc, begin, end, tileLength);
   OpBuilder::InsertionGuard guard(builder);
-  OpBuilder::InsertPoint prologue(loop->getBlock(), Block::iterator(loop));
+  OpBuilder::InsertPoint prologue(walk->getBlock(), Block::iterator(walk));
   TileReader reader(builder, fusion, arrays, tileLength, batch, queryHead, prologue);
-  builder.setInsertionPointToStart(loop.getBody());
-  Value token = loop.getInductionVar();
-  Value rows = buildRows(builder, loc, token, end, step);
+  builder.setInsertionPointToStart(walk.getBody());
+  Value token = walk.getToken(), rows = walk.getRows();
   reader.moveTo(token, rows);
   auto type = cast<MemRefType>(parts.getType());
   auto tileType = RankedTensorType::get({tileLength, root.getValueDim()}, type.getElementType());
@@ -641,6 +628,7 @@ void AttentionProgram::buildSums(Value batch, Value queryHead, Value begin, Valu
     loaded.push_back(convertTile(builder, loc, tile, compute));
   }
   buildConsumers(reader, addUp(loaded), output, {batch, token, queryHead, zero()}, rows);
+  tile::YieldOp::create(builder, loc);
 }
 
 Carried AttentionProgram::buildMerge(Carried earlier, Carried later) {

@@ -98,7 +98,7 @@ private:
                   mlir::Value output, mlir::OpBuilder::InsertPoint prologue);
   mlir::Value addUp(mlir::ValueRange tiles);
   /// Where the programs of a cluster combine all keys of a row, each combines its own and then what all have.
-  void combineInCluster(mlir::scf::ForOp loop, TileReader &reader);
+  void combineInCluster(tile::WalkOp walk, TileReader &reader);
   /// Stores what consumes the tile `result` of the attention's output.
   void buildConsumers(TileReader &reader, mlir::Value result, mlir::Value output, mlir::ValueRange indices,
                       mlir::Value rows);

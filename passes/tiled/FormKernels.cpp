@@ -515,8 +515,6 @@ bool KernelWriter::writeStep() {
 void KernelWriter::write() {
   batches = memref::DimOp::create(builder, loc, output, 0);
   tokens = memref::DimOp::create(builder, loc, output, 1);
-  if (roles)
-    tokens = tile::KeepOp::create(builder, loc, tokens);
   heads = index(root.getNumHeads());
   if (writeStep()) {
     func::ReturnOp::create(builder, loc);

@@ -125,8 +125,8 @@ bool Padder::isNeeded() {
 Padder::Counts Padder::countsOf(Operation *op, Value result) {
   auto of = [&](Value tile) { return counts.lookup(tile); };
   if (auto load = dyn_cast<tile::LoadOp>(op)) {
-    // Rows that differ from turn to turn are tokens, which the program masks by itself.
-    bool areTokens = load.getRows() && isa<scf::ForOp>(load.getRows().getParentBlock()->getParentOp());
+    // Tokens are masked by the program itself: all rows that are counted inside of a walk.
+    bool areTokens = load.getRows() && isa<tile::WalkOp>(load.getRows().getParentBlock()->getParentOp());
     return {areTokens ? Value() : load.getRows(), load.getCols()};
   }
   if (auto dot = dyn_cast<tile::DotOp>(op)) {
@@ -159,19 +159,19 @@ void Padder::findCounts(Operation *op) {
     }
     counts[value] = found;
   };
-  if (auto loop = dyn_cast<scf::ForOp>(op)) {
+  if (auto loop = dyn_cast<LoopLikeOpInterface>(op); loop && !loop.getInits().empty()) {
     // What a slice's state starts from may say less than what it becomes.
     for (int pass = 0; pass < 2; ++pass) {
       for (auto [index, arg] : llvm::enumerate(loop.getRegionIterArgs())) {
         if (!isTile(arg))
           continue;
-        Counts init = counts.lookup(loop.getInitArgs()[index]);
-        Counts yielded = counts.lookup(loop.getBody()->getTerminator()->getOperand(index));
+        Counts init = counts.lookup(loop.getInits()[index]);
+        Counts yielded = counts.lookup(loop.getYieldedValues()[index]);
         Counts both{join(init[0], yielded[0]), join(init[1], yielded[1])};
         record(arg, both);
-        record(loop.getResult(index), both);
+        record(loop->getResult(index), both);
       }
-      for (Operation &nested : *loop.getBody())
+      for (Operation &nested : loop.getLoopRegions().front()->getOps())
         findCounts(&nested);
     }
     return;
@@ -256,15 +256,13 @@ bool Padder::isZero(Value tile, int dim) {
   if (!counts.lookup(tile)[dim])
     return true; // there is no padding
   Operation *op = tile.getDefiningOp();
-  if (!op || isa<scf::ForOp>(op)) {
-    auto loop = cast<scf::ForOp>(op ? op : tile.getParentBlock()->getParentOp());
-    unsigned index = op ? cast<OpResult>(tile).getResultNumber() : cast<BlockArgument>(tile).getArgNumber() - 1;
-    Value arg = loop.getRegionIterArg(index);
+  if (!op || isa<LoopLikeOpInterface>(op)) {
+    auto loop = cast<LoopLikeOpInterface>(op ? op : tile.getParentBlock()->getParentOp());
+    BlockArgument arg = op ? loop.getTiedLoopRegionIterArg(cast<OpResult>(tile)) : cast<BlockArgument>(tile);
     // Zero, if it is where it starts, and after each turn if it was before.
     if (!assumed.insert({arg, dim}).second)
       return true;
-    bool result =
-        isZero(loop.getInitArgs()[index], dim) && isZero(loop.getBody()->getTerminator()->getOperand(index), dim);
+    bool result = isZero(loop.getTiedLoopInit(arg)->get(), dim) && isZero(loop.getTiedLoopYieldedValue(arg)->get(), dim);
     assumed.erase({arg, dim});
     return result;
   }

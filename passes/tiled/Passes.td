@@ -15,8 +15,7 @@ def FormKernels : Pass<"fgla-form-kernels", "::mlir::ModuleOp"> {
     global memory. Decays stay products: P from the tile's start to a token for queries, R from a token to the tile's end for
     keys, both at most one. The running stabilizer is one more decay, `exp(m_(t-1) - m_t)`, and its keys are `exp(z_t - m_t)`.
 
-    For roles, each query head has a program of its own, which computes the keys of its key/value head too, and a loop over tiles stays one
-    where there is one tile.
+    For roles, each query head has a program of its own, which computes the keys of its key/value head too.
   }];
   let options = [Option<"roles", "roles", "bool", "false", "The kernels are to be split into roles">];
   let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",

@@ -545,3 +545,33 @@ func.func private @channel_dynamic(!fgla_warp.channel<tensor<?x32xf32>>)
 // expected-error @+2 {{failed to parse Warp_ChannelType parameter 'tile'}}
 // expected-error @+1 {{invalid kind of type specified: expected builtin.tensor, but found 'f32'}}
 func.func private @channel_scalar(!fgla_warp.channel<f32>)
+
+// -----
+
+func.func @role_c3_instances(%n: index) {
+  %c0 = arith.constant 0 : index
+  fgla_warp.pipeline stages(2) {
+    fgla_warp.role "one" warps(1) instances(2) {
+    ^bb0(%i: index):
+      // expected-error @+1 {{in role "one" must do the turns of the role's instance out of 2 (role_c3)}}
+      fgla_tile.walk (%token, %rows, %turn) = %c0 to %n by 16 instance(%i of 4) {
+      }
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @role_c3_whose(%n: index) {
+  %c0 = arith.constant 0 : index
+  fgla_warp.pipeline stages(2) {
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      // expected-error @+1 {{in role "one" must do the turns of the role's instance out of 1 (role_c3)}}
+      fgla_tile.walk (%token, %rows, %turn) = %c0 to %n by 16 {
+      }
+    }
+  }
+  return
+}

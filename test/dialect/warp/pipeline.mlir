@@ -5,7 +5,7 @@
 // CHECK-LABEL: func.func @pipeline
 // CHECK-SAME: %[[X:.*]]: tensor<16x32xbf16>, %[[TURNS:.*]]: index
 func.func @pipeline(%x: tensor<16x32xbf16>, %turns: index) {
-  %c1 = arith.constant 1 : index
+  %c0 = arith.constant 0 : index
   // CHECK: fgla_warp.pipeline stages(8) {
   fgla_warp.pipeline stages(8) {
     // CHECK-NEXT: %[[A:.*]] = fgla_warp.channel : <tensor<16x32xbf16>>
@@ -16,8 +16,8 @@ func.func @pipeline(%x: tensor<16x32xbf16>, %turns: index) {
     fgla_warp.role "load" warps(1) instances(1) {
     // CHECK-NEXT: ^bb0(%[[I:.*]]: index):
     ^bb0(%i: index):
-      // CHECK-NEXT: scf.for %[[T:.*]] = %[[I]] to %[[TURNS]]
-      scf.for %t = %i to %turns step %c1 {
+      // CHECK-NEXT: fgla_tile.walk (%{{.*}}, %{{.*}}, %[[T:.*]]) = %{{.*}} to %[[TURNS]] by 1 instance(%[[I]] of 1)
+      fgla_tile.walk (%token, %rows, %t) = %c0 to %turns by 1 instance(%i of 1) {
         // CHECK-NEXT: fgla_warp.put %[[X]], %[[A]][%[[T]]] : tensor<16x32xbf16>, <tensor<16x32xbf16>>
         fgla_warp.put %x, %a[%t] : tensor<16x32xbf16>, <tensor<16x32xbf16>>
       }
@@ -25,7 +25,7 @@ func.func @pipeline(%x: tensor<16x32xbf16>, %turns: index) {
     // CHECK: fgla_warp.role "elementwise" warps(2) instances(4) {
     fgla_warp.role "elementwise" warps(2) instances(4) {
     ^bb0(%i: index):
-      scf.for %t = %i to %turns step %c1 {
+      fgla_tile.walk (%token, %rows, %t) = %c0 to %turns by 1 instance(%i of 4) {
         // CHECK: %[[Y:.*]] = fgla_warp.get %[[A]][%[[U:.*]]] : <tensor<16x32xbf16>> -> tensor<16x32xbf16>
         %y = fgla_warp.get %a[%t] : <tensor<16x32xbf16>> -> tensor<16x32xbf16>
         // CHECK-NEXT: fgla_warp.put %[[Y]], %[[B]][%[[U]]] : tensor<16x32xbf16>, <tensor<16x32xbf16>>
@@ -37,7 +37,7 @@ func.func @pipeline(%x: tensor<16x32xbf16>, %turns: index) {
     // CHECK: fgla_warp.role "matrix" warps(4) instances(1) {
     fgla_warp.role "matrix" warps(4) instances(1) {
     ^bb0(%i: index):
-      scf.for %t = %i to %turns step %c1 {
+      fgla_tile.walk (%token, %rows, %t) = %c0 to %turns by 1 instance(%i of 1) {
         %y = fgla_warp.get %b[%t] : <tensor<16x32xbf16>> -> tensor<16x32xbf16>
         fgla_warp.release %t
       }

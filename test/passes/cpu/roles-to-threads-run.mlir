@@ -65,7 +65,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
         %copies = fgla_warp.channel : <tensor<4x8xf32>>
         fgla_warp.role "load" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %turns step %c1 { // load
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %turns by 1 instance(%i of 1) { // load
             %row = arith.muli %t, %c4 : index
             %tile = fgla_tile.load %x[%row, %c0] dims [0, 1] : memref<?x8xf32> -> tensor<4x8xf32>
             fgla_warp.put %tile, %tiles[%t] : tensor<4x8xf32>, <tensor<4x8xf32>>
@@ -74,7 +74,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
         }
         fgla_warp.role "square" warps(1) instances(2) {
         ^bb0(%i: index):
-          scf.for %t = %i to %turns step %c2 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %turns by 1 instance(%i of 2) {
             %tile = fgla_warp.get %tiles[%t] : <tensor<4x8xf32>> -> tensor<4x8xf32>
             %square = fgla_tile.map(%tile) : (tensor<4x8xf32>) -> tensor<4x8xf32> {
             ^bb0(%a: f32):
@@ -96,7 +96,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
           %none = fgla_tile.map() : () -> tensor<1x8xf32> {
             fgla_tile.yield %zero : f32
           }
-          %sum = scf.for %t = %i to %turns step %c1 iter_args(%carried = %none) -> (tensor<1x8xf32>) {
+          %sum = fgla_tile.walk (%token, %rows, %t) = %c0 to %turns by 1 instance(%i of 1) iter_args(%carried = %none) -> (tensor<1x8xf32>) {
             %square = fgla_warp.get %squares[%t] : <tensor<4x8xf32>> -> tensor<4x8xf32>
             %copy = fgla_warp.get %copies[%t] : <tensor<4x8xf32>> -> tensor<4x8xf32>
             %a = fgla_tile.reduce add %square dim 0 : tensor<4x8xf32> -> tensor<1x8xf32>
@@ -109,7 +109,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
               %u = arith.addf %p, %s : f32
               fgla_tile.yield %u : f32
             }
-            scf.yield %next : tensor<1x8xf32>
+            fgla_tile.yield %next : tensor<1x8xf32>
           }
           fgla_tile.store %sum, %y[%c0, %c0] dims [0, 1] : tensor<1x8xf32>, memref<1x8xf32>
         }

@@ -4,7 +4,7 @@
 // CHECK: llvm.func @dprintf(i32, !llvm.ptr, ...) -> i32
 // CHECK-LABEL: func.func private @kernel
 func.func private @kernel(%x: memref<?x8xf32>, %n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
-  %c1 = arith.constant 1 : index
+  %c0 = arith.constant 0 : index
   // CHECK: scf.for %{{.*}} = %{{.*}} to %[[N:.*]] step
   scf.forall (%b) in (%n) {
     // Two channels in one memory.
@@ -21,7 +21,7 @@ func.func private @kernel(%x: memref<?x8xf32>, %n: index) attributes {fgla.kerne
       // CHECK: scf.if
       fgla_warp.role "load" warps(1) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %n step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %n by 1 instance(%i of 1) {
           // CHECK: %[[TILE:.*]] = fgla_tile.load %{{.*}} : memref<?x8xf32> -> tensor<4x8xf32>
           %tile = fgla_tile.load %x[%t, %t] dims [0, 1] : memref<?x8xf32> -> tensor<4x8xf32>
           // For the two roles that get something to release the turn.
@@ -37,7 +37,7 @@ func.func private @kernel(%x: memref<?x8xf32>, %n: index) attributes {fgla.kerne
       // CHECK: scf.if
       fgla_warp.role "sum" warps(2) instances(3) {
       ^bb0(%i: index):
-        scf.for %t = %i to %n step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %n by 1 instance(%i of 3) {
           // Read in place where it is computed with, a copy where it only gets another name.
           // CHECK: llvm.call @fgla_role_await
           // CHECK: %[[SLOT:.*]] = memref.subview %[[RING]]
@@ -57,7 +57,7 @@ func.func private @kernel(%x: memref<?x8xf32>, %n: index) attributes {fgla.kerne
       }
       fgla_warp.role "end" warps(1) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %n step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %n by 1 instance(%i of 1) {
           %sum = fgla_warp.get %sums[%t] : <tensor<4x8xf32>> -> tensor<4x8xf32>
           fgla_warp.release %t
         }

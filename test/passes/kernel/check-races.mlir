@@ -28,7 +28,7 @@ module attributes {fgla.target = #fgla.target<"sm_80">} {
         %y = fgla_warp.channel : <tensor<16x64xbf16>>
         fgla_warp.role "load" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %r = arith.muli %t, %c16 : index
             %a = fgla_tile.load %in[%r, %c0] dims [0, 1] : memref<32x64xbf16> -> tensor<16x64xbf16>
             fgla_warp.put %a, %x[%t] : tensor<16x64xbf16>, <tensor<16x64xbf16>>
@@ -36,7 +36,7 @@ module attributes {fgla.target = #fgla.target<"sm_80">} {
         }
         fgla_warp.role "elementwise" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %a = fgla_warp.get %x[%t] : <tensor<16x64xbf16>> -> tensor<16x64xbf16>
             %d = fgla_tile.map(%a) : (tensor<16x64xbf16>) -> tensor<16x64xbf16> {
             ^bb0(%e: bf16):
@@ -51,7 +51,7 @@ module attributes {fgla.target = #fgla.target<"sm_80">} {
         }
         fgla_warp.role "store" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %r = arith.muli %t, %c16 : index
             %a = fgla_warp.get %y[%t] : <tensor<16x64xbf16>> -> tensor<16x64xbf16>
             %d = fgla_tile.map(%a) : (tensor<16x64xbf16>) -> tensor<16x64xbf16> {

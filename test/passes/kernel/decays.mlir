@@ -18,7 +18,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
         %s = fgla_warp.channel : <tensor<16x16xbf16>>
         fgla_warp.role "load" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %r = arith.muli %t, %c16 : index
             %a = fgla_tile.load %in[%r, %c0] dims [0, 1] : memref<32x64xbf16> -> tensor<16x64xbf16>
             fgla_warp.put %a, %x[%t] : tensor<16x64xbf16>, <tensor<16x64xbf16>>
@@ -34,7 +34,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
         // CHECK: arith.cmpi sle
         fgla_warp.role "elementwise" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %a = fgla_warp.get %x[%t] : <tensor<16x64xbf16>> -> tensor<16x64xbf16>
             %d = fgla_warp.get %f[%t] : <tensor<16x1xf32>> -> tensor<16x1xf32>
             %q = fgla_tile.map(%a) : (tensor<16x64xbf16>) -> tensor<16x64xbf16> {
@@ -67,7 +67,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
         // CHECK: llvm.store
         fgla_warp.role "rows" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %r = arith.muli %t, %c16 : index
             %k = fgla_warp.get %y[%t] : <tensor<16x64xbf16>> -> tensor<16x64xbf16>
             %a = fgla_warp.get %s[%t] : <tensor<16x16xbf16>> -> tensor<16x16xbf16>

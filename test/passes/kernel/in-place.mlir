@@ -20,14 +20,14 @@ func.func private @copies(%in: memref<32x16xf32>, %out: memref<32x16xf32>, %n: i
       %y = fgla_warp.channel reuses(%x : !fgla_warp.channel<tensor<16x16xf32>>) : <tensor<16x16xf32>>
       fgla_warp.role "load" warps(1) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %c2 step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
           %a = fgla_tile.load %in[%t, %c0] dims [0, 1] : memref<32x16xf32> -> tensor<16x16xf32>
           fgla_warp.put %a, %x[%t] : tensor<16x16xf32>, <tensor<16x16xf32>>
         }
       }
       fgla_warp.role "elementwise" warps(2) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %c2 step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
           %a = fgla_warp.get %x[%t] : <tensor<16x16xf32>> -> tensor<16x16xf32>
           %double = fgla_tile.map(%a) : (tensor<16x16xf32>) -> tensor<16x16xf32> {
           ^bb0(%e: f32):
@@ -40,7 +40,7 @@ func.func private @copies(%in: memref<32x16xf32>, %out: memref<32x16xf32>, %n: i
       }
       fgla_warp.role "matrix" warps(1) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %c2 step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
           %a = fgla_warp.get %y[%t] : <tensor<16x16xf32>> -> tensor<16x16xf32>
           fgla_tile.store %a, %out[%t, %c0] dims [0, 1] : tensor<16x16xf32>, memref<32x16xf32>
           fgla_warp.release %t
@@ -75,7 +75,7 @@ func.func private @first(%in: memref<32x16xbf16>, %weight: memref<16x16xbf16>, %
       %y = fgla_warp.channel reuses(%x : !fgla_warp.channel<tensor<16x16xbf16>>) : <tensor<16x16xbf16>>
       fgla_warp.role "load" warps(1) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %c2 step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
           %a = fgla_tile.load %in[%t, %c0] dims [0, 1] : memref<32x16xbf16> -> tensor<16x16xbf16>
           fgla_warp.put %a, %x[%t] : tensor<16x16xbf16>, <tensor<16x16xbf16>>
           %b2 = fgla_tile.load %weight[%c0, %c0] dims [0, 1] : memref<16x16xbf16> -> tensor<16x16xbf16>
@@ -84,7 +84,7 @@ func.func private @first(%in: memref<32x16xbf16>, %weight: memref<16x16xbf16>, %
       }
       fgla_warp.role "matrix" warps(2) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %c2 step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
           %a = fgla_warp.get %x[%t] : <tensor<16x16xbf16>> -> tensor<16x16xbf16>
           %b2 = fgla_warp.get %w[%t] : <tensor<16x16xbf16>> -> tensor<16x16xbf16>
           %product = fgla_tile.dot %a, %b2 : tensor<16x16xbf16>, tensor<16x16xbf16> -> tensor<16x16xf32>
@@ -99,7 +99,7 @@ func.func private @first(%in: memref<32x16xbf16>, %weight: memref<16x16xbf16>, %
       }
       fgla_warp.role "epilogue" warps(1) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %c2 step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
           %a = fgla_warp.get %y[%t] : <tensor<16x16xbf16>> -> tensor<16x16xbf16>
           fgla_tile.store %a, %out[%t, %c0] dims [0, 1] : tensor<16x16xbf16>, memref<32x16xbf16>
           fgla_warp.release %t
@@ -122,7 +122,7 @@ func.func private @second(%in: memref<32x16xbf16>, %weight: memref<16x16xbf16>, 
       %y = fgla_warp.channel reuses(%x : !fgla_warp.channel<tensor<16x16xbf16>>) : <tensor<16x16xbf16>>
       fgla_warp.role "load" warps(1) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %c2 step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
           %a = fgla_tile.load %in[%t, %c0] dims [0, 1] : memref<32x16xbf16> -> tensor<16x16xbf16>
           fgla_warp.put %a, %x[%t] : tensor<16x16xbf16>, <tensor<16x16xbf16>>
           %b2 = fgla_tile.load %weight[%c0, %c0] dims [0, 1] : memref<16x16xbf16> -> tensor<16x16xbf16>
@@ -131,7 +131,7 @@ func.func private @second(%in: memref<32x16xbf16>, %weight: memref<16x16xbf16>, 
       }
       fgla_warp.role "matrix" warps(2) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %c2 step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
           %a = fgla_warp.get %x[%t] : <tensor<16x16xbf16>> -> tensor<16x16xbf16>
           %b2 = fgla_warp.get %w[%t] : <tensor<16x16xbf16>> -> tensor<16x16xbf16>
           %product = fgla_tile.dot %b2, %a : tensor<16x16xbf16>, tensor<16x16xbf16> -> tensor<16x16xf32>
@@ -146,7 +146,7 @@ func.func private @second(%in: memref<32x16xbf16>, %weight: memref<16x16xbf16>, 
       }
       fgla_warp.role "epilogue" warps(1) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %c2 step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
           %a = fgla_warp.get %y[%t] : <tensor<16x16xbf16>> -> tensor<16x16xbf16>
           fgla_tile.store %a, %out[%t, %c0] dims [0, 1] : tensor<16x16xbf16>, memref<32x16xbf16>
           fgla_warp.release %t
@@ -173,7 +173,7 @@ func.func private @constants(%out: memref<32x1xf32>, %one: f32, %n: index)
       %x = fgla_warp.channel : <tensor<16x1xf32>>
       fgla_warp.role "rows" warps(1) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %c2 step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
           %a = fgla_tile.map() : () -> tensor<16x1xf32> {
             fgla_tile.yield %one : f32
           }
@@ -182,7 +182,7 @@ func.func private @constants(%out: memref<32x1xf32>, %one: f32, %n: index)
       }
       fgla_warp.role "epilogue" warps(1) instances(1) {
       ^bb0(%i: index):
-        scf.for %t = %i to %c2 step %c1 {
+        fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
           %a = fgla_warp.get %x[%t] : <tensor<16x1xf32>> -> tensor<16x1xf32>
           fgla_tile.store %a, %out[%t, %c0] dims [0, 1] : tensor<16x1xf32>, memref<32x1xf32>
           fgla_warp.release %t

@@ -23,7 +23,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
         %y = fgla_warp.channel : <tensor<16x32xbf16>>
         fgla_warp.role "load" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %r = arith.muli %t, %c16 : index
             %a = fgla_tile.load %out[%r, %c0] dims [0, 1] : memref<32x32xbf16> -> tensor<16x32xbf16>
             fgla_warp.put %a, %x[%t] : tensor<16x32xbf16>, <tensor<16x32xbf16>>
@@ -31,7 +31,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
         }
         fgla_warp.role "matrix" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %a = fgla_warp.get %x[%t] : <tensor<16x32xbf16>> -> tensor<16x32xbf16>
             // [16, 16] by [16, 32]: the rows of a tile times themselves, times the tile.
             %s = fgla_tile.dot %a, %a transposed : tensor<16x32xbf16>, tensor<16x32xbf16> -> tensor<16x16xf32>
@@ -52,7 +52,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
         }
         fgla_warp.role "store" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %r = arith.muli %t, %c16 : index
             %a = fgla_warp.get %y[%t] : <tensor<16x32xbf16>> -> tensor<16x32xbf16>
             %d = fgla_tile.map(%a) : (tensor<16x32xbf16>) -> tensor<16x32xbf16> {
@@ -91,7 +91,7 @@ module attributes {fgla.target = #fgla.target<"sm_80">} {
         %y = fgla_warp.channel : <tensor<16x32xbf16>>
         fgla_warp.role "load" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %r = arith.muli %t, %c16 : index
             %a = fgla_tile.load %out[%r, %c0] dims [0, 1] : memref<32x32xbf16> -> tensor<16x32xbf16>
             fgla_warp.put %a, %x[%t] : tensor<16x32xbf16>, <tensor<16x32xbf16>>
@@ -99,7 +99,7 @@ module attributes {fgla.target = #fgla.target<"sm_80">} {
         }
         fgla_warp.role "matrix" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %a = fgla_warp.get %x[%t] : <tensor<16x32xbf16>> -> tensor<16x32xbf16>
             // [16, 16] by [16, 32]: the rows of a tile times themselves, times the tile.
             %s = fgla_tile.dot %a, %a transposed : tensor<16x32xbf16>, tensor<16x32xbf16> -> tensor<16x16xf32>
@@ -120,7 +120,7 @@ module attributes {fgla.target = #fgla.target<"sm_80">} {
         }
         fgla_warp.role "store" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %r = arith.muli %t, %c16 : index
             %a = fgla_warp.get %y[%t] : <tensor<16x32xbf16>> -> tensor<16x32xbf16>
             %d = fgla_tile.map(%a) : (tensor<16x32xbf16>) -> tensor<16x32xbf16> {
@@ -158,7 +158,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
         %w = fgla_warp.channel : <tensor<16x16xbf16>>
         fgla_warp.role "load" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %r = arith.muli %t, %c16 : index
             %a = fgla_tile.load %out[%r, %c0] dims [0, 1] : memref<32x32xbf16> -> tensor<16x32xbf16>
             fgla_warp.put %a, %x[%t] : tensor<16x32xbf16>, <tensor<16x32xbf16>>
@@ -166,7 +166,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
         }
         fgla_warp.role "matrix" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %a = fgla_warp.get %x[%t] : <tensor<16x32xbf16>> -> tensor<16x32xbf16>
             // [16, 16] by [16, 32]: the rows of a tile times themselves, times the tile.
             %s = fgla_tile.dot %a, %a transposed : tensor<16x32xbf16>, tensor<16x32xbf16> -> tensor<16x16xf32>
@@ -188,7 +188,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
         }
         fgla_warp.role "store" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %r = arith.muli %t, %c16 : index
             %a = fgla_warp.get %y[%t] : <tensor<16x16xbf16>> -> tensor<16x16xbf16>
             %b2 = fgla_warp.get %w[%t] : <tensor<16x16xbf16>> -> tensor<16x16xbf16>

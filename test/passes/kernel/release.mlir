@@ -22,7 +22,7 @@ module attributes {fgla.target = #fgla.target<"sm_80">} {
         %x = fgla_warp.channel : <tensor<1x64xf32>>
         fgla_warp.role "load" warps(1) instances(1) {
         ^bb0(%i: index):
-          scf.for %t = %i to %c2 step %c1 {
+          fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) {
             %a = fgla_tile.load %in[%t, %c0] dims [0, 1] : memref<32x64xf32> -> tensor<1x64xf32>
             fgla_warp.put %a, %x[%t] : tensor<1x64xf32>, <tensor<1x64xf32>>
           }
@@ -32,7 +32,7 @@ module attributes {fgla.target = #fgla.target<"sm_80">} {
           %initial = fgla_tile.map() : () -> tensor<1x64xf32> {
             fgla_tile.yield %one : f32
           }
-          %last = scf.for %t = %i to %c2 step %c1 iter_args(%total = %initial) -> (tensor<1x64xf32>) {
+          %last = fgla_tile.walk (%token, %rows, %t) = %c0 to %c2 by 1 instance(%i of 1) iter_args(%total = %initial) -> (tensor<1x64xf32>) {
             %a = fgla_warp.get %x[%t] : <tensor<1x64xf32>> -> tensor<1x64xf32>
             %next = fgla_tile.map(%total, %a) : (tensor<1x64xf32>, tensor<1x64xf32>) -> tensor<1x64xf32> {
             ^bb0(%e: f32, %f: f32):
@@ -40,7 +40,7 @@ module attributes {fgla.target = #fgla.target<"sm_80">} {
               fgla_tile.yield %p : f32
             }
             fgla_warp.release %t
-            scf.yield %next : tensor<1x64xf32>
+            fgla_tile.yield %next : tensor<1x64xf32>
           }
           fgla_tile.store %last, %out[%c0, %c0] dims [0, 1] : tensor<1x64xf32>, memref<1x64xf32>
         }

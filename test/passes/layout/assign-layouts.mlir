@@ -122,8 +122,8 @@ func.func private @matrix(%y: memref<16x32xf32>, %s: memref<64x32xf32>, %n: inde
       %initial = fgla_tile.map() : () -> tensor<64x32xf32> {
         fgla_tile.yield %zero : f32
       }
-      // CHECK: scf.for {{.*}} -> (tensor<64x32xf32, [[STATE]]>)
-      %state = scf.for %t = %i to %n step %c1 iter_args(%carried = %initial) -> (tensor<64x32xf32>) {
+      // CHECK: fgla_tile.walk {{.*}} -> (tensor<64x32xf32, [[STATE]]>)
+      %state = fgla_tile.walk (%token, %rows, %t) = %c0 to %n by 1 instance(%i of 1) iter_args(%carried = %initial) -> (tensor<64x32xf32>) {
         %q = fgla_warp.get %queries[%t] : <tensor<16x64xbf16>> -> tensor<16x64xbf16>
         %v = fgla_warp.get %values[%t] : <tensor<16x32xbf16>> -> tensor<16x32xbf16>
         // CHECK: fgla_tile.map(%{{.*}}) : (tensor<64x32xf32, [[STATE]]>) -> tensor<64x32xbf16, [[STATE]]>
@@ -147,7 +147,7 @@ func.func private @matrix(%y: memref<16x32xf32>, %s: memref<64x32xf32>, %n: inde
         // CHECK: fgla_tile.store {{.*}} : tensor<16x32xf32, [[OUT]]>
         fgla_tile.store %scaled, %y[%c0, %c0] dims [0, 1] : tensor<16x32xf32>, memref<16x32xf32>
         fgla_warp.release %t
-        scf.yield %next : tensor<64x32xf32>
+        fgla_tile.yield %next : tensor<64x32xf32>
       }
       // CHECK: fgla_tile.store {{.*}} : tensor<64x32xf32, [[STATE]]>
       fgla_tile.store %state, %s[%c0, %c0] dims [0, 1] : tensor<64x32xf32>, memref<64x32xf32>

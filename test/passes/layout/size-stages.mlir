@@ -134,22 +134,20 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
   // CHECK: fgla_warp.pipeline stages(3)
   // CHECK: fgla_warp.role "elementwise" warps(1) instances(2) {
   // CHECK-NEXT: ^bb0(%[[I:.*]]: index):
-  // CHECK: %[[STEP:.*]] = arith.constant 2 : index
-  // CHECK: scf.for %{{.*}} = %[[I]] to %{{.*}} step %[[STEP]]
+  // CHECK: fgla_tile.walk {{.*}} instance(%[[I]] of 2)
   func.func private @instances(%x: tensor<128x128xf32>, %n: index) {
-    %c1 = arith.constant 1 : index
-    %c8 = arith.constant 8 : index
+    %c0 = arith.constant 0 : index
     fgla_warp.pipeline stages(1) {
       %a = fgla_warp.channel : <tensor<128x128xf32>>
       fgla_warp.role "elementwise" warps(1) instances(8) {
       ^bb0(%i: index):
-        scf.for %turn = %i to %n step %c8 {
+        fgla_tile.walk (%token, %rows, %turn) = %c0 to %n by 1 instance(%i of 8) {
           fgla_warp.put %x, %a[%turn] : tensor<128x128xf32>, <tensor<128x128xf32>>
         }
       }
       fgla_warp.role "sink" warps(1) instances(1) {
       ^bb0(%i: index):
-        scf.for %turn = %i to %n step %c1 {
+        fgla_tile.walk (%token, %rows, %turn) = %c0 to %n by 1 instance(%i of 1) {
           %y = fgla_warp.get %a[%turn] : <tensor<128x128xf32>> -> tensor<128x128xf32>
           fgla_warp.release %turn
         }

@@ -1,7 +1,7 @@
 // RUN: fgla-opt %s --fgla-assign-roles --split-input-file --verify-diagnostics
 
 func.func private @none(%n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
-  // expected-error @+1 {{has no loop over tokens in its body, which every GPU kernel has}}
+  // expected-error @+1 {{has no 'fgla_tile.walk' in its body, which every GPU kernel has}}
   scf.forall (%b) in (%n) {
   }
   return
@@ -9,11 +9,11 @@ func.func private @none(%n: index) attributes {fgla.kernel = #fgla.schedule<tile
 
 // -----
 
-// A loop that does not read rows of tokens is not the loop over tokens.
+// Another loop is no walk over tokens.
 func.func private @other(%z: memref<?x32xf32>, %n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  // expected-error @+1 {{has no loop over tokens in its body, which every GPU kernel has}}
+  // expected-error @+1 {{has no 'fgla_tile.walk' in its body, which every GPU kernel has}}
   scf.forall (%b) in (%n) {
     scf.for %i = %c0 to %n step %c1 {
       %x = fgla_tile.load %z[%i, %c0] dims [-1, 1] : memref<?x32xf32> -> tensor<1x32xf32>
@@ -26,14 +26,13 @@ func.func private @other(%z: memref<?x32xf32>, %n: index) attributes {fgla.kerne
 
 func.func private @two(%z: memref<?x32xf32>, %n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
   %c0 = arith.constant 0 : index
-  %c16 = arith.constant 16 : index
   scf.forall (%b) in (%n) {
-    scf.for %i = %c0 to %n step %c16 {
-      %x = fgla_tile.load %z[%i, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+    fgla_tile.walk (%i, %rows, %turn) = %c0 to %n by 16 {
+      %x = fgla_tile.load %z[%i, %c0] rows(%rows) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
     }
-    // expected-error @+1 {{has two loops over tokens in one body, which no GPU kernel has yet}}
-    scf.for %i = %c0 to %n step %c16 {
-      %x = fgla_tile.load %z[%i, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+    // expected-error @+1 {{is the second one in one body, which no GPU kernel has yet}}
+    fgla_tile.walk (%i, %rows, %turn) = %c0 to %n by 16 {
+      %x = fgla_tile.load %z[%i, %c0] rows(%rows) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
     }
   }
   return
@@ -43,13 +42,12 @@ func.func private @two(%z: memref<?x32xf32>, %n: index) attributes {fgla.kernel 
 
 func.func private @region(%z: memref<?x32xf32>, %n: index, %p: i1) attributes {fgla.kernel = #fgla.schedule<tile = 16>} {
   %c0 = arith.constant 0 : index
-  %c16 = arith.constant 16 : index
   scf.forall (%b) in (%n) {
-    scf.for %i = %c0 to %n step %c16 {
-      %x = fgla_tile.load %z[%i, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
-      // expected-error @+1 {{in the loop over tokens has no role on a GPU yet}}
+    fgla_tile.walk (%i, %rows, %turn) = %c0 to %n by 16 {
+      %x = fgla_tile.load %z[%i, %c0] rows(%rows) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+      // expected-error @+1 {{in the walk has no role on a GPU yet}}
       scf.if %p {
-        fgla_tile.store %x, %z[%i, %c0] rows(%c16) dims [0, 1] : tensor<16x32xf32>, memref<?x32xf32>
+        fgla_tile.store %x, %z[%i, %c0] rows(%rows) dims [0, 1] : tensor<16x32xf32>, memref<?x32xf32>
       }
     }
   }
@@ -60,18 +58,17 @@ func.func private @region(%z: memref<?x32xf32>, %n: index, %p: i1) attributes {f
 
 func.func private @warps(%z: memref<?x32xf32>, %y: memref<?x32xf32>, %n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16, load = 8, instances = 32>} {
   %c0 = arith.constant 0 : index
-  %c16 = arith.constant 16 : index
   // expected-error @+1 {{'scf.forall' needs 40 warps by its schedule, a block has at most 32}}
   scf.forall (%b) in (%n) {
-    scf.for %i = %c0 to %n step %c16 {
-      %x = fgla_tile.load %z[%i, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+    fgla_tile.walk (%i, %rows, %turn) = %c0 to %n by 16 {
+      %x = fgla_tile.load %z[%i, %c0] rows(%rows) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
       %e = fgla_tile.map(%x) : (tensor<16x32xf32>) -> tensor<16x32xf32> {
       ^bb0(%a: f32):
         %m = math.exp %a : f32
         fgla_tile.yield %m : f32
       }
       %s = fgla_tile.scan mul %e : tensor<16x32xf32>
-      fgla_tile.store %s, %y[%i, %c0] rows(%c16) dims [0, 1] : tensor<16x32xf32>, memref<?x32xf32>
+      fgla_tile.store %s, %y[%i, %c0] rows(%rows) dims [0, 1] : tensor<16x32xf32>, memref<?x32xf32>
     }
   }
   return

@@ -30,13 +30,12 @@ func.func private @all(%x: memref<?x?x64xbf16>, %y: memref<?x?x64xf32>, %s: memr
     }
     // CHECK: fgla_warp.role "load" warps({{[0-9]+}}) instances(1) {
     // CHECK-NEXT: ^bb0(%[[I:.*]]: index):
-    // CHECK:   scf.for %[[T:.*]] = %[[I]] to %{{.*}} step %c1 {
-    // CHECK-NEXT: %[[AT:.*]] = arith.muli %[[T]], %c16
+    // CHECK:   fgla_tile.walk (%[[AT:.*]], %[[N:.*]], %[[T:.*]]) = %c0 to %{{.*}} by 16 instance(%[[I]] of 1) {
     // CHECK:     %[[TILE:.*]] = fgla_tile.load %[[X]][%[[B]], %[[AT]], %c0]
     // CHECK-NEXT: fgla_warp.put %[[TILE]], %[[LOADED]][%[[T]]]
     // CHECK-NOT: fgla_warp.release
     // CHECK: fgla_warp.role "rows.0" warps({{[0-9]+}}) instances(1) {
-    // CHECK:   scf.for %[[T:.*]] =
+    // CHECK:   fgla_tile.walk (%{{.*}}, %{{.*}}, %[[T:.*]]) =
     // CHECK:     %[[TILE:.*]] = fgla_warp.get %[[LOADED]][%[[T]]]
     // CHECK:     %[[WIDE:.*]] = fgla_tile.map(%[[TILE]])
     // CHECK:     %[[SUM:.*]] = fgla_tile.reduce add %[[WIDE]] dim 1
@@ -45,7 +44,7 @@ func.func private @all(%x: memref<?x?x64xbf16>, %y: memref<?x?x64xf32>, %s: memr
     // Eight warps: one takes 64 channels, so there are eight instances with every eighth turn.
     // CHECK: fgla_warp.role "elementwise" warps(1) instances(8) {
     // CHECK-NEXT: ^bb0(%[[I:.*]]: index):
-    // CHECK:   scf.for %[[T:.*]] = %[[I]] to %{{.*}} step %c8 {
+    // CHECK:   fgla_tile.walk (%{{.*}}, %{{.*}}, %[[T:.*]]) = %c0 to %{{.*}} by 16 instance(%[[I]] of 8) {
     // CHECK:     %[[NUMBERS:.*]] = fgla_warp.get %[[ROWS]][%[[T]]]
     // CHECK:     %[[TILE:.*]] = fgla_warp.get %[[LOADED]][%[[T]]]
     // CHECK:     %[[OUT:.*]] = fgla_tile.map(%{{.*}}, %[[NUMBERS]])
@@ -54,19 +53,17 @@ func.func private @all(%x: memref<?x?x64xbf16>, %y: memref<?x?x64xf32>, %s: memr
     // CHECK-NEXT: fgla_warp.release %[[T]]
     // CHECK: fgla_warp.role "matrix" warps({{[0-9]+}}) instances(1) {
     // CHECK:   %[[ZERO:.*]] = fgla_tile.map() : () -> tensor<64x64xf32>
-    // CHECK:   %[[STATE:.*]] = scf.for %[[T:.*]] = %{{.*}} iter_args(%[[CARRIED:.*]] = %[[ZERO]]) -> (tensor<64x64xf32>) {
+    // CHECK:   %[[STATE:.*]] = fgla_tile.walk (%{{.*}}, %{{.*}}, %[[T:.*]]) = {{.*}} iter_args(%[[CARRIED:.*]] = %[[ZERO]]) -> (tensor<64x64xf32>) {
     // CHECK:     %[[QUERY:.*]] = fgla_warp.get %[[SCALED]][%[[T]]]
     // CHECK:     %[[O:.*]] = fgla_tile.dot %[[QUERY]], %[[CARRIED]]
     // CHECK:     %[[NEXT:.*]] = fgla_tile.dot %[[QUERY]] transposed, %[[QUERY]] acc(%[[CARRIED]] : tensor<64x64xf32>)
     // The products are the last that read the channel: the release comes before the epilogue.
     // CHECK-NEXT: fgla_warp.release %[[T]]
     // CHECK:     fgla_tile.store %{{.*}}, %[[Y]]
-    // CHECK:     scf.yield %[[NEXT]]
+    // CHECK:     fgla_tile.yield %[[NEXT]]
     // CHECK:   fgla_tile.store %[[STATE]], %[[S]][%[[B]], %c0, %c0]
     // CHECK-NOT: fgla_warp.role
-    %state = scf.for %t = %c0 to %tokens step %c16 iter_args(%carried = %initial) -> (tensor<64x64xf32>) {
-      %left = arith.subi %tokens, %t : index
-      %rows = arith.minsi %left, %c16 : index
+    %state = fgla_tile.walk (%t, %rows, %turn) = %c0 to %tokens by 16 iter_args(%carried = %initial) -> (tensor<64x64xf32>) {
       %tile = fgla_tile.load %x[%b, %t, %c0] rows(%rows) dims [1, 2] : memref<?x?x64xbf16> -> tensor<16x64xbf16>
       %wide = fgla_tile.map(%tile) : (tensor<16x64xbf16>) -> tensor<16x64xf32> {
       ^bb0(%a: bf16):
@@ -88,7 +85,7 @@ func.func private @all(%x: memref<?x?x64xbf16>, %y: memref<?x?x64xf32>, %s: memr
         fgla_tile.yield %n : f32
       }
       fgla_tile.store %half, %y[%b, %t, %c0] rows(%rows) dims [1, 2] : tensor<16x64xf32>, memref<?x?x64xf32>
-      scf.yield %next : tensor<64x64xf32>
+      fgla_tile.yield %next : tensor<64x64xf32>
     }
     fgla_tile.store %state, %s[%b, %c0, %c0] dims [1, 2] : tensor<64x64xf32>, memref<?x64x64xf32>
   }
@@ -113,8 +110,8 @@ func.func private @late(%x: memref<?x32xf32>, %y: memref<?x32xf32>, %n: index) a
     // CHECK: %[[SUM:.*]] = fgla_tile.map(%{{.*}}, %[[TILE]])
     // CHECK: fgla_tile.store %[[SUM]]
     // CHECK-NEXT: fgla_warp.release
-    %state = scf.for %t = %c0 to %n step %c16 iter_args(%carried = %initial) -> (tensor<32x32xf32>) {
-      %tile = fgla_tile.load %x[%t, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+    %state = fgla_tile.walk (%t, %rows, %turn) = %c0 to %n by 16 iter_args(%carried = %initial) -> (tensor<32x32xf32>) {
+      %tile = fgla_tile.load %x[%t, %c0] rows(%rows) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
       %o = fgla_tile.dot %tile, %carried : tensor<16x32xf32>, tensor<32x32xf32> -> tensor<16x32xf32>
       %next = fgla_tile.dot %tile transposed, %tile acc(%carried : tensor<32x32xf32>) : tensor<16x32xf32>, tensor<16x32xf32> -> tensor<32x32xf32>
       %sum = fgla_tile.map(%o, %tile) : (tensor<16x32xf32>, tensor<16x32xf32>) -> tensor<16x32xf32> {
@@ -122,8 +119,8 @@ func.func private @late(%x: memref<?x32xf32>, %y: memref<?x32xf32>, %n: index) a
         %s = arith.addf %a, %c : f32
         fgla_tile.yield %s : f32
       }
-      fgla_tile.store %sum, %y[%t, %c0] rows(%c16) dims [0, 1] : tensor<16x32xf32>, memref<?x32xf32>
-      scf.yield %next : tensor<32x32xf32>
+      fgla_tile.store %sum, %y[%t, %c0] rows(%rows) dims [0, 1] : tensor<16x32xf32>, memref<?x32xf32>
+      fgla_tile.yield %next : tensor<32x32xf32>
     }
   }
   return
@@ -149,9 +146,9 @@ func.func private @order(%x: memref<?x32xf32>, %z: memref<?x32xf32>, %y: memref<
     // CHECK: %[[B:.*]] = fgla_tile.map
     // CHECK: fgla_warp.put %[[B]], %[[NEXT]]
     // CHECK: fgla_warp.role "matrix"
-    %state = scf.for %t = %c0 to %n step %c16 iter_args(%carried = %initial) -> (tensor<32x32xf32>) {
-      %first = fgla_tile.load %x[%t, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
-      %second = fgla_tile.load %z[%t, %c0] rows(%c16) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+    %state = fgla_tile.walk (%t, %rows, %turn) = %c0 to %n by 16 iter_args(%carried = %initial) -> (tensor<32x32xf32>) {
+      %first = fgla_tile.load %x[%t, %c0] rows(%rows) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
+      %second = fgla_tile.load %z[%t, %c0] rows(%rows) dims [0, 1] : memref<?x32xf32> -> tensor<16x32xf32>
       %a = fgla_tile.map(%first) : (tensor<16x32xf32>) -> tensor<16x32xf32> {
       ^bb0(%v: f32):
         %e = math.exp %v : f32
@@ -164,8 +161,8 @@ func.func private @order(%x: memref<?x32xf32>, %z: memref<?x32xf32>, %y: memref<
       }
       %o = fgla_tile.dot %a, %carried : tensor<16x32xf32>, tensor<32x32xf32> -> tensor<16x32xf32>
       %next = fgla_tile.dot %c transposed, %first acc(%carried : tensor<32x32xf32>) : tensor<16x32xf32>, tensor<16x32xf32> -> tensor<32x32xf32>
-      fgla_tile.store %o, %y[%t, %c0] rows(%c16) dims [0, 1] : tensor<16x32xf32>, memref<?x32xf32>
-      scf.yield %next : tensor<32x32xf32>
+      fgla_tile.store %o, %y[%t, %c0] rows(%rows) dims [0, 1] : tensor<16x32xf32>, memref<?x32xf32>
+      fgla_tile.yield %next : tensor<32x32xf32>
     }
   }
   return

@@ -17,7 +17,7 @@ func.func @weight(%q: tensor<?x?x2x32xbf16>, %x: tensor<?x?x2x16xbf16>, %w: tens
 // The running maximum of keys that the elementwise role makes is its own, and what it hands from turn to turn stays in one
 // instance.
 // WEIGHT: fgla_warp.role "elementwise" warps({{[0-9]+}}) instances(1)
-// WEIGHT: scf.for {{.*}} -> (tensor<1x1xf32>)
+// WEIGHT: fgla_tile.walk {{.*}} -> (tensor<1x1xf32>)
 // WEIGHT: fgla_tile.scan max
 // WEIGHT: fgla_warp.role "matrix"
 
@@ -53,7 +53,7 @@ func.func @key(%zq: tensor<?x?x2x32xbf16>, %zk: tensor<?x?x2x32xbf16>, %v: tenso
 // KEY-COUNT-4: fgla_warp.put
 // Two reductions that do not depend on each other: the running maximum of the keys, the maximum of the queries.
 // KEY: fgla_warp.role "rows.0" warps({{[0-9]+}}) instances(1)
-// KEY: scf.for {{.*}} -> (tensor<1x1xf32>)
+// KEY: fgla_tile.walk {{.*}} -> (tensor<1x1xf32>)
 // KEY: fgla_tile.reduce max
 // KEY: fgla_tile.store {{.*}} memref<?x2xf32>
 // KEY: fgla_warp.role "rows.1" warps({{[0-9]+}}) instances(1)
@@ -63,7 +63,7 @@ func.func @key(%zq: tensor<?x?x2x32xbf16>, %zk: tensor<?x?x2x32xbf16>, %v: tenso
 // KEY: fgla_tile.decayed_scores
 // KEY: fgla_warp.put %{{.*}}, %[[TO_END]]
 // KEY: fgla_warp.role "matrix" warps({{[0-9]+}}) instances(1)
-// KEY: scf.for {{.*}} -> (tensor<32x16xf32>)
+// KEY: fgla_tile.walk {{.*}} -> (tensor<32x16xf32>)
 // KEY: fgla_tile.dot
 // KEY: fgla_tile.dot {{.*}} acc(
 // KEY: fgla_tile.dot {{.*}} transposed, {{.*}} acc(
@@ -84,11 +84,11 @@ func.func @key(%zq: tensor<?x?x2x32xbf16>, %zk: tensor<?x?x2x32xbf16>, %v: tenso
 // SEGMENTS-NOT: fgla_tile.decayed_scores
 // SEGMENTS: fgla_warp.role "matrix"
 // The state and the segment's decay.
-// SEGMENTS: scf.for {{.*}} -> (tensor<32x16xf32>, tensor<1x32xf32>)
+// SEGMENTS: fgla_tile.walk {{.*}} -> (tensor<32x16xf32>, tensor<1x32xf32>)
 // What segments start from: no turns, so one role.
 // SEGMENTS: scf.forall
 // SEGMENTS: fgla_warp.role "state" warps(4) instances(1)
-// SEGMENTS: scf.for {{.*}} -> (tensor<16x16xf32>, tensor<1x1xf32>)
+// SEGMENTS: fgla_tile.walk {{.*}} -> (tensor<16x16xf32>, tensor<1x1xf32>)
 // SEGMENTS: fgla_tile.store {{.*}} memref<?x2x?x32x16xf32>
 // SEGMENTS: scf.forall
 // SEGMENTS: fgla_warp.role "load"
@@ -97,14 +97,14 @@ func.func @key(%zq: tensor<?x?x2x32xbf16>, %zk: tensor<?x?x2x32xbf16>, %v: tenso
 // SEGMENTS: %[[MAX:.*]] = scf.for %{{.*}} = %c0 to %{{.*}} -> (tensor<1x1xf32>) {
 // SEGMENTS-NEXT: fgla_tile.load {{.*}} memref<?x2x?x1xf32> -> tensor<1x1xf32>
 // SEGMENTS-NOT: fgla_tile.load
-// SEGMENTS: scf.for {{.*}} iter_args(%{{.*}} = %[[MAX]]) -> (tensor<1x1xf32>)
+// SEGMENTS: fgla_tile.walk {{.*}} iter_args(%{{.*}} = %[[MAX]]) -> (tensor<1x1xf32>)
 // SEGMENTS: scf.if
 // SEGMENTS-NEXT: fgla_tile.store {{.*}} memref<?x2xf32>
 // SEGMENTS: fgla_warp.role "elementwise"
 // SEGMENTS: fgla_tile.decayed_scores
 // SEGMENTS: fgla_warp.role "matrix"
 // SEGMENTS: %[[STATE:.*]] = scf.for %{{.*}} = %c0 to %{{.*}} -> (tensor<32x16xf32>)
-// SEGMENTS: scf.for {{.*}} iter_args(%{{.*}} = %[[STATE]]) -> (tensor<32x16xf32>)
+// SEGMENTS: fgla_tile.walk {{.*}} iter_args(%{{.*}} = %[[STATE]]) -> (tensor<32x16xf32>)
 // SEGMENTS: scf.if
 // SEGMENTS-NEXT: fgla_tile.store {{.*}} memref<?x2x32x16xf32>
 

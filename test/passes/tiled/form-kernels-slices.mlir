@@ -11,7 +11,7 @@
 // CHECK-DAG: %[[VALUES:.+]] = arith.remui %[[S]], %[[TWO]] :
 // CHECK-DAG: %[[K0:.+]] = arith.muli %[[KEYS]], %c16
 // CHECK-DAG: %[[V0:.+]] = arith.muli %[[VALUES]], %c32
-// CHECK: scf.for %[[T:[^ ]+]] = {{.*}} -> (tensor<16x32xf32>, tensor<1x1xf32>)
+// CHECK: fgla_tile.walk (%[[T:[^ ]+]], %{{.*}}, %{{.*}}) = {{.*}} -> (tensor<16x32xf32>, tensor<1x1xf32>)
 // CHECK:   fgla_tile.load %[[ZK]][%[[B]], %[[T]], %[[H]], %c0] {{.*}} -> tensor<16x32xbf16>
 // CHECK:   fgla_tile.load %[[ZK]][%[[B]], %[[T]], %[[H]], %[[K0]]] {{.*}} -> tensor<16x16xbf16>
 // CHECK:   fgla_tile.reduce max %{{.+}} dim 1 : tensor<16x32xf32>
@@ -25,7 +25,7 @@
 // CHECK: fgla_tile.store %{{.+}}, %[[STATE]][%[[B]], %[[H]], %[[K0]], %[[V0]]]
 // The norm is of sums of all channels.
 // CHECK: scf.forall (%[[B:.+]], %[[H:.+]], %{{.+}}) in (%{{.+}}, 4, %{{.+}})
-// CHECK:   scf.for %[[T:[^ ]+]] =
+// CHECK:   fgla_tile.walk (%[[T:[^ ]+]], %{{.*}}, %{{.*}}) =
 // CHECK:     fgla_tile.load %[[PARTS]][%[[B]], %[[T]], %[[H]], %c0] {{.*}} -> tensor<16x64xbf16>
 // CHECK:     %[[OTHER:.+]] = arith.addi %[[H]], %c4
 // CHECK:     fgla_tile.load %[[PARTS]][%[[B]], %[[T]], %[[OTHER]], %c0] {{.*}} -> tensor<16x64xbf16>

@@ -9,9 +9,7 @@
 // CHECK: %[[T:.+]] = memref.dim %[[Y]]
 // CHECK: scf.forall (%[[B:.+]], %[[H:.+]]) in (%{{.+}}, 4)
 // CHECK:   fgla_tile.load %[[W]]
-// CHECK:   scf.for %[[T0:.+]] = %{{.+}} to %{{.+}} step %{{.+}} iter_args(%[[S:.+]] = %{{.+}}, %[[LOST:.+]] = %{{.+}}, %[[M:.+]] = %{{.+}}) -> (tensor<64x32xf32>, tensor<64x32xf32>, tensor<1x1xf32>)
-// The number of tokens in this tile.
-// CHECK:     %[[N:.+]] = arith.minsi
+// CHECK:   fgla_tile.walk (%[[T0:.+]], %[[N:.+]], %{{.+}}) = %c0 to %[[T]] by 32 iter_args(%[[S:.+]] = %{{.+}}, %[[LOST:.+]] = %{{.+}}, %[[M:.+]] = %{{.+}}) -> (tensor<64x32xf32>, tensor<64x32xf32>, tensor<1x1xf32>)
 // The running maximum, and its growth as a decay.
 // CHECK:     fgla_tile.load %[[ZK]][%[[B]], %[[T0]], %[[H]], %{{.+}}] rows(%[[N]]) dims [1, 3]
 // (What is behind the end would change the last state alone, which nobody wants: no masks.)
@@ -105,7 +103,7 @@ func.func @grouped(%q: tensor<?x?x8x16xbf16>, %k: tensor<?x?x2x16xbf16>, %v: ten
 // CHECK: scf.forall (%{{.+}}, %{{.+}}, %[[P:.+]]) in (%{{.+}}, 2, %{{.+}})
 // CHECK:   arith.divui %[[P]], %[[PIECES:.+]] : index
 // CHECK:   arith.remui %[[P]], %[[PIECES]] : index
-// CHECK:   scf.for {{.*}} -> (tensor<16x16xf32>, tensor<16x16xf32>, tensor<1x16xf32>, tensor<1x16xf32>)
+// CHECK:   fgla_tile.walk {{.*}} -> (tensor<16x16xf32>, tensor<16x16xf32>, tensor<1x16xf32>, tensor<1x16xf32>)
 // CHECK-NOT: fgla_tile.decayed_scores
 // CHECK:   fgla_tile.store %{{.+}}, %[[STATES:.+]][%{{.+}}, %{{.+}}, %[[P]], %c0, %c0] dims [3, 4]
 // CHECK: %[[STARTS:.+]] = memref.alloc(%{{.+}}, %{{.+}}) : memref<?x2x?x16x16xf32>
@@ -123,7 +121,7 @@ func.func @grouped(%q: tensor<?x?x8x16xbf16>, %k: tensor<?x?x2x16xbf16>, %v: ten
 // CHECK:   scf.for %{{.+}} = %c0 to %[[ONCE]] step %c1 iter_args
 // CHECK:     %[[LAST:.+]] = arith.subi %[[EARLIER]], %c1
 // CHECK:     fgla_tile.load %[[STARTS]][%{{.+}}, %{{.+}}, %[[LAST]], %c0, %c0] dims [3, 4]
-// CHECK:   scf.for
+// CHECK:   fgla_tile.walk
 // CHECK:     fgla_tile.decayed_scores
 func.func @segmented(%q: tensor<?x?x2x16xf32>, %k: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>, %f: tensor<?x?x2x16xf32>) -> tensor<?x?x2x16xf32> {
   %o = fgla.attention %q, %k, %v decay(%f) axis(key) {fgla.schedule = #fgla.schedule<tile = 16, segments = 0>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)

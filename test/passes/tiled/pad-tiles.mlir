@@ -9,7 +9,7 @@
 // CHECK-DAG: %[[MINUSINF:.+]] = arith.constant 0xFF800000 : f32
 // CHECK-DAG: %[[ONE:.+]] = arith.constant 1.000000e+00 : f32
 // CHECK-DAG: %[[ZERO:.+]] = arith.constant 0.000000e+00 : f32
-// CHECK: scf.for {{.*}} -> (tensor<128x64xf32>, tensor<1x1xf32>)
+// CHECK: fgla_tile.walk {{.*}} -> (tensor<128x64xf32>, tensor<1x1xf32>)
 // CHECK:   fgla_tile.load %[[ZK]][{{.*}}] rows(%{{.+}}) cols(%c100) dims [1, 3] : memref<?x?x4x100xbf16> -> tensor<16x128xbf16>
 // CHECK:   %[[THERE:.+]] = fgla_tile.valid cols(%c100) : tensor<1x128xi1>
 // CHECK:   %[[LOGITS:.+]] = fgla_tile.map(%{{.+}}, %[[THERE]])
