@@ -217,6 +217,14 @@ double AttentionOp::getEffectiveScale() {
   return getScale() ? getScale()->convertToDouble() : getDefaultScale(getKeyDim());
 }
 
+/// Query, key and value come first, then the decay, if there is one.
+bool AttentionOp::isTokenOperand(unsigned operand) {
+  constexpr unsigned kDecay = 3;
+  return operand < kDecay || (operand == kDecay && getAnyDecay() && getAxis() != DecayAxis::Constant);
+}
+
+OpResult AttentionOp::getFusedResult() { return cast<OpResult>(getOutput()); }
+
 LogicalResult AttentionOp::verify() {
   if (failed(verifyRequiredOperands(*this, {0, 1, 2})))
     return failure();

@@ -1,4 +1,4 @@
-// How an op around attention computes one tile of itself inside a fused kernel.
+// What becomes a kernel, and how an op around it computes one tile of itself inside.
 #ifndef FGLA_INTERFACES
 #define FGLA_INTERFACES
 
@@ -22,6 +22,29 @@ def FGLA_TileFormInterface : OpInterface<"TileFormInterface"> {
       }],
       "::llvm::SmallVector<::mlir::Value>", "buildTileForm",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$tiles)>,
+    InterfaceMethod<"Whether the tile form has a second tile beside `f`, `1 - f`: then the op only feeds an attention.",
+      "bool", "hasComplement", (ins), "", "return false;">,
+    InterfaceMethod<"Whether no element of the result is larger than one in size, whatever the operands.",
+      "bool", "isBounded", (ins), "", "return false;">,
+    InterfaceMethod<[{
+        Whether the result is two tiles side by side, each made of all columns of the operands: then no program can have some of
+        its columns.
+      }],
+      "bool", "hasHalves", (ins), "", "return false;">,
+  ];
+}
+
+def FGLA_KernelRootInterface : OpInterface<"KernelRootInterface"> {
+  let cppNamespace = "::fgla";
+  let description = [{
+    An op that becomes a kernel, together with the ops around it that have a tile form. What it computes is said by its program
+    (passes/tiled/programs).
+  }];
+  let methods = [
+    InterfaceMethod<"The operands that the kernel reads tile by tile, so that their producers may be part of it.",
+      "bool", "isTokenOperand", (ins "unsigned":$operand)>,
+    InterfaceMethod<"The result whose consumers may be part of the kernel, tile by tile.",
+      "::mlir::OpResult", "getFusedResult", (ins)>,
   ];
 }
 

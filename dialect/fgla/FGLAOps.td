@@ -14,8 +14,8 @@ def FGLA_Float : AnyTypeOf<[F64, F32, F16, BF16], "f64, f32, f16 or bf16">;
 def FGLA_NoEncoding : CPred<"!::mlir::cast<::mlir::RankedTensorType>($_self).getEncoding()">;
 def FGLA_Tensor : RankedTensorOf<[FGLA_Float], [FGLA_NoEncoding], "ranked tensor without encoding">;
 
-defvar ElementwiseTraits = [Pure, DeclareOpInterfaceMethods<FGLA_TileFormInterface>,
-                      DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>];
+class TileForm<list<string> answers = []> : DeclareOpInterfaceMethods<FGLA_TileFormInterface, answers>;
+defvar ElementwiseTraits = [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>];
 
 def FGLA_YieldOp : FGLA_Op<"yield", [Pure, Terminator, ReturnLike,
     ParentOneOf<["FeatureMapOp", "GateOp"]>]> {
@@ -27,7 +27,7 @@ def FGLA_YieldOp : FGLA_Op<"yield", [Pure, Terminator, ReturnLike,
 /// The region of a map or gate is a function of its arguments. Isolated, so that constants stay inside when they are folded.
 defvar ExpressionTraits = ElementwiseTraits # [SingleBlock, IsolatedFromAbove];
 
-def FGLA_FeatureMapOp : FGLA_Op<"feature_map", ExpressionTraits> {
+def FGLA_FeatureMapOp : FGLA_Op<"feature_map", ExpressionTraits # [TileForm<["isBounded", "hasHalves"]>]> {
   let summary = "maps queries or keys to features";
   let description = [{
     `y = map(x)` or, with a learnable per-head matrix `weight [H, Din, D]`, `y = map(x W_h)`.
@@ -69,7 +69,7 @@ def FGLA_FeatureMapOp : FGLA_Op<"feature_map", ExpressionTraits> {
   }];
 }
 
-def FGLA_GateOp : FGLA_Op<"gate", ExpressionTraits> {
+def FGLA_GateOp : FGLA_Op<"gate", ExpressionTraits # [TileForm<["hasComplement"]>]> {
   let summary = "pre-activations to decays";
   let description = [{
     `sigmoid(zg)` gives `f = σ(zg)`; `refined(zg, zr)` gives ReGLA's gate `f = g (g + 2 r (1 - g))`, `g = σ(zg)`, `r = σ(zr)`,
@@ -122,6 +122,7 @@ class Recurrence<int heads> {
 }
 
 def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, AttrSizedResultSegments,
+    DeclareOpInterfaceMethods<FGLA_KernelRootInterface>,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
   let summary = "the gated linear attention recurrence";
   let description = [{
@@ -181,7 +182,7 @@ def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, Att
   let extraClassDeclaration = Recurrence<2>.declarations;
 }
 
-def FGLA_NormOp : FGLA_Op<"norm", ElementwiseTraits # [AttrSizedOperandSegments, AllTypesMatch<["input", "output"]>]> {
+def FGLA_NormOp : FGLA_Op<"norm", ElementwiseTraits # [TileForm<>, AttrSizedOperandSegments, AllTypesMatch<["input", "output"]>]> {
   let summary = "normalizes each head's values";
   let description = [{
     Over the last dim `D` of each token and head: `rms`: `x / sqrt(mean(x^2) + eps)`; `layer`: `(x - mean x) / sqrt(var x + eps)`;
@@ -206,7 +207,7 @@ def FGLA_NormOp : FGLA_Op<"norm", ElementwiseTraits # [AttrSizedOperandSegments,
   let hasVerifier = 1;
 }
 
-def FGLA_OutputGateOp : FGLA_Op<"output_gate", ElementwiseTraits # [AllTypesMatch<["input", "gate", "output"]>]> {
+def FGLA_OutputGateOp : FGLA_Op<"output_gate", ElementwiseTraits # [TileForm<>, AllTypesMatch<["input", "gate", "output"]>]> {
   let summary = "multiplies by silu of a gate";
   let description = [{
     `y = x * silu(gate)`, `silu(z) = z σ(z)`, elementwise.

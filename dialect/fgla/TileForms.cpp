@@ -59,6 +59,14 @@ static Value buildHedgehog(OpBuilder &builder, Location loc, Value x) {
   return both;
 }
 
+/// Exponentials below a maximum, and shares of a sum.
+bool FeatureMapOp::isBounded() {
+  auto kind = getKind();
+  return kind == FeatureKind::SafeExp || kind == FeatureKind::Softmax || kind == FeatureKind::Hedgehog;
+}
+
+bool FeatureMapOp::hasHalves() { return getKind() == FeatureKind::Hedgehog; }
+
 SmallVector<Value> FeatureMapOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
   Location loc = getLoc();
   Value x = tiles[0];
@@ -87,6 +95,8 @@ SmallVector<Value> FeatureMapOp::buildTileForm(OpBuilder &builder, ValueRange ti
 //===----------------------------------------------------------------------===//
 // GateOp
 //===----------------------------------------------------------------------===//
+
+bool GateOp::hasComplement() { return true; }
 
 SmallVector<Value> GateOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
   Type element = elementOf(tiles[0]);

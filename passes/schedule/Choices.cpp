@@ -28,8 +28,8 @@ int64_t fgla::chooseTile(AttentionOp op, bool gpu) {
 
 /// Whether features are made by a map of two halves side by side, which have to be in one program.
 static bool hasHalves(Value features) {
-  auto map = features.getDefiningOp<FeatureMapOp>();
-  return map && map.getKind() == FeatureKind::Hedgehog;
+  auto map = features.getDefiningOp<TileFormInterface>();
+  return map && map.hasHalves();
 }
 
 /// The state is in the registers of one role. Programs that share a head each compute queries, keys and decays of the

@@ -16,7 +16,7 @@ using tile::shapeOf;
 
 AttentionProgram::AttentionProgram(OpBuilder &builder, Fusion &fusion, const IRMapping &arrays, int64_t tileLength,
                                    const StateSlice &slice)
-    : builder(builder), fusion(fusion), arrays(arrays), root(fusion.root), loc(fusion.root.getLoc()),
+    : builder(builder), fusion(fusion), arrays(arrays), root(cast<AttentionOp>(fusion.root)), loc(root.getLoc()),
       tileLength(tileLength), slice(slice), keyDim(slice.keys.offset ? slice.keys.width : root.getKeyDim()),
       valueDim(slice.values.offset ? slice.values.width : root.getValueDim()),
       compute(getComputeType(root.getQuery().getType().getElementType())),
@@ -120,7 +120,7 @@ Decay AttentionProgram::buildGivenDecay(TileReader &reader) {
   Decay decay;
   if (root.getAxis() == DecayAxis::Constant) {
     decay = fromTile(reader.readHeadScalar(given), {tileLength, 1});
-  } else if (reader.isGate(given)) {
+  } else if (reader.hasComplement(given)) {
     SmallVector<Value> pair = reader.readAll(given, getDecaySlice());
     decay = {pair[0], pair[1]};
   } else {
@@ -283,8 +283,8 @@ void AttentionProgram::buildNextState(const KeyTiles &tiles, const Carried &carr
 
 /// Whether features are at most one in size.
 static bool isBounded(Value features) {
-  auto map = features.getDefiningOp<FeatureMapOp>();
-  return map && llvm::is_contained({FeatureKind::SafeExp, FeatureKind::Softmax, FeatureKind::Hedgehog}, map.getKind());
+  auto map = features.getDefiningOp<TileFormInterface>();
+  return map && map.isBounded();
 }
 
 /// Scores within the tile, zero above the diagonal; without the decay where that is per value channel.

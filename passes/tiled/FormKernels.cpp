@@ -26,7 +26,7 @@ namespace {
 class KernelWriter {
 public:
   KernelWriter(Fusion &fusion, ScheduleAttr schedule, func::FuncOp kernel, bool roles)
-      : fusion(fusion), root(fusion.root), schedule(schedule), kernel(kernel), roles(roles),
+      : fusion(fusion), root(cast<AttentionOp>(fusion.root)), schedule(schedule), kernel(kernel), roles(roles),
         group(roles ? root.getNumQueryHeads() / root.getNumHeads() : 1), loc(fusion.root.getLoc()),
         keySlices(countSlices(root.getKeyDim(), schedule.getKeySlice())),
         valueSlices(countSlices(root.getValueDim(), schedule.getValueSlice())), cluster(schedule.getCluster()),
@@ -533,16 +533,6 @@ void KernelWriter::write() {
   func::ReturnOp::create(builder, loc);
 }
 
-/// The results of the kernel: the fusion's output, then the states.
-static SmallVector<Value> getResults(Fusion &fusion) {
-  SmallVector<Value> results{fusion.getOutput()};
-  if (fusion.root.getFinalState())
-    results.push_back(fusion.root.getFinalState());
-  if (fusion.root.getFinalMax())
-    results.push_back(fusion.root.getFinalMax());
-  return results;
-}
-
 static MemRefType getArrayType(Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
   return MemRefType::get(type.getShape(), type.getElementType());
@@ -554,7 +544,7 @@ static func::FuncOp declareKernel(Fusion &fusion, SymbolTable &symbols) {
   SmallVector<Type> types;
   for (Value input : fusion.inputs)
     types.push_back(getArrayType(input));
-  for (Value result : getResults(fusion))
+  for (Value result : fusion.getResults())
     types.push_back(getArrayType(result));
   auto kernel = func::FuncOp::create(builder, fusion.root.getLoc(), (host.getName() + "_kernel").str(),
                                      builder.getFunctionType(types, {}));
@@ -570,14 +560,15 @@ static func::FuncOp declareKernel(Fusion &fusion, SymbolTable &symbols) {
 static void launch(Fusion &fusion, func::FuncOp kernel) {
   IRRewriter rewriter(fusion.root);
   Location loc = fusion.root.getLoc();
-  SmallVector<Value> results = getResults(fusion), outs;
+  SmallVector<Value> results = fusion.getResults(), outs;
   SmallVector<Type> types;
   for (Value result : results) {
     auto type = cast<RankedTensorType>(result.getType());
-    // Batch and tokens are the only dynamic sizes, and the query has them in front.
+    // Batch and tokens are the only dynamic sizes, and the first input, which the root's first operand is made of, has
+    // them in front.
     SmallVector<OpFoldResult> sizes;
     for (auto [dim, size] : llvm::enumerate(type.getShape()))
-      sizes.push_back(ShapedType::isDynamic(size) ? tensor::getMixedSize(rewriter, loc, fusion.root.getValue(), dim)
+      sizes.push_back(ShapedType::isDynamic(size) ? tensor::getMixedSize(rewriter, loc, fusion.inputs.front(), dim)
                                                   : OpFoldResult(rewriter.getIndexAttr(size)));
     outs.push_back(tensor::EmptyOp::create(rewriter, loc, sizes, type.getElementType()));
     types.push_back(type);
@@ -597,12 +588,12 @@ struct FormKernels : fgla::impl::FormKernelsBase<FormKernels> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     DominanceInfo &dominance = getAnalysis<DominanceInfo>();
-    SmallVector<AttentionOp> roots;
-    getOperation()->walk([&](AttentionOp op) {
+    SmallVector<KernelRootInterface> roots;
+    getOperation()->walk([&](KernelRootInterface op) {
       if (op->hasAttr(kScheduleAttrName))
         roots.push_back(op);
     });
-    for (AttentionOp root : roots) {
+    for (KernelRootInterface root : roots) {
       Fusion fusion = growFusion(root, dominance);
       func::FuncOp kernel = declareKernel(fusion, symbols);
       KernelWriter(fusion, root->getAttrOfType<ScheduleAttr>(kScheduleAttrName), kernel, roles).write();

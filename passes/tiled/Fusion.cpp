@@ -29,8 +29,7 @@ static TileFormInterface getConsumer(Fusion &fusion, Value value, DominanceInfo 
     return {};
   OpOperand &use = *value.getUses().begin();
   auto consumer = dyn_cast<TileFormInterface>(use.getOwner());
-  // A gate has two tiles and is a producer by nature.
-  if (!consumer || isa<GateOp>(use.getOwner()) || !consumer.isTokenOperand(use.getOperandNumber()) ||
+  if (!consumer || consumer.hasComplement() || !consumer.isTokenOperand(use.getOperandNumber()) ||
       consumer->getBlock() != fusion.root->getBlock())
     return {};
   IRRewriter rewriter(consumer->getContext());
@@ -45,19 +44,22 @@ static TileFormInterface getConsumer(Fusion &fusion, Value value, DominanceInfo 
   return consumer;
 }
 
-Fusion fgla::growFusion(AttentionOp root, DominanceInfo &dominance) {
+SmallVector<Value> Fusion::getResults() {
+  SmallVector<Value> results{getOutput()};
+  for (OpResult result : root->getResults())
+    if (result != root.getFusedResult())
+      results.push_back(result);
+  return results;
+}
+
+Fusion fgla::growFusion(KernelRootInterface root, DominanceInfo &dominance) {
   Fusion fusion{root, {}, {}, {}};
-  for (Value operand : {Value(root.getQuery()), Value(root.getKey()), Value(root.getValue())})
-    addProducers(fusion, operand);
-  if (Value decay = root.getAnyDecay()) {
-    if (root.getAxis() == DecayAxis::Constant)
-      fusion.inputs.insert(decay);
+  for (OpOperand &operand : root->getOpOperands()) {
+    if (root.isTokenOperand(operand.getOperandNumber()))
+      addProducers(fusion, operand.get());
     else
-      addProducers(fusion, decay);
+      fusion.inputs.insert(operand.get());
   }
-  for (Value operand : {root.getInitialState(), root.getInitialMax()})
-    if (operand)
-      fusion.inputs.insert(operand);
   while (TileFormInterface consumer = getConsumer(fusion, fusion.getOutput(), dominance)) {
     for (OpOperand &operand : consumer->getOpOperands()) {
       if (operand.get() == fusion.getOutput())

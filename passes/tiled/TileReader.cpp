@@ -29,9 +29,9 @@ void TileReader::moveTo(Value newToken, Value newRows) {
   tiles.clear();
 }
 
-bool TileReader::isGate(Value tensor) const {
-  Operation *op = tensor.getDefiningOp();
-  return op && fusion.producers.contains(op) && isa<GateOp>(op);
+bool TileReader::hasComplement(Value tensor) const {
+  auto op = tensor.getDefiningOp<TileFormInterface>();
+  return op && fusion.producers.contains(op) && op.hasComplement();
 }
 
 SmallVector<Value> TileReader::readAll(Value tensor, const ChannelSlice &slice) {

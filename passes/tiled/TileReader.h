@@ -30,11 +30,11 @@ public:
 
   /// The tile of a tensor with token axis, in the computation type.
   mlir::Value read(mlir::Value tensor, const ChannelSlice &slice = {}) { return readAll(tensor, slice).front(); }
-  /// All tiles that the producer of a tensor makes: two for a gate, else one. What is computed element by element is
+  /// All tiles that the producer of a tensor makes: one, or two (`hasComplement`). What is computed element by element is
   /// computed for the slice alone; what combines rows still reads whole rows.
   llvm::SmallVector<mlir::Value> readAll(mlir::Value tensor, const ChannelSlice &slice = {});
-  /// True if a gate computes the tensor inside the kernel.
-  bool isGate(mlir::Value tensor) const;
+  /// Whether the producer of the tensor is part of the kernel and makes two tiles, `f` and `1 - f`.
+  bool hasComplement(mlir::Value tensor) const;
   /// Computes the result of a consumer from the tile of its operand `value`.
   mlir::Value computeConsumer(TileFormInterface consumer, mlir::Value value, mlir::Value tile);
   /// A tensor without token axis as a tile: [H, rows, D] at the head, or [H, D] at the head or [D] as one row.
