@@ -140,9 +140,6 @@ LogicalResult WalkOp::verifyRegions() {
 //===----------------------------------------------------------------------===//
 
 SmallVector<Region *> WalkOp::getLoopRegions() { return {&getRegion()}; }
-MutableArrayRef<OpOperand> WalkOp::getInitsMutable() {
-  return getOperation()->getOpOperands().take_back(getInits().size());
-}
 Block::BlockArgListType WalkOp::getRegionIterArgs() { return getBody()->getArguments().drop_front(kPositions); }
 std::optional<MutableArrayRef<OpOperand>> WalkOp::getYieldedValuesMutable() { return getYield()->getOpOperands(); }
 std::optional<ResultRange> WalkOp::getLoopResults() { return getResults(); }
