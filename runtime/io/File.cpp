@@ -29,6 +29,11 @@ Result<File> File::openForRead(const std::string &path) {
   if (!S_ISREG(info.st_mode))
     return Status(FGLA_IO_ERROR, what + ": not a regular file");
   file.bytes = static_cast<uint64_t>(info.st_size);
+  constexpr std::string_view pointer = "version https://git-lfs";
+  char head[pointer.size()];
+  if (file.bytes >= pointer.size() && file.readAt(0, head, pointer.size()).ok() &&
+      std::string_view(head, pointer.size()) == pointer)
+    return Status(FGLA_IO_ERROR, what + ": it is a pointer of git-lfs, not the file: run 'git lfs pull'");
   return file;
 }
 
@@ -67,7 +72,7 @@ static bool writeAll(int fd, std::string_view bytes) {
   return true;
 }
 
-Status fgla::runtime::writeFileAtomically(const std::string &path, std::span<const std::string_view> chunks) {
+Result<PendingFile> PendingFile::write(const std::string &path, std::span<const std::string_view> chunks) {
   std::string what = "cannot write " + quote(path);
   struct stat info;
   if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
@@ -82,17 +87,31 @@ Status fgla::runtime::writeFileAtomically(const std::string &path, std::span<con
   } while (fd < 0 && errno == EEXIST);
   if (fd < 0)
     return ioError(what, errno);
+  PendingFile file(path, temporary);
   bool written = true;
   for (std::string_view chunk : chunks)
     written = written && writeAll(fd, chunk);
   int error = written ? 0 : errno;
   if (close(fd) != 0 && !error)
     error = errno;
-  if (!error && rename(temporary.c_str(), path.c_str()) != 0)
-    error = errno;
-  if (error) {
-    unlink(temporary.c_str());
+  if (error)
     return ioError(what, error);
-  }
+  return file;
+}
+
+PendingFile::~PendingFile() {
+  if (!temporary.empty())
+    unlink(temporary.c_str());
+}
+
+Status PendingFile::commit() {
+  if (rename(temporary.c_str(), path.c_str()) != 0)
+    return ioError("cannot write " + quote(path), errno);
+  temporary.clear();
   return {};
+}
+
+Status fgla::runtime::writeFileAtomically(const std::string &path, std::span<const std::string_view> chunks) {
+  Result<PendingFile> file = PendingFile::write(path, chunks);
+  return file.ok() ? file->commit() : file.status();
 }

@@ -10,7 +10,8 @@ namespace fgla::runtime {
 class File {
 public:
   /// FGLA_NOT_FOUND when there is none; FGLA_IO_ERROR for a directory, a pipe,
-  /// no permission. Messages name the file.
+  /// no permission, and for what git-lfs left in the place of a file. Messages
+  /// name the file.
   static Result<File> openForRead(const std::string &path);
 
   File(File &&other) noexcept : name(std::move(other.name)), fd(std::exchange(other.fd, -1)), bytes(other.bytes) {}
@@ -29,6 +30,26 @@ private:
   std::string name;
   int fd;
   uint64_t bytes;
+};
+
+/// A file that is written whole, but does not have its name yet. Without
+/// commit() nothing is left of it.
+class PendingFile {
+public:
+  static Result<PendingFile> write(const std::string &path, std::span<const std::string_view> chunks);
+
+  PendingFile(PendingFile &&other) noexcept
+      : path(std::move(other.path)), temporary(std::exchange(other.temporary, {})) {}
+  PendingFile &operator=(PendingFile &&) = delete;
+  ~PendingFile();
+
+  /// Gives it its name, in the place of a file that had it.
+  Status commit();
+
+private:
+  PendingFile(std::string path, std::string temporary) : path(std::move(path)), temporary(std::move(temporary)) {}
+
+  std::string path, temporary; // the latter is empty once it is renamed
 };
 
 /// Writes the chunks to a temporary beside `path` and renames it, so that

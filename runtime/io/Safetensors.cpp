@@ -21,6 +21,7 @@ namespace {
 /// One entry of the header.
 struct Entry {
   std::string name;
+  bool isWanted;
   DType dtype;
   std::vector<int64_t> shape;
   uint64_t begin, end; // in the bytes after the header
@@ -36,11 +37,11 @@ const Tensor *Safetensors::find(std::string_view name) const {
 
 static Status bad(const std::string &what) { return Status(FGLA_INVALID_ARGUMENT, what); }
 
-static Result<Entry> readEntry(const std::string &name, const Json &json, uint64_t dataBytes) {
+static Result<Entry> readEntry(const std::string &name, const Json &json, uint64_t dataBytes, bool isWanted) {
   std::string who = "tensor " + quote(name);
   if (!json.is_object())
     return bad(who + " must be an object, got " + json.type_name());
-  Entry entry{name, FGLA_F32, {}, 0, 0};
+  Entry entry{name, isWanted, FGLA_F32, {}, 0, 0};
 
   const Json *dtype = jsonMember(json, "dtype");
   if (!dtype || !dtype->is_string())
@@ -48,14 +49,15 @@ static Result<Entry> readEntry(const std::string &name, const Json &json, uint64
   const auto &dtypeText = dtype->get_ref<const std::string &>();
   std::span<const DTypeInfo> table = dtypeTable();
   auto row = std::find_if(table.begin(), table.end(), [&](const DTypeInfo &r) { return dtypeText == r.safetensors; });
-  if (row == table.end())
+  if (row == table.end() && isWanted)
     return bad(who + " has unsupported dtype " + quote(dtypeText));
-  entry.dtype = row->dtype;
+  if (row != table.end())
+    entry.dtype = row->dtype;
 
   const Json *shape = jsonMember(json, "shape");
   if (!shape || !shape->is_array())
     return bad(who + " must have an array as 'shape'");
-  if (shape->size() > FGLA_MAX_RANK)
+  if (isWanted && shape->size() > FGLA_MAX_RANK)
     return bad(who + " must have rank <= " + std::to_string(FGLA_MAX_RANK) + ", got " + std::to_string(shape->size()));
   for (const Json &dim : *shape) {
     std::optional<int64_t> size = jsonIndex(dim);
@@ -64,7 +66,7 @@ static Result<Entry> readEntry(const std::string &name, const Json &json, uint64
     entry.shape.push_back(*size);
   }
   std::optional<int64_t> bytes = byteSize(entry.dtype, entry.shape);
-  if (!bytes)
+  if (!bytes && row != table.end())
     return bad(who + " has shape " + shapeString(entry.shape) + ", whose size does not fit in 63 bits");
 
   const Json *offsets = jsonMember(json, "data_offsets");
@@ -81,7 +83,7 @@ static Result<Entry> readEntry(const std::string &name, const Json &json, uint64
   if (entry.begin > entry.end || entry.end > dataBytes)
     return bad(who + " has data_offsets " + range + " outside the file's " + std::to_string(dataBytes) +
                " bytes of data");
-  if (entry.end - entry.begin != static_cast<uint64_t>(*bytes))
+  if (row != table.end() && entry.end - entry.begin != static_cast<uint64_t>(*bytes))
     return bad(who + " has data_offsets " + range + ", but shape " + shapeString(entry.shape) + " of " + dtypeText +
                " needs " + std::to_string(*bytes) + " bytes");
   return entry;
@@ -114,7 +116,7 @@ static Status checkLayout(const std::vector<Entry> &entries, uint64_t dataBytes)
   return {};
 }
 
-static Result<Safetensors> read(const File &file) {
+static Result<Safetensors> read(const File &file, const IsWanted &isWanted) {
   uint64_t headerBytes;
   if (file.size() < sizeof(headerBytes))
     return bad("file is too short for a safetensors header (" + std::to_string(file.size()) + " bytes)");
@@ -142,7 +144,7 @@ static Result<Safetensors> read(const File &file) {
         return s;
       continue;
     }
-    Result<Entry> entry = readEntry(name, json, dataBytes);
+    Result<Entry> entry = readEntry(name, json, dataBytes, !isWanted || isWanted(name));
     if (!entry.ok())
       return entry.status();
     entries.push_back(std::move(*entry));
@@ -153,6 +155,8 @@ static Result<Safetensors> read(const File &file) {
   if (Status s = checkLayout(entries, dataBytes); !s.ok())
     return s;
   for (Entry &entry : entries) {
+    if (!entry.isWanted)
+      continue;
     Result<Tensor> tensor = Tensor::create(entry.dtype, entry.shape);
     if (!tensor.ok())
       return tensor.status();
@@ -166,11 +170,11 @@ static Result<Safetensors> read(const File &file) {
   return result;
 }
 
-Result<Safetensors> fgla::runtime::readSafetensors(const std::string &path) {
+Result<Safetensors> fgla::runtime::readSafetensors(const std::string &path, const IsWanted &isWanted) {
   Result<File> file = File::openForRead(path);
   if (!file.ok())
     return file.status();
-  Result<Safetensors> result = read(*file);
+  Result<Safetensors> result = read(*file, isWanted);
   if (!result.ok())
     return Status(result.status().code(), "safetensors file " + quote(path) + ": " + result.message());
   return result;

@@ -9,6 +9,7 @@
 
 #include "runtime/Tensor.h"
 
+#include <functional>
 #include <map>
 
 namespace fgla::runtime {
@@ -26,9 +27,13 @@ struct Safetensors {
   const Tensor *find(std::string_view name) const;
 };
 
+/// Says by its name whether a tensor is wanted.
+using IsWanted = std::function<bool(std::string_view)>;
+
 /// Files are hostile input: whatever is in one, the result is its tensors or
-/// one error that names the file, the tensor and the rule.
-Result<Safetensors> readSafetensors(const std::string &path);
+/// one error that names the file, the tensor and the rule. What is not wanted
+/// is left in the file, and may have a dtype that there is no tensor of.
+Result<Safetensors> readSafetensors(const std::string &path, const IsWanted &isWanted = {});
 
 /// Writes the whole file or nothing. Names must be distinct, UTF-8, and not
 /// "__metadata__".

@@ -34,7 +34,11 @@ static std::string argumentNames(const Function &function) {
 }
 
 static Status readPair(const Function &function, const std::string &pair, TensorMap &tensors) {
-  size_t equals = pair.rfind('=');
+  // Names of ONNX and paths may both have a '=': the longest name of an argument counts.
+  size_t equals = pair.find('=');
+  for (const ValueSpec &spec : function.spec().args)
+    if (pair.starts_with(spec.name + "="))
+      equals = std::max(equals, spec.name.size());
   if (equals == std::string::npos || equals == 0)
     return invalid("--input must be NAME=FILE.npy, got " + runtime::quote(pair));
   std::string name = pair.substr(0, equals);
@@ -49,14 +53,20 @@ static Status readPair(const Function &function, const std::string &pair, Tensor
   return {};
 }
 
-static Status readFile(const Function &function, const std::string &path, TensorMap &tensors) {
-  Result<Safetensors> file = runtime::readSafetensors(path);
+/// Adds what a file has for arguments. `origins` says which file a tensor is from.
+static Status readFile(const Function &function, const std::string &path, TensorMap &tensors,
+                       std::map<std::string, std::string> &origins) {
+  auto isWanted = [&](std::string_view name) { return findArgument(function, name) != nullptr; };
+  Result<Safetensors> file = runtime::readSafetensors(path, isWanted);
   if (!file.ok())
     return file.status();
-  for (NamedTensor &named : file->tensors)
-    if (findArgument(function, named.name))
-      tensors.emplace(named.name,
-                      std::move(named.tensor)); // what --input gave stays
+  for (NamedTensor &named : file->tensors) {
+    auto [origin, isNew] = origins.emplace(named.name, path);
+    if (!isNew)
+      return invalid("argument " + runtime::quote(named.name) + " is in two files of --inputs, " +
+                     runtime::quote(origin->second) + " and " + runtime::quote(path));
+    tensors.emplace(named.name, std::move(named.tensor)); // what --input gave stays
+  }
   return {};
 }
 
@@ -66,8 +76,9 @@ Result<std::vector<Tensor>> tools::readInputs(const Function &function, std::spa
   for (const std::string &pair : pairs)
     if (Status status = readPair(function, pair, tensors); !status.ok())
       return status;
+  std::map<std::string, std::string> origins;
   for (const std::string &path : safetensors)
-    if (Status status = readFile(function, path, tensors); !status.ok())
+    if (Status status = readFile(function, path, tensors, origins); !status.ok())
       return status;
   std::vector<Tensor> inputs;
   for (const ValueSpec &spec : function.spec().args) {
