@@ -4,7 +4,7 @@
 #include "runtime/Processor.h"
 
 #include "runtime/Device.h"
-#include "runtime/io/File.h"
+#include "runtime/File.h"
 
 #include <cstring>
 #include <dlfcn.h>

@@ -1,7 +1,7 @@
 //===- Assembler.cpp - ptxas, and what it says of the code ----------------===//
 
 #include "passes/binary/Assembler.h"
-#include "runtime/io/File.h"
+#include "support/WriteFile.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/ScopeExit.h"

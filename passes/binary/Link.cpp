@@ -1,7 +1,7 @@
 //===- Link.cpp - From an object file to a shared object ------------------===//
 
 #include "passes/binary/ObjectFile.h"
-#include "runtime/io/File.h"
+#include "support/WriteFile.h"
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"

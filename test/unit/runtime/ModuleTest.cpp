@@ -2,7 +2,7 @@
 
 #include "runtime/Module.h"
 
-#include "TestUtil.h"
+#include "test/unit/runtime/TestUtil.h"
 
 #include <atomic>
 #include <cstddef>
