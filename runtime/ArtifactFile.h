@@ -8,7 +8,7 @@
 #ifndef FGLA_RUNTIME_ARTIFACTFILE_H
 #define FGLA_RUNTIME_ARTIFACTFILE_H
 
-#include "runtime/io/File.h"
+#include "runtime/File.h"
 
 namespace fgla::runtime {
 

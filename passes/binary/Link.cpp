@@ -3,6 +3,7 @@
 #include "passes/binary/MemoryFile.h"
 #include "passes/binary/ObjectFile.h"
 #include "runtime/ArtifactFile.h"
+#include "support/WriteFile.h"
 
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"

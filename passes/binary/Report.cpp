@@ -1,7 +1,7 @@
 //===- Report.cpp - What became of a module's kernels ---------------------===//
 
 #include "passes/binary/Report.h"
-#include "passes/binary/KernelList.h"
+#include "passes/kernel/KernelList.h"
 
 using namespace mlir;
 namespace json = llvm::json;
@@ -32,11 +32,11 @@ static json::Value toJson(Attribute attribute) {
 
 static json::Object describe(LLVM::LLVMFuncOp kernel, const DeviceCode &code) {
   json::Object object{{"kernel", json::fixUTF8(kernel.getName())}, {"module", json::fixUTF8(code.module)}};
-  if (auto grid = kernel->getAttrOfType<ArrayAttr>(fgla::binary::gridAttr))
+  if (auto grid = kernel->getAttrOfType<ArrayAttr>(fgla::kernel::gridAttr))
     object["grid"] = toJson(grid);
-  if (auto block = fgla::binary::getBlock(kernel); succeeded(block))
+  if (auto block = fgla::kernel::getBlock(kernel); succeeded(block))
     object["threads"] = (*block)[0] * (*block)[1] * (*block)[2];
-  object["shared_bytes"] = fgla::binary::getSharedBytes(kernel);
+  object["shared_bytes"] = fgla::kernel::getSharedBytes(kernel);
   if (const fgla::binary::KernelUse *use = code.log.find(kernel.getName())) {
     object["registers"] = use->registers;
     object["spill_bytes"] = use->spillStores + use->spillLoads;

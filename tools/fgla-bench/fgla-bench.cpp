@@ -1,6 +1,6 @@
 //===- fgla-bench.cpp - Times a compiled function -------------------------===//
 
-#include "runtime/io/File.h"
+#include "support/WriteFile.h"
 #include "tools/fgla-bench/Ceilings.h"
 #include "tools/fgla-bench/Work.h"
 #include "tools/support/Program.h"

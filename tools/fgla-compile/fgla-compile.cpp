@@ -3,7 +3,7 @@
 #include "passes/Targets.h"
 #include "passes/binary/ObjectFile.h"
 #include "runtime/Manifest.h"
-#include "runtime/io/File.h"
+#include "support/WriteFile.h"
 #include "tools/fgla-compile/Tune.h"
 #include "tools/support/ToolSupport.h"
 

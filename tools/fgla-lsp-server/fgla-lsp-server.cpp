@@ -1,6 +1,6 @@
 //===- fgla-lsp-server.cpp - Language server for editors ------------------===//
 
-#include "passes/Registration.h"
+#include "compiler/Registration.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"

@@ -1,6 +1,6 @@
 //===- fgla-opt.cpp - Runs passes and phases on text ----------------------===//
 
-#include "passes/Registration.h"
+#include "compiler/Registration.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"

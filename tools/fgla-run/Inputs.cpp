@@ -1,8 +1,8 @@
 //===- Inputs.cpp - Tensors for the arguments of a function ---------------===//
 
 #include "tools/fgla-run/Inputs.h"
-#include "runtime/io/Npy.h"
-#include "runtime/io/Safetensors.h"
+#include "support/Npy.h"
+#include "support/Safetensors.h"
 
 #include <map>
 

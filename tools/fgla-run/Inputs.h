@@ -3,7 +3,7 @@
 #define FGLA_TOOLS_FGLA_RUN_INPUTS_H
 
 #include "runtime/Function.h"
-#include "runtime/Tensor.h"
+#include "support/Tensor.h"
 
 namespace fgla::tools {
 

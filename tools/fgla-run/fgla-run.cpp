@@ -1,6 +1,6 @@
 //===- fgla-run.cpp - Runs a compiled function on tensors from files ------===//
 
-#include "runtime/io/Safetensors.h"
+#include "support/Safetensors.h"
 #include "tools/fgla-run/Inputs.h"
 #include "tools/fgla-run/NodeTests.h"
 #include "tools/support/Program.h"

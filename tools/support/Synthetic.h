@@ -3,7 +3,7 @@
 #define FGLA_TOOLS_SUPPORT_SYNTHETIC_H
 
 #include "runtime/Function.h"
-#include "runtime/Tensor.h"
+#include "support/Tensor.h"
 
 #include <map>
 

@@ -2,7 +2,7 @@
 #ifndef FGLA_TOOLS_SUPPORT_TOOLSUPPORT_H
 #define FGLA_TOOLS_SUPPORT_TOOLSUPPORT_H
 
-#include "passes/Compiler.h"
+#include "compiler/Compiler.h"
 
 #include "llvm/Support/CommandLine.h"
 

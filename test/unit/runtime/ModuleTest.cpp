@@ -3,7 +3,7 @@
 #include "runtime/Module.h"
 #include "runtime/ArtifactFile.h"
 
-#include "TestUtil.h"
+#include "test/unit/runtime/TestUtil.h"
 
 #include <atomic>
 #include <cstddef>
