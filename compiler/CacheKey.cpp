@@ -66,7 +66,7 @@ Result<std::string> fgla::makeCacheKey(const Source &source, const CompileOption
   if (!files.ok())
     return files.status();
   const PhaseOptions &phases = options.phases;
-  std::string text = (options.target + ";" + stringifyLowering(phases.lowering) + ";" + Twine(phases.tile) + ";" +
+  std::string text = (options.target + ";" + options.cpu + ";" + stringifyLowering(phases.lowering) + ";" + Twine(phases.tile) + ";" +
                       Twine(phases.segments) + ";" + phases.schedule + ";" + stringifyPrecision(phases.precision) +
                       ";" + Twine(phases.widenToF64) + ";" + Twine(phases.checkRaces) + ";" +
                       stringifyPhase(options.from) + ";" + Twine(static_cast<int>(source.kind)))

@@ -5,7 +5,9 @@
 #include "compiler/CacheKey.h"
 #include "compiler/Registration.h"
 #include "compiler/SourceNames.h"
+#include "compiler/TextDepth.h"
 #include "passes/Symbols.h"
+#include "passes/Processors.h"
 #include "passes/Targets.h"
 #include "passes/binary/ObjectFile.h"
 #include "passes/schedule/Passes.h"
@@ -133,24 +135,6 @@ std::unique_ptr<MLIRContext> fgla::makeContext() {
 
 static bool isBytecode(const Source &source) { return StringRef(source.bytes).starts_with("ML\xefR"); }
 
-/// Brackets deeper than this are no program but an attack on the stack: the parser and many passes recurse.
-static constexpr size_t maxDepth = 256;
-
-/// How deep brackets of one kind are nested in a text, strings and comments included: that is close enough.
-static size_t bracketDepth(StringRef text) {
-  size_t deepest = 0;
-  for (StringRef pair : {"{}", "()", "[]", "<>"}) {
-    size_t depth = 0;
-    for (size_t i = 0; i < text.size(); ++i) {
-      if (text[i] == pair[0])
-        deepest = std::max(deepest, ++depth);
-      else if (text[i] == pair[1] && depth > 0 && (i == 0 || text[i - 1] != '-'))
-        --depth;
-    }
-  }
-  return deepest;
-}
-
 /// How deep regions are nested, without recursion.
 static size_t regionDepth(Operation *root) {
   size_t deepest = 0;
@@ -189,12 +173,12 @@ Result<OwningOpRef<ModuleOp>> fgla::importSource(const Source &source, MLIRConte
   Diagnostics diagnostics(context);
   OwningOpRef<ModuleOp> module;
   if (source.kind == Source::Kind::MLIR) {
-    bool isTooDeep = !isBytecode(source) && bracketDepth(source.bytes) > maxDepth;
+    bool isTooDeep = !isBytecode(source) && isNestedTooDeep(source.bytes);
     if (!isTooDeep)
       module = parseText(source, context);
-    if (isTooDeep || (module && regionDepth(*module) > maxDepth))
+    if (isTooDeep || (module && regionDepth(*module) > kMaxDepth))
       return Status(FGLA_INVALID_ARGUMENT,
-                    "file " + runtime::quote(source.path) + " is nested deeper than " + std::to_string(maxDepth));
+                    "file " + runtime::quote(source.path) + " is nested deeper than " + std::to_string(kMaxDepth));
   } else {
 #ifdef FGLA_ONNX
     onnx::loadImportDialects(context);
@@ -252,8 +236,16 @@ Status fgla::runPhases(ModuleOp module, const CompileOptions &given) {
                                           "' to the earlier phase '" + stringifyPhase(options.to) + "'")
                                              .str());
   Result<TargetAttr> target = getTarget(context, options.target);
+  if (target.ok() && !options.cpu.empty())
+    target = withProcessor(*target, options.cpu);
   if (!target.ok())
     return target.status();
+  if (auto given = module->getAttrOfType<TargetAttr>(fgla::kTargetAttrName);
+      given && given.getName() != options.target) {
+    Diagnostics diagnostics(context);
+    module->emitWarning() << "'" << fgla::kTargetAttrName << "' of the module is '" << given.getName()
+                          << "', and has no effect: it is compiled for '" << options.target << "'";
+  }
   module->setAttr(fgla::kTargetAttrName, *target);
   if (!options.shape.empty()) {
     Builder builder(&context);

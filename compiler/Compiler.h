@@ -22,6 +22,8 @@ namespace fgla {
 
 struct CompileOptions {
   std::string target = "cpu";
+  /// For the target "cpu": the processor, as LLVM names it; empty for the one that this runs on.
+  std::string cpu;
   PhaseOptions phases;
   /// The phase that the source is in already, and the last one that runs.
   Phase from = Phase::Import;

@@ -147,6 +147,7 @@ static void buildTiled(OpPassManager &manager, const PhaseOptions &options) {
   fgla::FormKernelsOptions kernels;
   kernels.roles = options.gpu || options.lowering == Lowering::Roles;
   manager.addPass(fgla::createFormKernels(kernels));
+  manager.addPass(fgla::createMergeKernels());
   fgla::PadTilesOptions padding;
   padding.isWidening = kernels.roles;
   manager.addPass(fgla::createPadTiles(padding));

@@ -44,22 +44,21 @@ static std::string firstLine(StringRef log) {
   return line.substr(line.find("error: ") == StringRef::npos ? 0 : line.find("error: ") + 7).str();
 }
 
-/// Writes what is linked, with its seal, so that damage to the file is found when it is loaded.
-static Status writeSealed(const MemoryFile &library, const std::string &output) {
+/// What the linker wrote, with its seal: damage to the file is found when it is loaded.
+static Result<std::string> readSealed(const MemoryFile &library) {
   Result<runtime::File> file = runtime::File::openForRead(library.path());
   if (!file.ok())
     return file.status();
   Result<runtime::Seal> seal = runtime::readSeal(*file);
+  if (!seal.ok())
+    return Status(seal.status().code(), "what the linker wrote " + seal.message());
   Result<std::string> bytes = library.read();
-  for (const Status &status : {seal.status(), bytes.status()})
-    if (!status.ok())
-      return Status(status.code(), "what the linker wrote " + status.message());
-  bytes->replace(seal->offset, seal->digest.size(), seal->digest);
-  std::string_view chunk = *bytes;
-  return runtime::writeFileAtomically(output, {&chunk, 1});
+  if (bytes.ok())
+    bytes->replace(seal->offset, seal->digest.size(), seal->digest);
+  return bytes;
 }
 
-Status fgla::binary::linkSharedObject(StringRef object, const std::string &output) {
+Result<std::string> fgla::binary::linkSharedObject(StringRef object) {
   std::string linker = findLinker();
   if (linker.empty())
     return Status(FGLA_NOT_FOUND, "no linker: install lld (Debian: lld-22), or name it in FGLA_LLD");
@@ -103,5 +102,13 @@ Status fgla::binary::linkSharedObject(StringRef object, const std::string &outpu
     return Status(FGLA_IO_ERROR,
                   "linker '" + linker + "' failed: " + (reason.empty() ? "exit code " + std::to_string(code) : reason));
   }
-  return writeSealed(*library, output);
+  return readSealed(*library);
+}
+
+Status fgla::binary::linkSharedObject(StringRef object, const std::string &output) {
+  Result<std::string> library = linkSharedObject(object);
+  if (!library.ok())
+    return library.status();
+  std::string_view chunk = *library;
+  return runtime::writeFileAtomically(output, {&chunk, 1});
 }

@@ -2,11 +2,11 @@
 
 #include "dialect/fgla/FGLA.h"
 #include "passes/Symbols.h"
+#include "passes/Processors.h"
 #include "passes/Targets.h"
 #include "passes/host/Passes.h"
 #include "passes/kernel/KernelList.h"
 #include "passes/schedule/Passes.h"
-#include "runtime/Processor.h"
 #include "runtime/fgla.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -166,14 +166,11 @@ struct RecordManifest : fgla::host::impl::RecordManifestBase<RecordManifest> {
       module.emitError("the module has no public function to compile");
       return signalPassFailure();
     }
-    // Without a processor in the target, the code is generated for the one that this runs on.
     auto target = module->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
     bool isForGPU = target && fgla::findGPUTarget(target.getName());
-    bool isForHost = !target || (!isForGPU && !target.getCpu() && !target.getFeatures());
     json::Array extensions;
-    std::vector<std::string> requirements = fgla::runtime::processorExtensions();
-    if (isForHost)
-      for (std::string &name : requirements)
+    if (!isForGPU)
+      for (std::string &name : fgla::getRequiredExtensions(target))
         extensions.push_back(std::move(name));
     json::Object manifest{{"abi", FGLA_ABI_VERSION},
                           {"target", isForGPU ? target.getName() : "cpu"},

@@ -14,6 +14,8 @@ import os
 import pathlib
 import random
 import re
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +25,9 @@ sys.path.insert(0, str(ROOT / "test" / "numeric"))
 from reporting import Report
 
 SEPARATOR = "\n// -----\n"
-SECONDS = 10  # for one input, many times what any needs
+SECONDS = 10  # of a processor, for one input: many times what any needs
+BYTES = 2 << 30
+BATCH = 50  # inputs of one process
 SAMPLE = 150  # inputs that a pass gets without --all
 
 # Signatures that no entry function has, nesting, and functions that are none of ours.
@@ -57,22 +61,23 @@ def phases(tools, folder):
                 yield f"{example.stem}, {name}, phase {file.name}", file.read_text()
 
 
+def limit(seconds):
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+
+
 def run(tools, name, batch, folder):
     """The inputs of `batch` that end the tool or keep it busy, with what happened."""
     file = pathlib.Path(tempfile.mkstemp(dir=folder, suffix=".mlir")[1])
     file.write_text(SEPARATOR.join(text for _, text in batch))
     command = [tools / "fgla-opt", file, "--split-input-file", f"--{name}", "-o", "/dev/null", "--mlir-disable-threading"]
-    try:
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=SECONDS + len(batch))
-        if done.returncode in (0, 1):
-            return []
-        what = f"exit code {done.returncode}"
-    except subprocess.TimeoutExpired:
-        what = "no end"
-    finally:
-        file.unlink()
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=lambda: limit(SECONDS + len(batch)))
+    file.unlink()
+    if done.returncode in (0, 1):
+        return []
     if len(batch) == 1:
-        return [(batch[0][0], what)]
+        ends = {-signal.SIGXCPU: "no end", -signal.SIGKILL: "no end"}
+        return [(batch[0][0], ends.get(done.returncode, f"exit code {done.returncode}"))]
     middle = len(batch) // 2
     return run(tools, name, batch[:middle], folder) + run(tools, name, batch[middle:], folder)
 
@@ -99,7 +104,8 @@ def main():
 
         def check(name):
             chosen = inputs if everything else random.Random(name).sample(inputs, min(SAMPLE, len(inputs)))
-            return name, run(tools, name, always + chosen, folder)
+            chosen = always + chosen
+            return name, [bad for i in range(0, len(chosen), BATCH) for bad in run(tools, name, chosen[i : i + BATCH], folder)]
 
         for name, bad in pool.map(check, passes):
             report.check(name, not bad, "; ".join(f"{what} on {where}" for where, what in bad))

@@ -9,9 +9,23 @@ func.func @values(%n: tensor<index>) -> tensor<?xf32> {
 
 // -----
 
-// expected-error@+1 {{'func.func' op must have one block to become an entry point}}
+// expected-error@+1 {{'func.func' op must have one block, which returns, to become an entry point}}
 func.func @blocks(%x: tensor<4xf32>) -> tensor<4xf32> {
   cf.br ^next
 ^next:
   return %x : tensor<4xf32>
+}
+
+// -----
+
+// expected-error@+1 {{'func.func' op must return ranked tensors to become an entry point, got 'f32'}}
+func.func @scalar(%x: f32) -> f32 {
+  return %x : f32
+}
+
+// -----
+
+// expected-error@+1 {{'func.func' op must return ranked tensors to become an entry point, got 'tensor<*xf32>'}}
+func.func @unranked(%x: tensor<*xf32>) -> tensor<*xf32> {
+  return %x : tensor<*xf32>
 }

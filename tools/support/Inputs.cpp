@@ -1,9 +1,11 @@
 //===- Inputs.cpp - Tensors for the arguments of a function ---------------===//
 
-#include "tools/fgla-run/Inputs.h"
+#include "tools/support/Inputs.h"
 #include "support/Npy.h"
 #include "support/Safetensors.h"
+#include "tools/support/Synthetic.h"
 
+#include <algorithm>
 #include <map>
 
 using namespace fgla;
@@ -70,7 +72,7 @@ static Status readFile(const Function &function, const std::string &path, Tensor
   return {};
 }
 
-Result<std::vector<Tensor>> tools::readInputs(const Function &function, std::span<const std::string> safetensors,
+static Result<std::vector<Tensor>> readInputs(const Function &function, std::span<const std::string> safetensors,
                                               std::span<const std::string> pairs) {
   TensorMap tensors;
   for (const std::string &pair : pairs)
@@ -91,4 +93,20 @@ Result<std::vector<Tensor>> tools::readInputs(const Function &function, std::spa
     inputs.push_back(std::move(found->second));
   }
   return inputs;
+}
+
+Result<std::vector<Tensor>> tools::getInputs(const Function &function, const InputOptions &options) {
+  if (std::find(options.files.begin(), options.files.end(), "random") == options.files.end()) {
+    if (!options.shape.empty())
+      return invalid("--shape is for random inputs, and --inputs names files");
+    return readInputs(function, options.files, options.pairs);
+  }
+  if (options.files.size() + options.pairs.size() > 1)
+    return invalid("--inputs=random makes all inputs: it goes with no other --inputs or --input");
+  Result<Sizes> sizes = parseSizes(options.shape);
+  if (!sizes.ok())
+    return sizes.status();
+  if (options.hasDefaultSizes)
+    addDefaultSizes(function, *sizes);
+  return makeInputs(function, *sizes, options.seed);
 }
