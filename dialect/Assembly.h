@@ -8,11 +8,28 @@
 #include <cmath>
 
 namespace fgla {
-/// custom<Enum>($x): the bare keyword. The printer that TableGen writes for an enum attribute starts with a space,
+/// The keywords of an enum, whose values count from zero.
+template <typename EnumT> llvm::SmallVector<llvm::StringRef> getKeywords() {
+  llvm::SmallVector<llvm::StringRef> keywords;
+  for (uint32_t value = 0;; ++value) {
+    llvm::StringRef keyword = stringifyEnum(static_cast<EnumT>(value));
+    if (keyword.empty())
+      return keywords;
+    keywords.push_back(keyword);
+  }
+}
+
+/// custom<Enum>($x): the bare keyword, which an editor completes. The printer that TableGen writes for an enum attribute starts with a space,
 /// which gives `axis( key)`.
 template <typename EnumAttrT> mlir::ParseResult parseEnum(mlir::OpAsmParser &parser, EnumAttrT &attr) {
   using Enum = decltype(std::declval<EnumAttrT>().getValue());
-  mlir::FailureOr<Enum> value = mlir::FieldParser<Enum>::parse(parser);
+  llvm::StringRef keyword;
+  llvm::SmallVector<llvm::StringRef> keywords = getKeywords<Enum>();
+  mlir::FailureOr<Enum> value;
+  if (succeeded(parser.parseOptionalKeyword(&keyword, keywords)))
+    value = static_cast<Enum>(llvm::find(keywords, keyword) - keywords.begin());
+  else // says what was expected
+    value = mlir::FieldParser<Enum>::parse(parser);
   if (failed(value))
     return mlir::failure();
   attr = EnumAttrT::get(parser.getContext(), *value);

@@ -83,6 +83,10 @@ private:
 } // namespace
 
 Result<Json> fgla::runtime::parseJson(std::string_view text, size_t maxDepth) {
+  // The parser takes a zero byte for the end, and skips a mark of the byte order; JSON has neither (RFC 8259).
+  size_t stray = text.starts_with("\xef\xbb\xbf") ? 0 : text.find('\0');
+  if (stray != std::string_view::npos)
+    return Status(FGLA_INVALID_ARGUMENT, "malformed JSON at byte " + std::to_string(stray + 1));
   DocumentBuilder builder(maxDepth);
   if (!Json::sax_parse(text.begin(), text.end(), &builder))
     return Status(FGLA_INVALID_ARGUMENT, builder.error);

@@ -1,10 +1,9 @@
 //===- Module.cpp - Loaded artifacts --------------------------------------===//
 
 #include "runtime/Module.h"
-#include "runtime/Processor.h"
-
+#include "runtime/ArtifactFile.h"
 #include "runtime/Device.h"
-#include "runtime/io/File.h"
+#include "runtime/Processor.h"
 
 #include <cstring>
 #include <dlfcn.h>
@@ -14,36 +13,6 @@
 using namespace fgla::runtime;
 
 static Status invalid(const std::string &what) { return Status(FGLA_INVALID_ARTIFACT, what); }
-
-//===----------------------------------------------------------------------===//
-// The file
-//===----------------------------------------------------------------------===//
-
-/// dlopen() maps what the headers promise and dies with SIGBUS where the file
-/// is shorter, so a download that was cut off has to be found before.
-static Status checkElf(const File &file) {
-  Elf64_Ehdr header;
-  if (file.size() < sizeof(header))
-    return invalid("is not an ELF shared object (too short)");
-  if (Status s = file.readAt(0, &header, sizeof(header)); !s.ok())
-    return s;
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
-      header.e_type != ET_DYN || header.e_phentsize != sizeof(Elf64_Phdr))
-    return invalid("is not a 64-bit ELF shared object");
-
-  auto fits = [&](uint64_t offset, uint64_t length) { return offset <= file.size() && length <= file.size() - offset; };
-  const Status cut = invalid("is cut short");
-  uint64_t programBytes = uint64_t(header.e_phnum) * sizeof(Elf64_Phdr);
-  if (!fits(header.e_phoff, programBytes) || !fits(header.e_shoff, uint64_t(header.e_shnum) * header.e_shentsize))
-    return cut;
-  std::vector<Elf64_Phdr> segments(header.e_phnum);
-  if (Status s = file.readAt(header.e_phoff, segments.data(), programBytes); !s.ok())
-    return s;
-  for (const Elf64_Phdr &segment : segments)
-    if (segment.p_type == PT_LOAD && !fits(segment.p_offset, segment.p_filesz))
-      return cut;
-  return {};
-}
 
 //===----------------------------------------------------------------------===//
 // Symbols
@@ -135,7 +104,7 @@ Result<std::unique_ptr<Module>> Module::load(const std::string &path) {
   Result<File> file = File::openForRead(path);
   if (!file.ok())
     return file.status();
-  if (Status s = checkElf(*file); !s.ok())
+  if (Status s = checkArtifactFile(*file); !s.ok())
     return fail(s);
   // A name without a slash would send dlopen() along the library path.
   std::string name = path.find('/') == std::string::npos ? "./" + path : path;

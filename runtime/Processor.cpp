@@ -4,28 +4,27 @@
 
 #include <algorithm>
 
+// The builtin that asks for one wants a literal.
+#define FGLA_EXTENSIONS(DO)                                                                                            \
+  DO("avx")                                                                                                            \
+  DO("avx2") DO("avx512bf16") DO("avx512bw") DO("avx512cd") DO("avx512dq") DO("avx512f") DO("avx512fp16")              \
+      DO("avx512vbmi") DO("avx512vl") DO("avx512vnni") DO("bmi") DO("bmi2") DO("fma")
+
+std::span<const std::string_view> fgla::runtime::knownExtensions() {
+#define FGLA_NAME(name) name,
+  static constexpr std::string_view names[] = {FGLA_EXTENSIONS(FGLA_NAME)};
+#undef FGLA_NAME
+  return names;
+}
+
 std::vector<std::string> fgla::runtime::processorExtensions() {
   std::vector<std::string> extensions;
 #if defined(__x86_64__)
-  // The name has to be a literal.
-#define FGLA_EXTENSION(name)                                                                                           \
+#define FGLA_ADD(name)                                                                                                 \
   if (__builtin_cpu_supports(name))                                                                                    \
     extensions.push_back(name);
-  FGLA_EXTENSION("avx")
-  FGLA_EXTENSION("avx2")
-  FGLA_EXTENSION("avx512bf16")
-  FGLA_EXTENSION("avx512bw")
-  FGLA_EXTENSION("avx512cd")
-  FGLA_EXTENSION("avx512dq")
-  FGLA_EXTENSION("avx512f")
-  FGLA_EXTENSION("avx512fp16")
-  FGLA_EXTENSION("avx512vbmi")
-  FGLA_EXTENSION("avx512vl")
-  FGLA_EXTENSION("avx512vnni")
-  FGLA_EXTENSION("bmi")
-  FGLA_EXTENSION("bmi2")
-  FGLA_EXTENSION("fma")
-#undef FGLA_EXTENSION
+  FGLA_EXTENSIONS(FGLA_ADD)
+#undef FGLA_ADD
 #endif
   return extensions;
 }

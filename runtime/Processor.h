@@ -6,11 +6,15 @@
 #ifndef FGLA_RUNTIME_PROCESSOR_H
 #define FGLA_RUNTIME_PROCESSOR_H
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace fgla::runtime {
+
+/// All names that hasExtension() knows, whatever this processor has.
+std::span<const std::string_view> knownExtensions();
 
 /// The instruction set extensions of this processor beyond its family's oldest, by their usual names ("avx2").
 std::vector<std::string> processorExtensions();

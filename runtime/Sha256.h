@@ -1,7 +1,8 @@
 //===- Sha256.h - SHA-256 (FIPS 180-4) --------------------------*- C++ -*-===//
 //
 // Its own file of a page rather than libcrypto: a deployed runtime should not
-// pull in 5 MB and its security updates to name cache files.
+// pull in 5 MB and its security updates to check artifacts. The cache names files
+// by it.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_RUNTIME_SHA256_H

@@ -131,6 +131,7 @@ class Runner:
             "docs": lambda: self.script("docs", ROOT / "test" / "docs" / "check.py", *build),
             "pages": lambda: self.script("pages", ROOT / "test" / "docs" / "pages.py", *build),
             "lit": lambda: self.lit(tier),
+            "passes": lambda: self.script("passes", ROOT / "test" / "passes" / "every_pass.py", *build),
             "unit": self.unit,
             "reference": lambda: self.script("reference", numeric / "test_reference.py", *quick),
             "onnx-nodes": lambda: self.script("onnx-nodes", numeric / "onnx_nodes.py", *build),

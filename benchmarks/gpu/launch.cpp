@@ -9,8 +9,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/Module.h"
-#include "runtime/cuda/DeviceTensor.h"
 #include "runtime/fgla.h"
+#include "support/DeviceTensor.h"
 
 #include <algorithm>
 #include <chrono>

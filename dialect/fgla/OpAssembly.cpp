@@ -1,6 +1,9 @@
 //===- OpAssembly.cpp - Custom directives of the fgla ops' assembly -------===//
 
 #include "dialect/fgla/OpAssembly.h"
+#include "dialect/Assembly.h"
+
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace fgla;
@@ -9,14 +12,16 @@ template <typename Kind, typename KindAttr>
 static ParseResult parseKind(OpAsmParser &parser, KindAttr &kind, StringRef what) {
   StringRef keyword;
   SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseKeyword(&keyword))
-    return failure();
-  if (keyword == "custom")
-    return success();
-  std::optional<Kind> value = symbolizeEnum<Kind>(keyword);
-  if (!value)
-    return parser.emitError(loc) << "unknown " << what << " '" << keyword << "'";
-  kind = KindAttr::get(parser.getContext(), *value);
+  SmallVector<StringRef> known = getKeywords<Kind>();
+  known.push_back("custom");
+  if (failed(parser.parseOptionalKeyword(&keyword, known))) {
+    if (parser.parseKeyword(&keyword))
+      return failure();
+    return parser.emitError(loc) << "unknown " << what << " '" << keyword << "' (known: " << llvm::join(known, ", ")
+                                 << ")";
+  }
+  if (keyword != "custom")
+    kind = KindAttr::get(parser.getContext(), *symbolizeEnum<Kind>(keyword));
   return success();
 }
 

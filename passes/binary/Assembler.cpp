@@ -1,13 +1,11 @@
 //===- Assembler.cpp - ptxas, and what it says of the code ----------------===//
 
 #include "passes/binary/Assembler.h"
-#include "runtime/io/File.h"
+#include "passes/binary/MemoryFile.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 
@@ -15,6 +13,7 @@ using namespace llvm;
 using fgla::binary::Assembled;
 using fgla::binary::AssemblerLog;
 using fgla::binary::KernelUse;
+using fgla::binary::MemoryFile;
 using fgla::runtime::Result;
 using fgla::runtime::Status;
 
@@ -87,11 +86,6 @@ std::string fgla::binary::findAssembler() {
   return path ? *path : "";
 }
 
-static std::string readAll(const std::string &path) {
-  auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  return buffer ? (*buffer)->getBuffer().str() : "";
-}
-
 /// The line that says what is wrong.
 static std::string findError(StringRef log) {
   for (StringRef line : split(log, '\n'))
@@ -104,25 +98,24 @@ Result<Assembled> fgla::binary::assemble(StringRef ptx, StringRef architecture) 
   std::string assembler = findAssembler();
   if (assembler.empty())
     return Status(FGLA_NOT_FOUND, "no assembler: install ptxas (PyPI: nvidia-cuda-nvcc), or name it in FGLA_PTXAS");
-  SmallString<128> folder;
-  if (std::error_code code = sys::fs::createUniqueDirectory("fgla-ptxas", folder))
-    return Status(FGLA_IO_ERROR, "cannot make a temporary folder: " + code.message());
-  auto cleanUp = scope_exit([&] { sys::fs::remove_directories(folder); });
-  std::string in = (folder + "/module.ptx").str(), out = (folder + "/module.cubin").str(),
-              logPath = (folder + "/log").str();
-  std::string_view chunk(ptx.data(), ptx.size());
-  if (Status status = runtime::writeFileAtomically(in, {&chunk, 1}); !status.ok())
-    return status;
+  Result<MemoryFile> in = MemoryFile::create(ptx), out = MemoryFile::create(), logFile = MemoryFile::create();
+  for (const Result<MemoryFile> *file : {&in, &out, &logFile})
+    if (!file->ok())
+      return file->status();
+  std::string inPath = in->path(), outPath = out->path(), logPath = logFile->path();
   std::string arch = ("-arch=" + architecture).str(), error;
-  StringRef arguments[] = {assembler, "-v", arch, in, "-o", out};
+  StringRef arguments[] = {assembler, "-v", arch, inPath, "-o", outPath};
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(logPath), StringRef(logPath)};
   int code = sys::ExecuteAndWait(assembler, arguments, std::nullopt, redirects, /*SecondsToWait=*/0,
                                  /*MemoryLimit=*/0, &error);
-  std::string log = readAll(logPath);
+  Result<std::string> log = logFile->read(), cubin = out->read();
+  for (const Result<std::string> *read : {&log, &cubin})
+    if (!read->ok())
+      return read->status();
   if (code != 0) {
-    std::string reason = error.empty() ? findError(log) : error;
+    std::string reason = error.empty() ? findError(*log) : error;
     return Status(FGLA_INVALID_ARGUMENT, "assembler '" + assembler + "' failed: " +
                                              (reason.empty() ? "exit code " + std::to_string(code) : reason));
   }
-  return Assembled{readAll(out), parseAssemblerLog(log)};
+  return Assembled{std::move(*cubin), parseAssemblerLog(*log)};
 }

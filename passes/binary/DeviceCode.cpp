@@ -1,9 +1,9 @@
 //===- DeviceCode.cpp - From a GPU module to PTX and machine code ---------===//
 
 #include "passes/binary/DeviceCode.h"
-#include "passes/binary/KernelList.h"
+#include "passes/Symbols.h"
 #include "passes/binary/ObjectFile.h"
-#include "passes/binary/Symbols.h"
+#include "passes/kernel/KernelList.h"
 #include "passes/schedule/Passes.h"
 
 #include "mlir/Conversion/Passes.h"

@@ -1,7 +1,7 @@
 //===- EmitEntryPoints.cpp - The symbols of an artifact -------------------===//
 
+#include "passes/Symbols.h"
 #include "passes/binary/Passes.h"
-#include "passes/binary/Symbols.h"
 #include "runtime/Manifest.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -48,7 +48,7 @@ private:
 } // namespace
 
 FailureOr<LLVM::LLVMFuncOp> Emitter::findInterface(StringRef function) {
-  std::string name = "_mlir_ciface_" + fgla::binary::getInternalName(function);
+  std::string name = "_mlir_ciface_" + fgla::getInternalName(function);
   auto interface = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
   if (!interface)
     return module.emitError("has no function '") << name << "' for an entry point to call";
@@ -78,7 +78,7 @@ LogicalResult Emitter::emitEntry(StringRef function, bool takesServices) {
   if (failed(interface))
     return failure();
   SmallVector<Type> types(takesServices ? 2 : 1, ptr);
-  LLVM::LLVMFuncOp entry = makeFunction(fgla::binary::getEntrySymbol(function), types);
+  LLVM::LLVMFuncOp entry = makeFunction(fgla::getEntrySymbol(function), types);
   SmallVector<Value> args = loadPointers(entry.getArgument(0), interface->getNumArguments() - takesServices);
   if (takesServices)
     args.push_back(entry.getArgument(1));
@@ -105,10 +105,10 @@ Value Emitter::makeDimsDescriptor(Value dims, int64_t numDims) {
 }
 
 LogicalResult Emitter::emitShapeEntry(StringRef function, int64_t numDims) {
-  FailureOr<LLVM::LLVMFuncOp> interface = findInterface(fgla::binary::getShapeFunction(function));
+  FailureOr<LLVM::LLVMFuncOp> interface = findInterface(fgla::getShapeFunction(function));
   if (failed(interface))
     return failure();
-  LLVM::LLVMFuncOp entry = makeFunction(fgla::binary::getShapeSymbol(function), {ptr, ptr});
+  LLVM::LLVMFuncOp entry = makeFunction(fgla::getShapeSymbol(function), {ptr, ptr});
   Value descriptor = makeDimsDescriptor(entry.getArgument(1), numDims);
   SmallVector<Value> args = loadPointers(entry.getArgument(0), interface->getNumArguments() - 1);
   args.push_back(descriptor);
@@ -122,7 +122,7 @@ void Emitter::emitManifest(StringRef text) {
   std::string bytes = text.str() + '\0';
   auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), bytes.size());
   symbols.push_back(LLVM::GlobalOp::create(builder, loc, type, /*isConstant=*/true, LLVM::Linkage::External,
-                                           fgla::binary::manifestSymbol, builder.getStringAttr(bytes)));
+                                           fgla::manifestSymbol, builder.getStringAttr(bytes)));
 }
 
 void Emitter::hideOthers() {
@@ -140,9 +140,9 @@ namespace {
 struct EmitEntryPoints : fgla::binary::impl::EmitEntryPointsBase<EmitEntryPoints> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    auto text = module->getAttrOfType<StringAttr>(fgla::binary::manifestAttr);
+    auto text = module->getAttrOfType<StringAttr>(fgla::manifestAttr);
     if (!text) {
-      module.emitError("must have a manifest in the attribute '") << fgla::binary::manifestAttr << "'";
+      module.emitError("must have a manifest in the attribute '") << fgla::manifestAttr << "'";
       return signalPassFailure();
     }
     auto manifest = fgla::runtime::Manifest::parse(text.getValue());
@@ -157,7 +157,7 @@ struct EmitEntryPoints : fgla::binary::impl::EmitEntryPointsBase<EmitEntryPoints
         return signalPassFailure();
     emitter.emitManifest(text.getValue());
     emitter.hideOthers();
-    module->removeAttr(fgla::binary::manifestAttr);
+    module->removeAttr(fgla::manifestAttr);
   }
 };
 } // namespace

@@ -1,7 +1,7 @@
 //===- Header.cpp - A C header for an artifact ----------------------------===//
 
+#include "passes/Symbols.h"
 #include "passes/binary/ObjectFile.h"
-#include "passes/binary/Symbols.h"
 #include "runtime/Manifest.h"
 
 #include "llvm/ADT/StringRef.h"

@@ -2,6 +2,7 @@
 
 #include "passes/binary/ObjectFile.h"
 #include "passes/Targets.h"
+#include "runtime/ArtifactFile.h"
 
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -15,6 +16,7 @@
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
+#include "llvm/Transforms/Utils/ModuleUtils.h"
 
 #include <mutex>
 
@@ -52,6 +54,16 @@ static Result<std::unique_ptr<TargetMachine>> makeTargetMachine(TargetAttr targe
                                                                      std::nullopt, CodeGenOptLevel::Default));
 }
 
+/// What makes a shared object out of this module an artifact that can be sealed.
+static void addSeal(Module &module) {
+  Constant *bytes = ConstantDataArray::getString(module.getContext(), fgla::runtime::makeOpenSeal(), /*AddNull=*/false);
+  auto *seal = new GlobalVariable(module, bytes->getType(), /*isConstant=*/true, GlobalValue::PrivateLinkage, bytes,
+                                  "fgla.seal");
+  seal->setSection(fgla::runtime::sealSection);
+  seal->setAlignment(Align(4));
+  appendToUsed(module, {seal});
+}
+
 static Result<std::unique_ptr<Module>> translate(mlir::ModuleOp module, TargetAttr target, TargetMachine &machine,
                                                  LLVMContext &context) {
   mlir::registerBuiltinDialectTranslation(*module.getContext());
@@ -62,6 +74,7 @@ static Result<std::unique_ptr<Module>> translate(mlir::ModuleOp module, TargetAt
     return Status(FGLA_INVALID_ARGUMENT, "the module cannot be translated to LLVM IR");
   result->setDataLayout(machine.createDataLayout());
   result->setTargetTriple(machine.getTargetTriple());
+  addSeal(*result);
   for (Function &function : *result) {
     if (function.isDeclaration())
       continue;

@@ -1,7 +1,9 @@
 //===- Report.cpp - What became of a module's kernels ---------------------===//
 
 #include "passes/binary/Report.h"
-#include "passes/binary/KernelList.h"
+#include "passes/kernel/KernelList.h"
+
+#include <map>
 
 using namespace mlir;
 namespace json = llvm::json;
@@ -32,11 +34,11 @@ static json::Value toJson(Attribute attribute) {
 
 static json::Object describe(LLVM::LLVMFuncOp kernel, const DeviceCode &code) {
   json::Object object{{"kernel", json::fixUTF8(kernel.getName())}, {"module", json::fixUTF8(code.module)}};
-  if (auto grid = kernel->getAttrOfType<ArrayAttr>(fgla::binary::gridAttr))
+  if (auto grid = kernel->getAttrOfType<ArrayAttr>(fgla::kernel::gridAttr))
     object["grid"] = toJson(grid);
-  if (auto block = fgla::binary::getBlock(kernel); succeeded(block))
+  if (auto block = fgla::kernel::getBlock(kernel); succeeded(block))
     object["threads"] = (*block)[0] * (*block)[1] * (*block)[2];
-  object["shared_bytes"] = fgla::binary::getSharedBytes(kernel);
+  object["shared_bytes"] = fgla::kernel::getSharedBytes(kernel);
   if (const fgla::binary::KernelUse *use = code.log.find(kernel.getName())) {
     object["registers"] = use->registers;
     object["spill_bytes"] = use->spillStores + use->spillLoads;
@@ -62,7 +64,7 @@ static json::Object describe(LLVM::LLVMFuncOp kernel, const DeviceCode &code) {
 
 json::Array fgla::binary::makeReport(ModuleOp module, ArrayRef<DeviceCode> codes) {
   json::Array report;
-  for (LLVM::LLVMFuncOp kernel : getKernels(module)) {
+  for (LLVM::LLVMFuncOp kernel : fgla::kernel::getKernels(module)) {
     StringRef name = kernel->getParentOfType<gpu::GPUModuleOp>().getName();
     report.push_back(describe(kernel, *llvm::find_if(codes, [&](const DeviceCode &c) { return c.module == name; })));
   }
@@ -76,8 +78,12 @@ static void formatMember(llvm::raw_ostream &stream, StringRef key, const json::V
   const json::Array *array = value.getAsArray();
   if (object) {
     stream << "\n";
+    // In the order of JSON's printer: what a hash table gives is another each time.
+    std::map<StringRef, const json::Value *> members;
     for (const auto &[name, member] : *object)
-      formatMember(stream, name, member, indent + 2);
+      members[name] = &member;
+    for (auto [name, member] : members)
+      formatMember(stream, name, *member, indent + 2);
     return;
   }
   auto print = [&](const json::Value &scalar) {

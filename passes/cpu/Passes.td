@@ -1,8 +1,26 @@
-// Passes from tensors and linalg to the host CPU, in the order they run.
+// Passes on kernels and linalg that run on a processor, in the order they run.
 #ifndef FGLA_CPU_PASSES
 #define FGLA_CPU_PASSES
 
 include "mlir/Pass/PassBase.td"
+
+def RolesToThreads : Pass<"fgla-roles-to-threads", "::mlir::ModuleOp"> {
+  let summary = "roles become threads that wait for each other";
+  let description = [{
+    For tests of the split into roles: an `fgla_warp.pipeline` runs on the CPU, an instance of a role a thread, with one program of the grid
+    after the other. A channel becomes a ring of tiles in memory with counters; `get`, `put` and `release` wait and signal as on a GPU, and
+    channels that share memory there share it here. A role that waits too long, or finds a later turn than its own, ends the program with a
+    message that names it and the channel.
+
+    Before: the phase `roles`. After: kernels on tiles, with `scf.forall` marked `fgla.threads`.
+  }];
+  let options = [
+    Option<"stages", "stages", "int64_t", "0", "how many turns are under way (0: what each pipeline says)">,
+    Option<"timeout", "timeout", "int64_t", "20", "seconds that a role waits before the program ends">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::fgla::tile::TileDialect"];
+}
 
 def LowerWalks : Pass<"fgla-lower-walks", "::mlir::ModuleOp"> {
   let summary = "walks over tokens become loops over turns";
@@ -24,19 +42,6 @@ def LowerTiles : Pass<"fgla-lower-tiles", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::vector::VectorDialect"];
-}
-
-def DestinationResults : Pass<"fgla-destination-results", "::mlir::ModuleOp"> {
-  let summary = "entry functions write their results to memory of the caller";
-  let description = [{
-    Each result tensor of a public function becomes an argument of memref type behind the others, and `return %y` becomes
-    `bufferization.materialize_in_destination %y`. Argument tensors are marked as not writable. Then `tensor.empty` is replaced by
-    the memory that the result goes to, so that the ops that compute it write in place. Each op that starts from a filled tensor
-    gets one of its own.
-
-    Before: public functions on tensors that nothing calls. After: public functions without results, which ask for a C interface.
-  }];
-  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect"];
 }
 
 def VectorizeLinalg : Pass<"fgla-vectorize-linalg", "::mlir::ModuleOp"> {
@@ -62,45 +67,6 @@ def ApproximateMath : Pass<"fgla-approximate-math", "::mlir::ModuleOp"> {
     Before: any ops. After: no function of f32 or of f32 vectors is a call.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
-}
-
-def LowerExpandShapes : Pass<"fgla-lower-expand-shapes", "::mlir::ModuleOp"> {
-  let summary = "expansions of memory into several dynamic dims become casts";
-  let description = [{
-    `memref.expand_shape` of one dim into two whose sizes are not known (`B * T` into `B`, `T`) becomes `memref.reinterpret_cast`.
-    `expand-strided-metadata` crashes on these, and does all others.
-
-    Before: memrefs. After: the same without such expansions.
-  }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
-}
-
-def LowerLaunches : Pass<"fgla-lower-launches", "::mlir::ModuleOp"> {
-  let summary = "launches become calls";
-  let description = [{
-    On the CPU a kernel is a function like any other.
-
-    Before: `fgla_tile.launch` on memrefs (bufferized). After: `func.call`.
-  }];
-  let dependentDialects = ["::mlir::func::FuncDialect"];
-}
-
-def RolesToThreads : Pass<"fgla-roles-to-threads", "::mlir::ModuleOp"> {
-  let summary = "roles become threads that wait for each other";
-  let description = [{
-    For tests of the split into roles: an `fgla_warp.pipeline` runs on the CPU, an instance of a role a thread, with one program of the grid
-    after the other. A channel becomes a ring of tiles in memory with counters; `get`, `put` and `release` wait and signal as on a GPU, and
-    channels that share memory there share it here. A role that waits too long, or finds a later turn than its own, ends the program with a
-    message that names it and the channel.
-
-    Before: the phase `roles`. After: kernels on tiles, with `scf.forall` marked `fgla.threads`.
-  }];
-  let options = [
-    Option<"stages", "stages", "int64_t", "0", "how many turns are under way (0: what each pipeline says)">,
-    Option<"timeout", "timeout", "int64_t", "20", "seconds that a role waits before the program ends">
-  ];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
-    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::fgla::tile::TileDialect"];
 }
 
 def ThreadsToOpenMP : Pass<"fgla-threads-to-openmp", "::mlir::ModuleOp"> {

@@ -27,6 +27,19 @@ def ExpandBlock : Pass<"fgla-expand-block"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def MakeShapeFunctions : Pass<"fgla-make-shape-functions", "::mlir::ModuleOp"> {
+  let summary = "one function per entry function that says what shapes its results have";
+  let description = [{
+    For each public function `f`, makes `fgla_shapes_f`, which takes the tensors of `f` and a `memref<?xindex>`, and writes the dims of all
+    results there. It is a copy of `f` from which all is removed that the shapes do not need. Fails where a shape depends
+    on the values in a tensor.
+
+    Before: public functions on ranked tensors. After: two of them for each.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::affine::AffineDialect"];
+}
+
 def LowerToReference : Pass<"fgla-lower-to-reference"> {
   let summary = "every op in its plain sequential form";
   let description = [{

@@ -2,7 +2,7 @@
 
 #include "dialect/fgla/FGLA.h"
 #include "dialect/tile/Tile.h"
-#include "passes/binary/Symbols.h"
+#include "passes/Symbols.h"
 #include "passes/host/Passes.h"
 #include "passes/schedule/Passes.h"
 
@@ -32,7 +32,7 @@ struct CheckHost : fgla::host::impl::CheckHostBase<CheckHost> {
   void runOnOperation() override {
     auto target = getOperation()->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
     for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (!function.isPublic() || function->hasAttr(fgla::binary::shapeFunctionAttr))
+      if (!function.isPublic() || function->hasAttr(fgla::shapeFunctionAttr))
         continue;
       WalkResult result = function.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
         if (!computes(op))

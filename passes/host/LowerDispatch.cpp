@@ -2,9 +2,9 @@
 
 #include "dialect/tile/Tile.h"
 #include "dialect/warp/Warp.h"
-#include "passes/binary/KernelList.h"
-#include "passes/binary/Symbols.h"
+#include "passes/Symbols.h"
 #include "passes/host/Passes.h"
+#include "passes/kernel/KernelList.h"
 
 #include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
@@ -192,7 +192,7 @@ LogicalResult LowerDispatchOp::matchAndRewrite(fgla::warp::DispatchOp op, OpAdap
 static LogicalResult addServices(ModuleOp module) {
   auto ptr = LLVM::LLVMPointerType::get(module.getContext());
   auto takesServices = [](func::FuncOp function) {
-    return function && !function.isDeclaration() && !function->hasAttr(fgla::binary::shapeFunctionAttr);
+    return function && !function.isDeclaration() && !function->hasAttr(fgla::shapeFunctionAttr);
   };
   for (auto function : module.getOps<func::FuncOp>())
     if (takesServices(function) &&
@@ -210,7 +210,7 @@ static LogicalResult addServices(ModuleOp module) {
 static LogicalResult checkAccesses(ModuleOp module) {
   WalkResult result = module.walk([](Operation *op) {
     auto function = op->getParentOfType<func::FuncOp>();
-    if (!isa<memref::LoadOp, memref::StoreOp>(op) || !function || function->hasAttr(fgla::binary::shapeFunctionAttr))
+    if (!isa<memref::LoadOp, memref::StoreOp>(op) || !function || function->hasAttr(fgla::shapeFunctionAttr))
       return WalkResult::advance();
     op->emitOpError("is outside of a kernel, where the memory of a GPU cannot be read or written");
     return WalkResult::interrupt();
@@ -227,7 +227,7 @@ struct LowerDispatch : fgla::host::impl::LowerDispatchBase<LowerDispatch> {
     LLVMTypeConverter converter(&getContext());
     converter.addConversion(
         [](fgla::warp::TensorMapType type) { return LLVM::LLVMPointerType::get(type.getContext()); });
-    SmallVector<LLVM::LLVMFuncOp> kernels = fgla::binary::getKernels(module);
+    SmallVector<LLVM::LLVMFuncOp> kernels = fgla::kernel::getKernels(module);
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerAlloc, LowerDealloc, LowerCopy, LowerWorkers, LowerTensorMap>(converter);
     patterns.add<LowerDispatchOp>(converter, kernels);

@@ -1,6 +1,6 @@
 //===- MergeAllocations.cpp - One allocation for what is alive together ---===//
 
-#include "passes/binary/Symbols.h"
+#include "passes/Symbols.h"
 #include "passes/host/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -117,7 +117,7 @@ static void mergeInBlock(Block &block, DominanceInfo &dominance) {
 namespace {
 struct MergeAllocations : fgla::host::impl::MergeAllocationsBase<MergeAllocations> {
   void runOnOperation() override {
-    if (getOperation()->hasAttr(fgla::binary::shapeFunctionAttr))
+    if (getOperation()->hasAttr(fgla::shapeFunctionAttr))
       return;
     DominanceInfo &dominance = getAnalysis<DominanceInfo>();
     SmallVector<Block *> blocks; // of allocations

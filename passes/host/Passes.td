@@ -1,8 +1,19 @@
-// Passes on what runs beside a GPU's kernels, in the order they run.
+// Passes on entry functions: what runs beside the kernels, on a processor, whatever the kernels run on. In the order they run.
 #ifndef FGLA_HOST_PASSES
 #define FGLA_HOST_PASSES
 
 include "mlir/Pass/PassBase.td"
+
+def RecordManifest : Pass<"fgla-record-manifest", "::mlir::ModuleOp"> {
+  let summary = "writes down what the entry functions take and return";
+  let description = [{
+    Puts the artifact's manifest (JSON) on the module as `fgla.manifest`, made from the types of the public functions and the
+    attributes `fgla.name` and `fgla.dims` of their arguments and results. Fails where a public function has another type than
+    the runtime can pass. The functions themselves get names that no function of a C library has.
+
+    Before: public functions on ranked tensors. After: the same under other names, and the attribute.
+  }];
+}
 
 def CheckHost : Pass<"fgla-check-host", "::mlir::ModuleOp"> {
   let summary = "finds what is computed outside of kernels";
@@ -12,6 +23,29 @@ def CheckHost : Pass<"fgla-check-host", "::mlir::ModuleOp"> {
 
     Before: entry functions on tensors, with launches. After: the same.
   }];
+}
+
+def DestinationResults : Pass<"fgla-destination-results", "::mlir::ModuleOp"> {
+  let summary = "entry functions write their results to memory of the caller";
+  let description = [{
+    Each result tensor of a public function becomes an argument of memref type behind the others, and `return %y` becomes
+    `bufferization.materialize_in_destination %y`. Argument tensors are marked as not writable. Then `tensor.empty` is replaced by
+    the memory that the result goes to, so that the ops that compute it write in place. Each op that starts from a filled tensor
+    gets one of its own.
+
+    Before: public functions on tensors that nothing calls. After: public functions without results, which ask for a C interface.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def LowerLaunches : Pass<"fgla-lower-launches", "::mlir::ModuleOp"> {
+  let summary = "launches become calls";
+  let description = [{
+    On the CPU a kernel is a function like any other.
+
+    Before: `fgla_tile.launch` on memrefs (bufferized). After: `func.call`.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
 }
 
 def MergeAllocations : Pass<"fgla-merge-allocations", "::mlir::func::FuncOp"> {
@@ -37,6 +71,17 @@ def LowerDispatch : Pass<"fgla-lower-dispatch", "::mlir::ModuleOp"> {
     Before: functions on memrefs, `fgla_warp.dispatch`. After: calls of pointers in the LLVM dialect in their place.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect"];
+}
+
+def LowerExpandShapes : Pass<"fgla-lower-expand-shapes", "::mlir::ModuleOp"> {
+  let summary = "expansions of memory into several dynamic dims become casts";
+  let description = [{
+    `memref.expand_shape` of one dim into two whose sizes are not known (`B * T` into `B`, `T`) becomes `memref.reinterpret_cast`.
+    `expand-strided-metadata` crashes on these, and does all others.
+
+    Before: memrefs. After: the same without such expansions.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }
 
 #endif

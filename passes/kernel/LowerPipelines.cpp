@@ -2,6 +2,8 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/Symbols.h"
 #include "passes/kernel/Passes.h"
 #include "passes/kernel/RoleEmitter.h"
 #include "passes/kernel/TurnCosts.h"
@@ -303,8 +305,10 @@ DictionaryAttr KernelBuilder::describe() {
   addNumber(members, builder, "memory_ns_of_a_turn", nanoseconds);
   addNumber(members, builder, "shared_memory_cycles_of_a_turn", std::floor(turn.getSharedCycles()));
   addNumber(members, builder, "special_function_cycles_of_a_turn", std::floor(turn.getSpecialCycles()));
-  if (launch)
+  if (launch && launch->blocks > 0)
     members.push_back(builder.getNamedAttr("at_shape", describeLaunch(turn)));
+  else if (launch)
+    members.push_back(builder.getNamedAttr("at_shape", builder.getStringAttr("not launched")));
   return builder.getDictionaryAttr(members);
 }
 
@@ -580,6 +584,17 @@ void KernelBuilder::dispatch(LLVM::LLVMFuncOp function) {
   forall.erase();
 }
 
+/// Whether all entry functions have arguments of one shape.
+static bool hasStaticArguments(ModuleOp module) {
+  return llvm::all_of(module.getOps<func::FuncOp>(), [](func::FuncOp function) {
+    return function.isPrivate() || function->hasAttr(fgla::shapeFunctionAttr) ||
+           llvm::all_of(function.getArgumentTypes(), [](Type type) {
+             auto shaped = dyn_cast<ShapedType>(type);
+             return shaped && shaped.hasStaticShape();
+           });
+  });
+}
+
 LogicalResult KernelBuilder::build() {
   // Beyond, the compiler would keep the state in local memory, and take minutes to find out how.
   constexpr int64_t kMostSums = 160;
@@ -590,7 +605,11 @@ LogicalResult KernelBuilder::build() {
                                   << " are there: the head is too large for one block of a GPU";
   if (failed(findCluster()) || failed(groupRoles()))
     return failure();
-  if (auto sizes = module->getParentOfType<ModuleOp>()->getAttrOfType<DictionaryAttr>(kShapeAttrName)) {
+  auto program = module->getParentOfType<ModuleOp>();
+  auto sizes = program->getAttrOfType<DictionaryAttr>(kShapeAttrName);
+  if (!sizes && hasStaticArguments(program)) // one shape is all there is
+    sizes = builder.getDictionaryAttr({});
+  if (sizes) {
     FailureOr<std::optional<LaunchWork>> counted = countLaunch(forall, pipeline, context.target, sizes);
     if (failed(counted))
       return failure();
@@ -633,6 +652,26 @@ LogicalResult KernelBuilder::build() {
 // Pass
 //===----------------------------------------------------------------------===//
 
+/// Every tile that is computed is in registers: it has a layout. What is read from a channel, or goes from memory to
+/// one, lies in shared memory.
+static LogicalResult checkLayouts(warp::PipelineOp pipeline) {
+  auto lacksLayout = [](Value value) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    return type && (type.getRank() != 2 || !isa_and_nonnull<warp::LayoutAttr>(type.getEncoding()));
+  };
+  WalkResult result = pipeline.walk([&](Operation *op) {
+    bool isMemory = op->use_empty() || isa<warp::GetOp, tile::ExchangeOp, tile::GatherOp, tensor::ExtractSliceOp>(op) ||
+                    (isa<tile::LoadOp>(op) && llvm::all_of(op->getUsers(), llvm::IsaPred<warp::PutOp>));
+    auto loop = dyn_cast<scf::ForOp>(op);
+    if ((isMemory || llvm::none_of(op->getResults(), lacksLayout)) &&
+        (!loop || llvm::none_of(loop.getRegionIterArgs(), lacksLayout)))
+      return WalkResult::advance();
+    emitNamedError(op) << "makes a tile without a layout, which fgla-assign-layouts gives it";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
 static gpu::GPUModuleOp makeModule(func::FuncOp kernel) {
   OpBuilder builder(kernel);
   auto module = gpu::GPUModuleOp::create(builder, kernel.getLoc(), (kernel.getName() + "_gpu").str());
@@ -658,6 +697,8 @@ struct LowerPipelines : fgla::kernel::impl::LowerPipelinesBase<LowerPipelines> {
     for (auto kernel : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
       if (!kernel->hasAttr(kKernelAttrName))
         continue;
+      if (kernel.walk([](warp::PipelineOp pipeline) { return WalkResult(checkLayouts(pipeline)); }).wasInterrupted())
+        return signalPassFailure();
       gpu::GPUModuleOp module = makeModule(kernel);
       Sequence sequence;
       auto foralls = llvm::to_vector(kernel.getOps<scf::ForallOp>());

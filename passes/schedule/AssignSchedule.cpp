@@ -157,6 +157,9 @@ private:
       if (failed(parsed))
         return failure();
       schedule = *parsed;
+      if (!gpu && schedule != ScheduleAttr::get(&getContext(), schedule.getTile(), schedule.getSegments()))
+        op.emitRemark() << "of the schedule '" << this->schedule
+                        << "', a CPU has a use for 'tile' and 'segments' only: the rest has no effect";
     }
     // One tile can't be cut into segments.
     int64_t tokens = op.getQuery().getType().getDimSize(1);

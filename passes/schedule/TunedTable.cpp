@@ -1,7 +1,7 @@
 //===- TunedTable.cpp - Schedules that were timed -------------------------===//
 
 #include "passes/schedule/TunedTable.h"
-#include "runtime/io/File.h"
+#include "runtime/File.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"

@@ -22,6 +22,15 @@ def FormKernels : Pass<"fgla-form-kernels", "::mlir::ModuleOp"> {
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def MergeKernels : Pass<"fgla-merge-kernels", "::mlir::ModuleOp"> {
+  let summary = "Equal kernels become one";
+  let description = [{
+    Layers that are alike have kernels that differ in their names only. One of them is launched for all, so that it is compiled once.
+
+    Before: kernels and launches. After: the same, no two kernels alike.
+  }];
+}
+
 def PadTiles : Pass<"fgla-pad-tiles", "::mlir::ModuleOp"> {
   let summary = "Tiles that are wider than what their arrays have for them";
   let description = [{

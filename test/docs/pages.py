@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the examples on the pages of docs/, so that they can't go stale.
+"""Runs the examples in README.md and on the pages of docs/, so that they can't go stale.
 
 usage: pages.py [--build DIR] [PAGE...]
 
@@ -8,6 +8,7 @@ In a page's fenced blocks,
   ```mlir file=map.mlir                      the block is written to a file of that name
   ```console                                 lines that start with "$ " are run in the folder of those files, with the tools on the PATH; the
                                              lines below are their whole output, where "..." stands for any text
+  ```sh run                                  each line succeeds, in a folder that looks like this one after `make`
 
 Ends with `N passed, N failed`.
 """
@@ -57,7 +58,23 @@ def run_console(text, folder, binaries):
     return None
 
 
-def check_page(report, page, binaries):
+def run_lines(report, name, text, build):
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        for entry in ROOT.iterdir():
+            if entry.name not in ("build", ".venv", ".git"):
+                (folder / entry.name).symlink_to(entry)
+        (folder / "build").symlink_to(build)
+        # The environment that this runs in, by the name that `make` gives it.
+        (folder / ".venv").symlink_to(sys.prefix)
+        environment = {**os.environ, "FGLA_CACHE_DIR": str(folder / ".cache")}
+        for line in text.strip().splitlines():
+            done = subprocess.run(line, shell=True, cwd=folder, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            report.check(f"{name}: {line}", done.returncode == 0, done.stdout[-2000:])
+
+
+def check_page(report, page, build):
+    binaries = build / "bin"
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         for language, options, block in FENCE.findall(page.read_text()):
@@ -67,6 +84,8 @@ def check_page(report, page, binaries):
                 what, error = f"excerpt of {option['from']}", check_excerpt(option["from"], block)
             elif "file" in option:
                 (folder / option["file"]).write_text(block)
+            elif language == "sh" and options.split() == ["run"]:
+                run_lines(report, page.name, block, build)
             elif language == "console":
                 what, error = f"console {block.splitlines()[0]}", run_console(block, folder, binaries)
             if what:
@@ -79,8 +98,8 @@ def main():
     parser.add_argument("pages", nargs="*", type=pathlib.Path)
     arguments = parser.parse_args()
     report = Report()
-    for page in arguments.pages or sorted(ROOT.glob("docs/**/*.md")):
-        check_page(report, page, arguments.build.resolve() / "bin")
+    for page in arguments.pages or [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]:
+        check_page(report, page, arguments.build.resolve())
     sys.exit(report.close())
 
 

@@ -3,7 +3,7 @@
 // What parses and verifies is printed and parsed again, which must give the same text.
 //
 //===----------------------------------------------------------------------===//
-#include "passes/Registration.h"
+#include "compiler/Registration.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"

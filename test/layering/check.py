@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Checks who includes whom. One check for each source file; ends with `N passed, N failed`.
 
-The folders, in the order a model goes through them, and what each must not see:
+The folders, and what each must not see:
 
-- dialect/   says what the IR means: no passes, frontends, tools or runtime
-- frontends/ brings models in: no passes, tools or runtime; only frontends/onnx sees ONNX's headers and protobuf
-- passes/X/  changes the IR: no frontends or tools, and no passes/Y that run later (the files in passes/ itself see them all)
-- runtime/   runs artifacts: nothing of MLIR, LLVM or the compiler
+- dialect/   says what the IR means: no passes, compiler, frontends, tools, runtime or support
+- frontends/ brings models in: the same; only frontends/onnx sees ONNX's headers and protobuf
+- passes/X/  changes the IR: no compiler, frontends or tools, and no passes/Y that run later
+- compiler/  knows the order of the passes and runs them: no tools
+- runtime/   runs artifacts: nothing of MLIR, LLVM or the compiler, and no support
+- support/   is for tools and tests: nothing of MLIR, LLVM or the compiler
 """
 
 import pathlib
@@ -21,18 +23,19 @@ from reporting import Report
 INCLUDE = re.compile(r'^\s*(?:#\s*)?include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
 SUFFIXES = (".h", ".cpp", ".c", ".td", ".inc")
 
-# The folders of passes/, in the order in which they run.
-PASSES = ["graph", "schedule", "tiled", "roles", "layout", "kernel", "cpu", "binary", "host"]
+# The folders of passes/, in the order in which they run: passes/CMakeLists.txt lists them so.
+PASSES = re.search(r"foreach\(folder ([\w ]+)\)", (ROOT / "passes" / "CMakeLists.txt").read_text())[1].split()
 
 # (files, includes that they must not have, why)
 RULES = [
-    (r"dialect/", r"(passes|frontends|tools|runtime)/", "a dialect says what the IR means and knows nothing that works on it"),
-    (r"frontends/", r"(passes|tools|runtime)/", "a frontend ends where the dialects begin"),
-    (r"passes/\w+/", r"(frontends|tools)/", "a pass knows neither where a model came from nor who called"),
-    (r"passes/", r"tools/", "the compiler does not know who calls it"),
-    (r"runtime/", r"(mlir|llvm|dialect|passes|frontends|tools)/", "the runtime is used without the compiler"),
-    (r"test/emulator/", r"(mlir|llvm|dialect|passes|frontends|tools)/", "the emulator stands for a driver and a device"),
-    (r"test/unit/runtime/", r"(mlir|llvm|dialect|passes|frontends|tools)/", "the runtime is tested as it is used"),
+    (r"dialect/", r"(passes|compiler|frontends|tools|runtime|support)/", "a dialect says what the IR means and knows nothing that works on it"),
+    (r"frontends/", r"(passes|compiler|tools|runtime|support)/", "a frontend ends where the dialects begin"),
+    (r"passes/", r"(frontends|tools|compiler)/", "a pass knows neither where a model came from nor who called"),
+    (r"compiler/", r"tools/", "the compiler does not know who calls it"),
+    (r"runtime/", r"(mlir|llvm|dialect|passes|compiler|frontends|tools|support)/", "the runtime is used without the compiler"),
+    (r"support/", r"(mlir|llvm|dialect|passes|compiler|frontends|tools)/", "files of tensors have nothing to do with the compiler"),
+    (r"test/emulator/", r"(mlir|llvm|dialect|passes|compiler|frontends|tools)/", "the emulator stands for a driver and a device"),
+    (r"test/unit/(runtime|support)/", r"(mlir|llvm|dialect|passes|compiler|frontends|tools)/", "the runtime is tested as it is used"),
     (r"(?!frontends/onnx/|test/)", r"(onnx/|google/protobuf/)", "only frontends/onnx sees ONNX and protobuf"),
 ]
 
@@ -44,7 +47,7 @@ def violation(path, include):
             return reason
     own, other = re.match(r"passes/(\w+)/", path), re.match(r"passes/(\w+)/", include)
     if own and other and PASSES.index(own.group(1)) < PASSES.index(other.group(1)):
-        return f"the passes of passes/{other.group(1)} run later, which only passes/Phases.cpp knows"
+        return f"the passes of passes/{other.group(1)} run later, which only compiler/Phases.cpp knows"
     return None
 
 

@@ -22,9 +22,13 @@ from cover import pairwise
 from harness import Case, compare, run_cases
 from inputs import make_inputs
 from program import Config, Program, expected
+from reference import FEATURE_MAPS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHORT = (1, 15, 16, 31, 33, 64)
+
+# Every named map is a factor of queries and, but for the one that their stabilizers stand for, of keys.
+OTHER_MAPS = [name for name in FEATURE_MAPS if name != "safe_exp"]
 
 FACTORS = {
     "dtype": ["f32", "bf16", "f16"],
@@ -32,11 +36,8 @@ FACTORS = {
     "value_dim": [16, 64, 96, 128, 256],
     "heads": [1, 2],
     "group": [1, 2, 4],
-    "query": ["safe_exp", "identity", "relu", "elu1", "exp", "softmax", "hedgehog", "custom", "elu1*W"],
-    "key": [
-        "logits:running", "logits:sequence", "logits:token", "logits*W:running", "identity", "relu", "elu1", "exp", "softmax", "hedgehog",
-        "custom", "softmax*W",
-    ],
+    "query": ["safe_exp", *OTHER_MAPS, "custom", "elu1*W"],
+    "key": ["logits:running", "logits:sequence", "logits:token", "logits*W:running", *OTHER_MAPS, "custom", "softmax*W"],
     "gate": [
         "none", "factor.key", "factor.value", "factor.head", "factor.constant", "log.key", "log.value", "log.head", "log.constant",
         "sigmoid.key", "refined.key", "refined.value", "refined.head", "log_refined.key", "custom.key", "log_custom.head",

@@ -163,6 +163,7 @@ def test_formulas(report):
             "relu": [[max(exact(x), exact(0)) for x in row] for row in rows],
             "identity": [[exact(x) for x in row] for row in rows],
         }
+        report.check("every feature map has an exact formula here", set(expected) == set(reference.FEATURE_MAPS))
         for kind, values in expected.items():
             values = np.array([[float(x) for x in row] for row in values])
             result = reference.feature_map(kind, rows[:, None, None])[:, 0, 0]

@@ -2,7 +2,7 @@
 #ifndef FGLA_TOOLS_FGLA_BENCH_WORK_H
 #define FGLA_TOOLS_FGLA_BENCH_WORK_H
 
-#include "passes/Compiler.h"
+#include "compiler/Compiler.h"
 
 namespace fgla::tools {
 

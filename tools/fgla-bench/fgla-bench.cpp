@@ -1,9 +1,11 @@
 //===- fgla-bench.cpp - Times a compiled function -------------------------===//
 
-#include "runtime/io/File.h"
+#include "support/WriteFile.h"
 #include "tools/fgla-bench/Ceilings.h"
 #include "tools/fgla-bench/Work.h"
+#include "tools/support/Inputs.h"
 #include "tools/support/Program.h"
+#include "tools/support/Startup.h"
 #include "tools/support/Synthetic.h"
 #include "tools/support/ToolSupport.h"
 
@@ -25,6 +27,11 @@ static cl::OptionCategory category("fgla-bench options");
 static cl::opt<std::string> inputPath(cl::Positional, cl::desc("FILE.mlir|FILE.onnx|ARTIFACT.so"), cl::cat(category));
 static cl::opt<std::string> entry("entry", cl::desc("the function to time, where there are several"),
                                   cl::value_desc("NAME"), cl::cat(category));
+static cl::list<std::string> inputFiles("inputs",
+                                        cl::desc("tensors for the arguments, by name; random (which it is without): "
+                                                 "made up, of the sizes that --shape gives"),
+                                        cl::value_desc("IN.safetensors|random"), cl::cat(category));
+static cl::opt<uint64_t> seed("seed", cl::desc("which random inputs"), cl::init(1), cl::cat(category));
 static cl::opt<std::string> shape("shape", cl::desc("sizes of the dynamic dims"), cl::value_desc("B=1,T=4096"),
                                   cl::cat(category));
 static cl::opt<std::string> target("target", cl::desc("machine to compile for"), cl::init("cpu"), cl::cat(category));
@@ -155,7 +162,10 @@ static Result<Report> measure(const CompileOptions &options) {
   Result<const Function *> function = tools::pickFunction(**module, entry);
   if (!function.ok())
     return function.status();
-  Result<std::vector<Tensor>> inputs = tools::makeInputs(**function, *sizes);
+  std::vector<std::string> files(inputFiles.begin(), inputFiles.end());
+  if (files.empty())
+    files.push_back("random");
+  Result<std::vector<Tensor>> inputs = tools::getInputs(**function, {files, {}, shape, seed});
   if (!inputs.ok())
     return inputs.status();
   Result<std::vector<Tensor>> results = tools::allocateResults(**function, *inputs);
@@ -193,6 +203,7 @@ static Result<Report> measure(const CompileOptions &options) {
 }
 
 int main(int argc, char **argv) {
+  tools::startTool();
   InitLLVM init(argc, argv);
   tools::parseCommandLine(argc, argv, category,
                           "times a compiled function on made-up tensors\n\n"
@@ -200,6 +211,10 @@ int main(int argc, char **argv) {
                           "  fgla-bench block.mlir --shape B=1,T=4096 --lowering=reference --json reference.json\n");
   if (inputPath.empty())
     return fail("no input file (see --help)");
+  std::vector<std::string> files{inputPath};
+  files.insert(files.end(), inputFiles.begin(), inputFiles.end());
+  if (Status status = tools::checkOverwrites("--json", jsonPath, files); !status.ok())
+    return fail(status);
   Result<CompileOptions> options = getOptions();
   if (!options.ok())
     return fail(options.status());

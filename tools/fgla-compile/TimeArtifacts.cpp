@@ -2,7 +2,7 @@
 
 #include "tools/fgla-compile/TimeArtifacts.h"
 #include "runtime/Module.h"
-#include "runtime/cuda/DeviceTensor.h"
+#include "support/DeviceTensor.h"
 #include "tools/support/Program.h"
 
 #include <algorithm>

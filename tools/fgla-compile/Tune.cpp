@@ -2,12 +2,12 @@
 
 #include "tools/fgla-compile/Tune.h"
 #include "passes/Targets.h"
-#include "passes/binary/KernelList.h"
 #include "passes/binary/ObjectFile.h"
+#include "passes/kernel/KernelList.h"
 #include "passes/schedule/Candidates.h"
 #include "passes/schedule/Passes.h"
 #include "passes/schedule/TunedTable.h"
-#include "runtime/io/File.h"
+#include "support/WriteFile.h"
 #include "tools/fgla-compile/TimeArtifacts.h"
 #include "tools/support/Program.h"
 
@@ -103,7 +103,7 @@ static Result<double> predictProgram(const Source &source, const CompileOptions 
   if (Status status = runPhases(**module, options); !status.ok())
     return status;
   double nanoseconds = 0;
-  for (mlir::LLVM::LLVMFuncOp kernel : binary::getKernels(**module))
+  for (mlir::LLVM::LLVMFuncOp kernel : kernel::getKernels(**module))
     if (auto report = kernel->getAttrOfType<mlir::DictionaryAttr>("fgla.report"))
       if (auto atShape = report.getAs<mlir::DictionaryAttr>("at_shape"))
         nanoseconds += atShape.getAs<mlir::IntegerAttr>("predicted_ns").getInt();

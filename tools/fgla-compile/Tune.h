@@ -2,7 +2,7 @@
 #ifndef FGLA_TOOLS_FGLA_COMPILE_TUNE_H
 #define FGLA_TOOLS_FGLA_COMPILE_TUNE_H
 
-#include "passes/Compiler.h"
+#include "compiler/Compiler.h"
 #include "tools/support/Synthetic.h"
 
 namespace fgla::tools {

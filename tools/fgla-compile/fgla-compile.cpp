@@ -3,8 +3,9 @@
 #include "passes/Targets.h"
 #include "passes/binary/ObjectFile.h"
 #include "runtime/Manifest.h"
-#include "runtime/io/File.h"
+#include "support/WriteFile.h"
 #include "tools/fgla-compile/Tune.h"
+#include "tools/support/Startup.h"
 #include "tools/support/ToolSupport.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -33,6 +34,9 @@ static cl::opt<std::string> headerPath("header",
                                        cl::value_desc("FILE.h"), cl::cat(category));
 static cl::opt<std::string> target("target", cl::desc("machine to compile for: cpu, or a GPU (sm_80 ... sm_121a)"),
                                    cl::init("cpu"), cl::cat(category));
+static cl::opt<std::string> cpu("cpu",
+                                cl::desc("processor to compile for, as LLVM names it (x86-64-v3); without, this one"),
+                                cl::value_desc("NAME"), cl::cat(category));
 static cl::opt<std::string> lowering("lowering",
                                      cl::desc("tiled: chunkwise kernels; reference: the plain recurrence; roles: the "
                                               "kernels of a GPU, a thread for each role"),
@@ -94,6 +98,7 @@ static Result<CompileOptions> getOptions(bool wantsText) {
   options.phases.tuned = tuned;
   options.phases.checkRaces = checkRaces;
   options.target = target;
+  options.cpu = cpu;
   options.dumpDir = dumpDir;
   Result<Phase> from = tools::parsePhase(compileFrom);
   if (!from.ok())
@@ -107,6 +112,24 @@ static Result<CompileOptions> getOptions(bool wantsText) {
     options.to = *to;
   }
   return options;
+}
+
+/// Options that would have no effect, and outputs that would overwrite the input.
+static Status checkOptions() {
+  auto refuse = [](const cl::Option &option, const Twine &reason) {
+    return Status(FGLA_INVALID_ARGUMENT, ("--" + option.ArgStr + " " + reason).str());
+  };
+  if (!findGPUTarget(target))
+    for (const cl::Option *option : std::initializer_list<const cl::Option *>{&tuned, &checkRaces})
+      if (option->getNumOccurrences())
+        return refuse(*option, "is for a GPU's kernels, got the target '" + target + "'");
+  if (lowering == "reference")
+    for (const cl::Option *option : std::initializer_list<const cl::Option *>{&tile, &segments, &schedule})
+      if (option->getNumOccurrences())
+        return refuse(*option, "is for kernels, and the lowering 'reference' has none");
+  if (Status status = tools::checkOverwrites("-o", outputPath, {inputPath}); !status.ok())
+    return status;
+  return tools::checkOverwrites("--header", headerPath, {inputPath});
 }
 
 /// Writes text to a file, or to stdout for "-".
@@ -151,12 +174,21 @@ static Status writeOutput(const Compiled &compiled, StringRef kind) {
       return text.status();
     header = *text;
   }
-  Status status =
-      kind == ".so" ? binary::linkSharedObject(compiled.object, outputPath) : write(outputPath, compiled.object);
-  return status.ok() && !headerPath.empty() ? write(headerPath, header) : status;
+  auto writeArtifact = [&] {
+    return kind == ".so" ? binary::linkSharedObject(compiled.object, outputPath) : write(outputPath, compiled.object);
+  };
+  if (headerPath.empty())
+    return writeArtifact();
+  // Both or none: the header gets its name when the artifact is there.
+  std::string_view chunk = header;
+  Result<runtime::PendingFile> pending = runtime::PendingFile::write(headerPath, {&chunk, 1});
+  if (!pending.ok())
+    return pending.status();
+  Status status = writeArtifact();
+  return status.ok() ? pending->commit() : status;
 }
 
-/// Every size that is given must be one of an argument.
+/// Every size that is given must be one of an argument, and no argument larger than memory can be.
 static Status checkSizes(StringRef manifest, const tools::Sizes &sizes) {
   Result<runtime::Manifest> parsed = runtime::Manifest::parse(manifest);
   if (!parsed.ok())
@@ -167,6 +199,17 @@ static Status checkSizes(StringRef manifest, const tools::Sizes &sizes) {
       for (const runtime::DimSpec &dim : argument.dims)
         if (!dim.isStatic())
           names.insert(dim.symbol);
+  constexpr int64_t kMostBytes = int64_t(1) << 47;
+  for (const runtime::FunctionSpec &function : parsed->functions)
+    for (const runtime::ValueSpec &argument : function.args) {
+      std::vector<int64_t> shape;
+      for (const runtime::DimSpec &dim : argument.dims)
+        shape.push_back(dim.isStatic() ? dim.size : sizes.count(dim.symbol) ? sizes.find(dim.symbol)->second : 1);
+      std::optional<int64_t> bytes = runtime::byteSize(argument.dtype, shape);
+      if (!bytes || *bytes > kMostBytes)
+        return Status(FGLA_INVALID_ARGUMENT, "--shape is out of range: argument " + runtime::quote(argument.name) +
+                                                 " would take more than 2^47 bytes");
+    }
   for (const auto &[name, size] : sizes)
     if (!names.contains(name))
       return Status(FGLA_INVALID_ARGUMENT,
@@ -197,6 +240,10 @@ static Result<std::vector<tools::Sizes>> parseShapes() {
     Result<tools::Sizes> sizes = tools::parseSizes(text);
     if (!sizes.ok())
       return sizes.status();
+    for (const auto &[name, size] : *sizes)
+      if (size < 1)
+        return Status(FGLA_INVALID_ARGUMENT,
+                      "--shape is out of range: " + runtime::quote(name) + " must be at least 1, got 0");
     parsed.push_back(std::move(*sizes));
   }
   if (parsed.size() > 1 && !tuneIt && !tuneDryRun)
@@ -229,10 +276,12 @@ static Status runTuner() {
 }
 
 int main(int argc, char **argv) {
+  tools::startTool();
   InitLLVM init(argc, argv);
   tools::parseCommandLine(argc, argv, category,
                           "compiles a model\n\n"
                           "  fgla-compile block.mlir -o block.so --header=block.h\n"
+                          "  fgla-compile block.mlir -o block.so --cpu=x86-64-v3\n"
                           "  fgla-compile model.onnx --compile-to=graph\n"
                           "  fgla-compile block.mlir -o block.so --dump-phases=phases\n"
                           "  fgla-compile block.mlir -o block.so --target=sm_90a --report=md --shape=B=8,T=2048\n"
@@ -266,6 +315,8 @@ int main(int argc, char **argv) {
   if (!headerPath.empty() && kind != ".so" && kind != ".o")
     return fail("--header needs an output file that ends in .so or .o");
 
+  if (Status status = checkOptions(); !status.ok())
+    return fail(status);
   Result<CompileOptions> options = getOptions(kind == ".mlir");
   if (!options.ok())
     return fail(options.status());

@@ -1,6 +1,6 @@
 //===- fgla-plugin.cpp - Dialects and passes for stock mlir-opt -----------===//
 
-#include "passes/Registration.h"
+#include "compiler/Registration.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/Plugins/DialectPlugin.h"

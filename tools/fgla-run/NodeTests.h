@@ -2,7 +2,7 @@
 #ifndef FGLA_TOOLS_FGLA_RUN_NODETESTS_H
 #define FGLA_TOOLS_FGLA_RUN_NODETESTS_H
 
-#include "passes/Compiler.h"
+#include "compiler/Compiler.h"
 
 namespace fgla::tools {
 

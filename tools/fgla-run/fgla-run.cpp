@@ -1,9 +1,11 @@
 //===- fgla-run.cpp - Runs a compiled function on tensors from files ------===//
 
-#include "runtime/io/Safetensors.h"
-#include "tools/fgla-run/Inputs.h"
+#include "support/Safetensors.h"
+#include "tools/fgla-run/Bounds.h"
 #include "tools/fgla-run/NodeTests.h"
+#include "tools/support/Inputs.h"
 #include "tools/support/Program.h"
+#include "tools/support/Startup.h"
 #include "tools/support/ToolSupport.h"
 
 #include "llvm/Support/Format.h"
@@ -26,8 +28,14 @@ static cl::OptionCategory category("fgla-run options");
 static cl::opt<std::string> inputPath(cl::Positional, cl::desc("FILE.mlir|FILE.onnx|ARTIFACT.so"), cl::cat(category));
 static cl::opt<std::string> entry("entry", cl::desc("the function to run, where there are several"),
                                   cl::value_desc("NAME"), cl::cat(category));
-static cl::list<std::string> inputFiles("inputs", cl::desc("tensors for the arguments, by name"),
-                                        cl::value_desc("IN.safetensors"), cl::cat(category));
+static cl::list<std::string> inputFiles("inputs",
+                                        cl::desc("tensors for the arguments, by name; random: made up, of the sizes "
+                                                 "that --shape gives"),
+                                        cl::value_desc("IN.safetensors|random"), cl::cat(category));
+static cl::opt<std::string> shape("shape",
+                                  cl::desc("sizes of the dynamic dims of random inputs (B=2, T=128, others 16)"),
+                                  cl::value_desc("B=1,T=4096"), cl::cat(category));
+static cl::opt<uint64_t> seed("seed", cl::desc("which random inputs"), cl::init(1), cl::cat(category));
 static cl::list<std::string> inputPairs("input", cl::desc("a tensor for one argument"), cl::value_desc("NAME=FILE.npy"),
                                         cl::cat(category));
 static cl::opt<std::string> outputFile("outputs", cl::desc("where to write the results, by name"),
@@ -51,31 +59,6 @@ static cl::opt<bool> timeIt("time", cl::desc("print how long a call takes"), cl:
 static cl::list<std::string> testData("test-data",
                                       cl::desc("run ONNX's test data: folders with model.onnx and test_data_set_*"),
                                       cl::value_desc("DIR"), cl::cat(category));
-
-/// The largest ‖y−ref‖/‖ref‖ of arithmetic on arrays of a type (docs/semantics.md, What is promised about numbers).
-static double boundOf(runtime::DType dtype, bool isTF32) {
-  switch (dtype) {
-  case FGLA_F64:
-    return 1e-12;
-  case FGLA_F32:
-    return isTF32 ? 1.25e-3 : 1e-5;
-  case FGLA_F16:
-  case FGLA_BF16:
-    return 1e-2;
-  default:
-    return 0;
-  }
-}
-
-/// The bound of a result. A GPU's f32 state that is made of bf16 arrays is as exact as these.
-static double boundFor(const Function &function, size_t result, bool isTF32) {
-  const runtime::FunctionSpec &spec = function.spec();
-  double bound = boundOf(spec.results[result].dtype, isTF32);
-  if (function.isForGPU() && runtime::info(spec.results[result].dtype).isFloat)
-    for (const runtime::ValueSpec &argument : spec.args)
-      bound = std::max(bound, boundOf(argument.dtype, isTF32));
-  return bound;
-}
 
 static void printResult(const std::string &name, const Tensor &tensor) {
   outs() << name << ": " << runtime::dtypeName(tensor.dtype()) << runtime::shapeString(tensor.shape()) << " = [";
@@ -113,13 +96,19 @@ static int compare(const CompileOptions &given, std::span<const Tensor> inputs, 
   if (Status status = tools::call(**reference, wide, *expected); !status.ok())
     return fail("reference: " + status.message());
 
+  Result<Source> source = readSource(inputPath);
+  if (!source.ok())
+    return fail(source.status());
+  Result<std::vector<double>> bounds = tools::getBounds(*source, given, function);
+  if (!bounds.ok())
+    return fail("reference: " + bounds.message());
   bool passed = true;
   for (size_t i = 0; i < results.size(); ++i) {
     const std::string &name = function.spec().results[i].name;
     Result<double> error = runtime::relativeError(results[i], (*expected)[i]);
     if (!error.ok())
       return fail("result " + runtime::quote(name) + ": " + error.message());
-    double bound = boundFor(function, i, function.isForGPU() && given.phases.precision == Precision::TF32);
+    double bound = (*bounds)[i];
     outs() << name << ": ‖y−ref‖/‖ref‖ = " << format("%.3g", *error) << " (bound " << format("%g", bound) << ")\n";
     if (!(*error <= bound)) {
       errs() << "error: result " << runtime::quote(name) << " is off by more than its bound\n";
@@ -144,9 +133,11 @@ static int run(const CompileOptions &options) {
   if (!picked.ok())
     return fail(picked.status());
   const Function &function = **picked;
-  Result<std::vector<Tensor>> inputs =
-      tools::readInputs(function, std::vector<std::string>(inputFiles.begin(), inputFiles.end()),
-                        std::vector<std::string>(inputPairs.begin(), inputPairs.end()));
+  Result<std::vector<Tensor>> inputs = tools::getInputs(function, {{inputFiles.begin(), inputFiles.end()},
+                                                                   {inputPairs.begin(), inputPairs.end()},
+                                                                   shape,
+                                                                   seed,
+                                                                   /*hasDefaultSizes=*/true});
   if (!inputs.ok())
     return fail(inputs.status());
   Result<std::vector<Tensor>> results = tools::allocateResults(function, *inputs);
@@ -176,12 +167,29 @@ static int run(const CompileOptions &options) {
   return 0;
 }
 
+/// Options that would have no effect, and results that would overwrite what they are computed from.
+static Status checkOptions() {
+  if (StringRef(inputPath).ends_with(".so"))
+    for (const cl::Option *option : std::initializer_list<const cl::Option *>{&target, &lowering, &precision, &tile})
+      if (option->getNumOccurrences())
+        return Status(FGLA_INVALID_ARGUMENT,
+                      ("--" + option->ArgStr + " is for compiling, and '" + inputPath + "' is compiled").str());
+  std::vector<std::string> inputs{inputPath};
+  inputs.insert(inputs.end(), inputFiles.begin(), inputFiles.end());
+  for (const std::string &pair : inputPairs)
+    for (size_t equals = pair.find('='); equals != std::string::npos; equals = pair.find('=', equals + 1))
+      inputs.push_back(pair.substr(equals + 1));
+  return tools::checkOverwrites("--outputs", outputFile, inputs);
+}
+
 int main(int argc, char **argv) {
+  tools::startTool();
   InitLLVM init(argc, argv);
   tools::parseCommandLine(argc, argv, category,
                           "runs a function on tensors from files\n\n"
                           "  fgla-run block.mlir --inputs=in.safetensors "
                           "--outputs=out.safetensors\n"
+                          "  fgla-run block.mlir --inputs=random --shape=B=2,T=512 --compare=reference --time\n"
                           "  fgla-run model.onnx --input x=x.npy --compare=reference\n"
                           "  fgla-run --test-data "
                           "onnx/backend/test/data/node/test_linear_attention_basic\n");
@@ -202,6 +210,8 @@ int main(int argc, char **argv) {
     return tools::runNodeTests(std::vector<std::string>(testData.begin(), testData.end()), inputPath, options);
   if (inputPath.empty())
     return fail("no input file (see --help)");
+  if (Status status = checkOptions(); !status.ok())
+    return fail(status);
   if (!compareWith.empty() && compareWith != "reference")
     return fail("--compare must be 'reference', got '" + compareWith + "'");
   if (!compareWith.empty() && StringRef(inputPath).ends_with(".so"))

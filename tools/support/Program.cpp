@@ -1,7 +1,7 @@
 //===- Program.cpp - A compiled function and calls of it ------------------===//
 
 #include "tools/support/Program.h"
-#include "runtime/cuda/DeviceTensor.h"
+#include "support/DeviceTensor.h"
 
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"

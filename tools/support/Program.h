@@ -2,8 +2,8 @@
 #ifndef FGLA_TOOLS_SUPPORT_PROGRAM_H
 #define FGLA_TOOLS_SUPPORT_PROGRAM_H
 
-#include "passes/Compiler.h"
-#include "runtime/Tensor.h"
+#include "compiler/Compiler.h"
+#include "support/Tensor.h"
 
 namespace fgla::tools {
 

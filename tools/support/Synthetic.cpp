@@ -35,6 +35,13 @@ Result<tools::Sizes> tools::parseSizes(const std::string &text) {
   return sizes;
 }
 
+void tools::addDefaultSizes(const Function &function, Sizes &sizes) {
+  for (const ValueSpec &spec : function.spec().args)
+    for (const DimSpec &dim : spec.dims)
+      if (!dim.isStatic())
+        sizes.emplace(dim.symbol, dim.symbol == "B" ? 2 : dim.symbol == "T" ? 128 : 16);
+}
+
 static Result<std::vector<int64_t>> shapeOf(const ValueSpec &spec, const tools::Sizes &sizes) {
   std::vector<int64_t> shape;
   for (const DimSpec &dim : spec.dims) {
@@ -43,7 +50,7 @@ static Result<std::vector<int64_t>> shapeOf(const ValueSpec &spec, const tools::
       continue;
     }
     auto found = sizes.find(dim.symbol);
-    if (!dim.isConstrained())
+    if (!dim.isConstrained() && found == sizes.end())
       return invalid("argument " + runtime::quote(spec.name) + " has a dim without a name (shape " + spec.shapeText() +
                      "): give the inputs by --inputs, or name the dim by 'fgla.dims'");
     if (found == sizes.end())
@@ -65,8 +72,8 @@ static double scaleOf(const ValueSpec &spec) {
   return spec.rank() < 2 || !spec.dims.back().isStatic() || rows == 0 ? 1 : 1 / std::sqrt(rows);
 }
 
-Result<std::vector<Tensor>> tools::makeInputs(const Function &function, const Sizes &sizes) {
-  std::mt19937_64 engine(1);
+Result<std::vector<Tensor>> tools::makeInputs(const Function &function, const Sizes &sizes, uint64_t seed) {
+  std::mt19937_64 engine(seed);
   std::normal_distribution<float> normal;
   std::vector<Tensor> inputs;
   for (const ValueSpec &spec : function.spec().args) {

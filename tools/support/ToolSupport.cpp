@@ -3,6 +3,7 @@
 #include "tools/support/ToolSupport.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -28,6 +29,14 @@ void fgla::tools::parseCommandLine(int argc, char **argv, cl::OptionCategory &ca
   line.consume_front(": ");
   line = line.split(".  Try: ").first;
   std::exit(fail(line + " (see --help)"));
+}
+
+Status fgla::tools::checkOverwrites(StringRef option, const std::string &path, ArrayRef<std::string> inputs) {
+  for (const std::string &input : inputs)
+    if (!path.empty() && sys::fs::equivalent(path, input))
+      return Status(FGLA_INVALID_ARGUMENT,
+                    option.str() + " would overwrite the input " + runtime::quote(input) + ": give another file");
+  return {};
 }
 
 Result<fgla::Lowering> fgla::tools::parseLowering(StringRef text) {

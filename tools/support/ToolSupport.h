@@ -2,7 +2,7 @@
 #ifndef FGLA_TOOLS_SUPPORT_TOOLSUPPORT_H
 #define FGLA_TOOLS_SUPPORT_TOOLSUPPORT_H
 
-#include "passes/Compiler.h"
+#include "compiler/Compiler.h"
 
 #include "llvm/Support/CommandLine.h"
 
@@ -15,6 +15,9 @@ inline int fail(const runtime::Status &status) { return fail(status.message()); 
 /// Parses the command line; only options of `category` are shown by --help. A
 /// mistake is one line on stderr and exit code 1.
 void parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category, llvm::StringRef overview);
+
+/// Refuses to write to `path`, which `option` names, where it is one of the inputs, by whatever name.
+runtime::Status checkOverwrites(llvm::StringRef option, const std::string &path, llvm::ArrayRef<std::string> inputs);
 
 /// `--lowering=tiled|reference|roles`, as text so that a mistake is reported like all
 /// others.

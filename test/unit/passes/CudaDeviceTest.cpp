@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/Module.h"
-#include "runtime/cuda/DeviceTensor.h"
+#include "support/DeviceTensor.h"
 
 #include <chrono>
 #include <dlfcn.h>

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "passes/Compiler.h"
+#include "compiler/Compiler.h"
 #include "passes/Targets.h"
 #include "passes/binary/ObjectFile.h"
 #include "test/unit/runtime/TestUtil.h"

@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TestUtil.h"
 #include "fixtures/fake_cuda.h"
 #include "runtime/cuda/Driver.h"
 #include "runtime/fgla.h"
+#include "test/unit/runtime/TestUtil.h"
 
 #include <dlfcn.h>
 #include <numeric>

@@ -1,6 +1,6 @@
 #include "runtime/Manifest.h"
 
-#include "TestUtil.h"
+#include "test/unit/runtime/TestUtil.h"
 
 using namespace fgla::runtime;
 

@@ -1,8 +1,9 @@
 //===- ModuleTest.cpp - Loading and calling artifacts, through the C ABI --===//
 
 #include "runtime/Module.h"
+#include "runtime/ArtifactFile.h"
 
-#include "TestUtil.h"
+#include "test/unit/runtime/TestUtil.h"
 
 #include <atomic>
 #include <cstddef>
@@ -119,6 +120,9 @@ TEST(Module, BadArtifacts) {
       {"bad_libc_as_code", FGLA_INVALID_ARTIFACT, "has no code 'abort' for function 'f'"},
       {"bad_unresolved", FGLA_INVALID_ARTIFACT,
        "cannot be loaded: " + artifact("bad_unresolved") + ": undefined symbol: symbol_that_nobody_has"},
+      {"bad_no_seal", FGLA_INVALID_ARTIFACT,
+       "has no seal of the compiler (an ELF note 'fgla'): it is no fgla artifact, is damaged, or comes from an older "
+       "compiler"},
   };
   for (const auto &[name, status, message] : cases)
     expectLoadError(artifact(name), status, "artifact '" + artifact(name) + "': " + message);
@@ -172,6 +176,42 @@ TEST(Module, TruncatedFile) {
     EXPECT_EQ(fgla_module_load(path.c_str(), &module), FGLA_INVALID_ARTIFACT);
     EXPECT_EQ(module, nullptr);
   }
+}
+
+// What is sealed loads as it is, and with no bit changed, no byte more and no byte less.
+TEST(Module, Seal) {
+  TempDir dir;
+  std::string bytes = readFile(artifact("good_artifact"));
+  Result<File> file = File::openForRead(artifact("good_artifact"));
+  ASSERT_TRUE(file.ok());
+  Result<Seal> seal = readSeal(*file);
+  ASSERT_TRUE(seal.ok()) << seal.message();
+  EXPECT_EQ(seal->digits, std::string(64, '0'));
+  bytes.replace(seal->offset, 64, seal->digest);
+  std::string path = writeFile(dir / "sealed.so", bytes);
+  fgla_module *module = nullptr;
+  EXPECT_EQ(fgla_module_load(path.c_str(), &module), FGLA_OK) << fgla_error_message();
+  fgla_module_unload(module);
+
+  path = dir / "damaged.so";
+  auto refused = [&](std::string damaged) {
+    writeFile(path, damaged);
+    fgla_module *none = nullptr;
+    return fgla_module_load(path.c_str(), &none) == FGLA_INVALID_ARTIFACT && !none;
+  };
+  for (size_t bit = 0; bit < 8 * bytes.size(); bit += bit < 8 * 1024 ? 13 : 1009) {
+    std::string damaged = bytes;
+    damaged[bit / 8] ^= char(1 << bit % 8);
+    EXPECT_TRUE(refused(damaged)) << "bit " << bit;
+  }
+  EXPECT_TRUE(refused(bytes + '\0'));
+  EXPECT_TRUE(refused(bytes.substr(0, bytes.size() - 1)));
+  bytes.back() ^= 1;
+  writeFile(path, bytes);
+  expectLoadError(path, FGLA_INVALID_ARTIFACT,
+                  "artifact '" + path +
+                      "': does not have the checksum it was sealed with: it is damaged, or was changed after it was "
+                      "made (by strip, say)");
 }
 
 TEST(Module, PathWithoutSlashIsAFile) {

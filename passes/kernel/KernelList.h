@@ -1,0 +1,35 @@
+//===- KernelList.h - The kernels of a module for a GPU -------------------===//
+//
+// A kernel is an llvm.func with `nvvm.kernel` in a gpu.module. Its attributes:
+// `nvvm.maxntid` or `nvvm.reqntid` (threads of a block), `fgla.shared_bytes`
+// (dynamic shared memory), `fgla.dependent` (unit: it may start while the
+// kernel before it ends), `fgla.grid` (strings: what the sizes of the grid
+// count, for people who read the report).
+//
+//===----------------------------------------------------------------------===//
+#ifndef FGLA_PASSES_KERNEL_KERNELLIST_H
+#define FGLA_PASSES_KERNEL_KERNELLIST_H
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <array>
+
+namespace fgla::kernel {
+
+inline constexpr llvm::StringLiteral sharedBytesAttr = "fgla.shared_bytes";
+inline constexpr llvm::StringLiteral dependentAttr = "fgla.dependent";
+inline constexpr llvm::StringLiteral gridAttr = "fgla.grid";
+
+/// All kernels, in the order of the manifest.
+llvm::SmallVector<mlir::LLVM::LLVMFuncOp> getKernels(mlir::ModuleOp module);
+
+/// Threads of a block along x, y and z; fails with an error where the kernel does not say.
+mlir::FailureOr<std::array<int64_t, 3>> getBlock(mlir::LLVM::LLVMFuncOp kernel);
+
+int64_t getSharedBytes(mlir::LLVM::LLVMFuncOp kernel);
+
+} // namespace fgla::kernel
+
+#endif // FGLA_PASSES_KERNEL_KERNELLIST_H
