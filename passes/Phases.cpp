@@ -192,6 +192,7 @@ static void addBufferization(OpPassManager &manager) {
   options.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
   manager.addPass(bufferization::createOneShotBufferizePass(options));
   addCleanUp(manager);
+  manager.addPass(fgla::cpu::createDropResults());
   manager.addNestedPass<func::FuncOp>(bufferization::createBufferHoistingPass());
   manager.addNestedPass<func::FuncOp>(bufferization::createBufferLoopHoistingPass());
   bufferization::buildBufferDeallocationPipeline(manager, {});
@@ -276,7 +277,7 @@ static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
     return buildHost(manager);
   if (options.lowering == Lowering::Roles)
     addThreads(manager);
-  manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  manager.addNestedPass<func::FuncOp>(fgla::cpu::createFuseElementwise());
   manager.addPass(fgla::cpu::createLowerTiles());
   addBufferization(manager);
   manager.addPass(fgla::cpu::createLowerLaunches());

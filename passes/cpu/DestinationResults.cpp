@@ -13,6 +13,7 @@
 
 namespace fgla::cpu {
 #define GEN_PASS_DEF_DESTINATIONRESULTS
+#define GEN_PASS_DEF_DROPRESULTS
 #include "passes/cpu/Passes.h.inc"
 } // namespace fgla::cpu
 
@@ -30,14 +31,28 @@ static Value expandMemory(OpBuilder &builder, tensor::CollapseShapeOp collapse, 
       if (!ShapedType::isDynamic(sizes[i]))
         shape.push_back(builder.getIndexAttr(sizes[i]));
       else if (dynamic == 1 && !others)
-        shape.push_back(memref::DimOp::create(builder, collapse.getLoc(), memory, dim).getResult());
+        shape.push_back(tensor::DimOp::create(builder, collapse.getLoc(), memory, dim).getResult());
       else
         return {};
     }
   }
-  auto type = MemRefType::get(sizes, collapse.getSrcType().getElementType());
-  return memref::ExpandShapeOp::create(builder, collapse.getLoc(), type, memory, collapse.getReassociationIndices(),
-                                       shape);
+  return tensor::ExpandShapeOp::create(builder, collapse.getLoc(), collapse.getSrcType(), memory,
+                                       collapse.getReassociationIndices(), shape);
+}
+
+/// `value` where the caller wants it.
+static Value materialize(OpBuilder &builder, Value value, Value memory) {
+  using bufferization::MaterializeInDestinationOp;
+  Location loc = builder.getInsertionPoint()->getLoc();
+  if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>(); collapse && value.hasOneUse()) {
+    OpBuilder atStart = OpBuilder::atBlockBegin(builder.getBlock());
+    if (Value expanded = expandMemory(atStart, collapse, memory)) {
+      Value stored = MaterializeInDestinationOp::create(builder, loc, collapse.getSrc(), expanded).getResult();
+      return tensor::CollapseShapeOp::create(builder, loc, collapse.getType(), stored,
+                                             collapse.getReassociationIndices());
+    }
+  }
+  return MaterializeInDestinationOp::create(builder, loc, value, memory).getResult();
 }
 
 static LogicalResult rewrite(func::FuncOp function) {
@@ -45,6 +60,7 @@ static LogicalResult rewrite(func::FuncOp function) {
     return function.emitOpError("must have one block to become an entry point");
   // Names and dims stand in the manifest now; translation to LLVM IR knows nothing of them.
   function.removeArgAttrsAttr();
+  function.removeResAttrsAttr();
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
     if (isa<RankedTensorType>(type))
       function.setArgAttr(i, bufferization::BufferizationDialect::kWritableAttrName,
@@ -52,29 +68,16 @@ static LogicalResult rewrite(func::FuncOp function) {
 
   auto ret = cast<func::ReturnOp>(function.getBody().front().getTerminator());
   OpBuilder builder(ret);
-  for (Value value : ret.getOperands()) {
-    auto tensor = dyn_cast<RankedTensorType>(value.getType());
-    if (!tensor)
-      return function.emitOpError("must return ranked tensors to become an entry point, got ") << value.getType();
-    auto type = MemRefType::get(tensor.getShape(), tensor.getElementType());
+  for (OpOperand &result : ret->getOpOperands()) {
+    auto type = dyn_cast<RankedTensorType>(result.get().getType());
+    if (!type)
+      return function.emitOpError("must return ranked tensors to become an entry point, got ")
+             << result.get().getType();
     unsigned index = function.getNumArguments();
-    if (failed(function.insertArgument(index, type, {}, value.getLoc())))
+    if (failed(function.insertArgument(index, type, {}, result.get().getLoc())))
       return failure();
-    Value memory = function.getArgument(index);
-    if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>(); collapse && value.hasOneUse()) {
-      OpBuilder atStart = OpBuilder::atBlockBegin(&function.getBody().front());
-      if (Value expanded = expandMemory(atStart, collapse, memory)) {
-        memory = expanded;
-        value = collapse.getSrc();
-      }
-    }
-    auto store = bufferization::MaterializeInDestinationOp::create(builder, ret.getLoc(), Type(), value, memory);
-    store.setRestrict(true);
-    store.setWritable(true);
+    result.set(materialize(builder, result.get(), function.getArgument(index)));
   }
-  ret.getOperandsMutable().clear();
-  function.setType(FunctionType::get(function.getContext(), function.getArgumentTypes(), {}));
-  function.removeResAttrsAttr();
   return success();
 }
 
@@ -114,6 +117,30 @@ struct DestinationResults : fgla::cpu::impl::DestinationResultsBase<DestinationR
         return signalPassFailure();
       // The artifact's entry points call it with pointers to descriptors.
       function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), UnitAttr::get(&getContext()));
+    }
+  }
+};
+
+/// What `view` shows the whole of.
+static Value findMemory(Value view) {
+  while (isa_and_nonnull<memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(view.getDefiningOp()))
+    view = view.getDefiningOp()->getOperand(0);
+  return view;
+}
+
+struct DropResults : fgla::cpu::impl::DropResultsBase<DropResults> {
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (!function->hasAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName()) || function.getNumResults() == 0)
+        continue;
+      auto ret = cast<func::ReturnOp>(function.getBody().front().getTerminator());
+      OpBuilder builder(ret);
+      ValueRange destinations = function.getArguments().take_back(ret.getNumOperands());
+      for (auto [value, destination] : llvm::zip_equal(ret.getOperands(), destinations))
+        if (findMemory(value) != destination)
+          memref::CopyOp::create(builder, ret.getLoc(), value, destination);
+      ret.getOperandsMutable().clear();
+      function.setType(FunctionType::get(&getContext(), function.getArgumentTypes(), {}));
     }
   }
 };
