@@ -3,6 +3,8 @@
 #include "passes/cpu/Passes.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
 #include "mlir/Dialect/Bufferization/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -108,16 +110,27 @@ static void ownFills(func::FuncOp function) {
 namespace {
 struct DestinationResults : fgla::cpu::impl::DestinationResultsBase<DestinationResults> {
   void runOnOperation() override {
-    IRRewriter rewriter(&getContext());
-    for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (!function.isPublic() || function.isDeclaration())
-        continue;
+    SmallVector<func::FuncOp> entries;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function.isPublic() && !function.isDeclaration())
+        entries.push_back(function);
+    for (func::FuncOp function : entries) {
       ownFills(function);
-      if (failed(rewrite(function)) || failed(bufferization::eliminateEmptyTensors(rewriter, function)))
+      if (failed(rewrite(function)))
         return signalPassFailure();
       // The artifact's entry points call it with pointers to descriptors.
       function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), UnitAttr::get(&getContext()));
     }
+    bufferization::OneShotBufferizationOptions options;
+    options.allowReturnAllocsFromLoops = true;
+    options.bufferizeFunctionBoundaries = true;
+    bufferization::OneShotAnalysisState state(getOperation(), options);
+    if (failed(bufferization::analyzeModuleOp(getOperation(), state)))
+      return signalPassFailure();
+    IRRewriter rewriter(&getContext());
+    for (func::FuncOp function : entries)
+      if (failed(bufferization::eliminateEmptyTensors(rewriter, function, state)))
+        return signalPassFailure();
   }
 };
 

@@ -20,9 +20,8 @@ using namespace mlir;
 /// Whether the op computes an element of a result from what the result's memory holds before.
 static bool readsWhatItWrites(Operation *op) {
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-  return linalgOp && llvm::any_of(linalgOp.getDpsInitsMutable(), [&](OpOperand &init) {
-           return linalgOp.payloadUsesValueFromOperand(&init);
-         });
+  return linalgOp && llvm::any_of(linalgOp.getDpsInitsMutable(),
+                                  [&](OpOperand &init) { return linalgOp.payloadUsesValueFromOperand(&init); });
 }
 
 namespace {
@@ -47,8 +46,8 @@ struct FuseElementwise : fgla::cpu::impl::FuseElementwiseBase<FuseElementwise> {
     tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, context);
     context->getLoadedDialect<linalg::LinalgDialect>()->getCanonicalizationPatterns(patterns);
     // From the top, which takes less time.
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
-                                     GreedyRewriteConfig().setUseTopDownTraversal())))
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), GreedyRewriteConfig().setUseTopDownTraversal())))
       signalPassFailure();
   }
 };
