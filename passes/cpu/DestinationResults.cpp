@@ -4,7 +4,6 @@
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
-#include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
 #include "mlir/Dialect/Bufferization/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -15,7 +14,6 @@
 
 namespace fgla::cpu {
 #define GEN_PASS_DEF_DESTINATIONRESULTS
-#define GEN_PASS_DEF_DROPRESULTS
 #include "passes/cpu/Passes.h.inc"
 } // namespace fgla::cpu
 
@@ -26,6 +24,8 @@ using namespace mlir;
 static Value expandMemory(OpBuilder &builder, tensor::CollapseShapeOp collapse, Value memory) {
   SmallVector<OpFoldResult> shape;
   ArrayRef<int64_t> sizes = collapse.getSrcType().getShape();
+  if (collapse.getReassociationIndices().empty()) // one number
+    shape.assign(sizes.size(), builder.getIndexAttr(1));
   for (auto [dim, group] : llvm::enumerate(collapse.getReassociationIndices())) {
     int64_t dynamic = llvm::count_if(group, [&](int64_t i) { return ShapedType::isDynamic(sizes[i]); });
     for (int64_t i : group) {
@@ -33,28 +33,14 @@ static Value expandMemory(OpBuilder &builder, tensor::CollapseShapeOp collapse, 
       if (!ShapedType::isDynamic(sizes[i]))
         shape.push_back(builder.getIndexAttr(sizes[i]));
       else if (dynamic == 1 && !others)
-        shape.push_back(tensor::DimOp::create(builder, collapse.getLoc(), memory, dim).getResult());
+        shape.push_back(memref::DimOp::create(builder, collapse.getLoc(), memory, dim).getResult());
       else
         return {};
     }
   }
-  return tensor::ExpandShapeOp::create(builder, collapse.getLoc(), collapse.getSrcType(), memory,
-                                       collapse.getReassociationIndices(), shape);
-}
-
-/// `value` where the caller wants it.
-static Value materialize(OpBuilder &builder, Value value, Value memory) {
-  using bufferization::MaterializeInDestinationOp;
-  Location loc = builder.getInsertionPoint()->getLoc();
-  if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>(); collapse && value.hasOneUse()) {
-    OpBuilder atStart = OpBuilder::atBlockBegin(builder.getBlock());
-    if (Value expanded = expandMemory(atStart, collapse, memory)) {
-      Value stored = MaterializeInDestinationOp::create(builder, loc, collapse.getSrc(), expanded).getResult();
-      return tensor::CollapseShapeOp::create(builder, loc, collapse.getType(), stored,
-                                             collapse.getReassociationIndices());
-    }
-  }
-  return MaterializeInDestinationOp::create(builder, loc, value, memory).getResult();
+  auto type = MemRefType::get(sizes, collapse.getSrcType().getElementType());
+  return memref::ExpandShapeOp::create(builder, collapse.getLoc(), type, memory, collapse.getReassociationIndices(),
+                                       shape);
 }
 
 static LogicalResult rewrite(func::FuncOp function) {
@@ -62,7 +48,6 @@ static LogicalResult rewrite(func::FuncOp function) {
     return function.emitOpError("must have one block to become an entry point");
   // Names and dims stand in the manifest now; translation to LLVM IR knows nothing of them.
   function.removeArgAttrsAttr();
-  function.removeResAttrsAttr();
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
     if (isa<RankedTensorType>(type))
       function.setArgAttr(i, bufferization::BufferizationDialect::kWritableAttrName,
@@ -70,16 +55,29 @@ static LogicalResult rewrite(func::FuncOp function) {
 
   auto ret = cast<func::ReturnOp>(function.getBody().front().getTerminator());
   OpBuilder builder(ret);
-  for (OpOperand &result : ret->getOpOperands()) {
-    auto type = dyn_cast<RankedTensorType>(result.get().getType());
-    if (!type)
-      return function.emitOpError("must return ranked tensors to become an entry point, got ")
-             << result.get().getType();
+  for (Value value : ret.getOperands()) {
+    auto tensor = dyn_cast<RankedTensorType>(value.getType());
+    if (!tensor)
+      return function.emitOpError("must return ranked tensors to become an entry point, got ") << value.getType();
+    auto type = MemRefType::get(tensor.getShape(), tensor.getElementType());
     unsigned index = function.getNumArguments();
-    if (failed(function.insertArgument(index, type, {}, result.get().getLoc())))
+    if (failed(function.insertArgument(index, type, {}, value.getLoc())))
       return failure();
-    result.set(materialize(builder, result.get(), function.getArgument(index)));
+    Value memory = function.getArgument(index);
+    if (auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>(); collapse && value.hasOneUse()) {
+      OpBuilder atStart = OpBuilder::atBlockBegin(&function.getBody().front());
+      if (Value expanded = expandMemory(atStart, collapse, memory)) {
+        memory = expanded;
+        value = collapse.getSrc();
+      }
+    }
+    auto store = bufferization::MaterializeInDestinationOp::create(builder, ret.getLoc(), Type(), value, memory);
+    store.setRestrict(true);
+    store.setWritable(true);
   }
+  ret.getOperandsMutable().clear();
+  function.setType(FunctionType::get(function.getContext(), function.getArgumentTypes(), {}));
+  function.removeResAttrsAttr();
   return success();
 }
 
@@ -107,53 +105,49 @@ static void ownFills(func::FuncOp function) {
   }
 }
 
+/// What computes a result begins with its destination instead of `empty`; null where it must not. Bufferization keeps
+/// apart what is computed in one memory, but does not know that the stores at the end write to it too. So what several
+/// results begin with becomes memory of the last that is stored, behind which nothing is read.
+static Value buildDestination(RewriterBase &rewriter, SubsetInsertionOpInterface store, tensor::EmptyOp empty,
+                              Operation *user, const bufferization::OneShotAnalysisState &state) {
+  using bufferization::MaterializeInDestinationOp;
+  if (isa<MaterializeInDestinationOp>(store))
+    for (Operation *later = store->getNextNode(); later; later = later->getNextNode())
+      if (auto other = dyn_cast<MaterializeInDestinationOp>(later)) {
+        auto origins = state.findValueInReverseUseDefChain(&other.getSourceMutable(),
+                                                           [&](Value value) { return value == empty.getResult(); });
+        if (origins.contains(empty.getResult()))
+          return {};
+      }
+  return bufferization::buildSubsetExtraction(rewriter, store, empty, user);
+}
+
+/// Replaces empty tensors by the memory that what is computed in them goes to.
+static LogicalResult useDestinations(func::FuncOp function) {
+  bufferization::OneShotBufferizationOptions options;
+  options.allowReturnAllocsFromLoops = true;
+  bufferization::OneShotAnalysisState state(function, options);
+  if (failed(bufferization::analyzeOp(function, state)))
+    return failure();
+  IRRewriter rewriter(function.getContext());
+  return bufferization::eliminateEmptyTensors(
+      rewriter, function, state,
+      [&](RewriterBase &rewriter, SubsetInsertionOpInterface store, tensor::EmptyOp empty, Operation *user) {
+        return buildDestination(rewriter, store, empty, user, state);
+      });
+}
+
 namespace {
 struct DestinationResults : fgla::cpu::impl::DestinationResultsBase<DestinationResults> {
   void runOnOperation() override {
-    SmallVector<func::FuncOp> entries;
-    for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function.isPublic() && !function.isDeclaration())
-        entries.push_back(function);
-    for (func::FuncOp function : entries) {
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (!function.isPublic() || function.isDeclaration())
+        continue;
       ownFills(function);
-      if (failed(rewrite(function)))
+      if (failed(rewrite(function)) || failed(useDestinations(function)))
         return signalPassFailure();
       // The artifact's entry points call it with pointers to descriptors.
       function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), UnitAttr::get(&getContext()));
-    }
-    bufferization::OneShotBufferizationOptions options;
-    options.allowReturnAllocsFromLoops = true;
-    options.bufferizeFunctionBoundaries = true;
-    bufferization::OneShotAnalysisState state(getOperation(), options);
-    if (failed(bufferization::analyzeModuleOp(getOperation(), state)))
-      return signalPassFailure();
-    IRRewriter rewriter(&getContext());
-    for (func::FuncOp function : entries)
-      if (failed(bufferization::eliminateEmptyTensors(rewriter, function, state)))
-        return signalPassFailure();
-  }
-};
-
-/// What `view` shows the whole of.
-static Value findMemory(Value view) {
-  while (isa_and_nonnull<memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(view.getDefiningOp()))
-    view = view.getDefiningOp()->getOperand(0);
-  return view;
-}
-
-struct DropResults : fgla::cpu::impl::DropResultsBase<DropResults> {
-  void runOnOperation() override {
-    for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (!function->hasAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName()) || function.getNumResults() == 0)
-        continue;
-      auto ret = cast<func::ReturnOp>(function.getBody().front().getTerminator());
-      OpBuilder builder(ret);
-      ValueRange destinations = function.getArguments().take_back(ret.getNumOperands());
-      for (auto [value, destination] : llvm::zip_equal(ret.getOperands(), destinations))
-        if (findMemory(value) != destination)
-          memref::CopyOp::create(builder, ret.getLoc(), value, destination);
-      ret.getOperandsMutable().clear();
-      function.setType(FunctionType::get(&getContext(), function.getArgumentTypes(), {}));
     }
   }
 };

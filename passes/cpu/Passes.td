@@ -31,26 +31,14 @@ def FuseElementwise : Pass<"fgla-fuse-elementwise", "::mlir::func::FuncOp"> {
 def DestinationResults : Pass<"fgla-destination-results", "::mlir::ModuleOp"> {
   let summary = "entry functions write their results to memory of the caller";
   let description = [{
-    Each result tensor of a public function gets an argument behind the others, its destination, and `return %y` becomes
-    `return (bufferization.materialize_in_destination %y in %destination)`. A destination is a tensor, so that bufferization sees what
-    is written to it, and keeps from it what is read later. The other argument tensors are marked as not writable. Then `tensor.empty`
-    is replaced by the destination that the result goes to, so that the ops that compute it write in place. Each op that starts from a
-    filled tensor gets one of its own.
+    Each result tensor of a public function becomes an argument of memref type behind the others, and `return %y` becomes
+    `bufferization.materialize_in_destination %y`. Argument tensors are marked as not writable. Then `tensor.empty` is replaced by
+    the memory that the result goes to, so that the ops that compute it write in place; what several results begin with becomes memory
+    of the last one. Each op that starts from a filled tensor gets one of its own.
 
-    Before: public functions on tensors that nothing calls. After: the same with destinations, which ask for a C interface.
+    Before: public functions on tensors that nothing calls. After: public functions without results, which ask for a C interface.
   }];
-  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::tensor::TensorDialect"];
-}
-
-def DropResults : Pass<"fgla-drop-results", "::mlir::ModuleOp"> {
-  let summary = "entry functions return nothing";
-  let description = [{
-    What a function with a C interface returns is, after bufferization, its destination. Where it is other memory (the destination
-    was needed for something else until the end), it is copied there.
-
-    Before: functions on memrefs, whose last arguments are the destinations. After: the same without results.
-  }];
-  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect", "::mlir::memref::MemRefDialect"];
 }
 
 def VectorizeLinalg : Pass<"fgla-vectorize-linalg", "::mlir::ModuleOp"> {

@@ -368,7 +368,7 @@ def run_graph(build, seed, folder):
     wanted, evaluated = evaluate(wide, TensorProto.DOUBLE), evaluate(narrow, TensorProto.FLOAT)
     folder.mkdir(parents=True)
     onnx.save(narrow.model(), folder / "model.onnx")
-    save_file({name: np.ascontiguousarray(array) for name, array in narrow.feeds().items()}, folder / "in.safetensors")
+    save_file({name: np.asarray(array, order="C") for name, array in narrow.feeds().items()}, folder / "in.safetensors")
     command = [build / "bin" / "fgla-run", folder / "model.onnx", f"--inputs={folder}/in.safetensors", f"--outputs={folder}/out.safetensors"]
     if seed % 4 == 0:
         command.append("--lowering=reference")
