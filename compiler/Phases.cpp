@@ -277,7 +277,7 @@ static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
     return buildHost(manager);
   if (options.lowering == Lowering::Roles)
     addThreads(manager);
-  manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  manager.addNestedPass<func::FuncOp>(fgla::cpu::createFuseElementwise());
   manager.addPass(fgla::cpu::createLowerWalks());
   manager.addPass(fgla::cpu::createLowerTiles());
   addBufferization(manager);

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -127,10 +128,85 @@ struct ApproximateExpM1 : OpRewritePattern<math::ExpM1Op> {
   }
 };
 
+/// sin and cos: x = n pi / 2 + r with |r| <= pi / 4, and n mod 4 says which series of r it is, and its sign. pi / 2 in
+/// three parts is enough where n has at most 17 bits (within 2 ulp); for what is farther out, or no number, the math
+/// library is asked, number by number. It has arguments of f64, which need no other care than f32's.
+template <typename OpTy> struct ApproximateSinCos : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpTy op, PatternRewriter &rewriter) const override {
+    auto vector = dyn_cast<VectorType>(op.getType());
+    if (!getElementTypeOrSelf(op.getType()).isF32() || (vector && (vector.getRank() != 1 || vector.isScalable())))
+      return rewriter.notifyMatchFailure(op, "neither f32 nor a vector of it");
+    Location loc = op.getLoc();
+    FloatBuilder b(rewriter, loc, op.getType());
+    Value x = op.getOperand();
+    constexpr double kFar = 1e5;
+    Value isFar = b.compare(arith::CmpFPredicate::UGT, math::AbsFOp::create(rewriter, loc, x), b.constant(kFar));
+    if (vector)
+      isFar = vector::ReductionOp::create(rewriter, loc, vector::CombiningKind::OR, isFar);
+    auto choice = scf::IfOp::create(rewriter, loc, op.getType(), isFar, /*withElseRegion=*/true);
+    {
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPointToStart(choice.thenBlock());
+      scf::YieldOp::create(rewriter, loc, callLibrary(rewriter, loc, x));
+      rewriter.setInsertionPointToStart(choice.elseBlock());
+      scf::YieldOp::create(rewriter, loc, compute(b, x));
+    }
+    rewriter.replaceOp(op, choice.getResult(0));
+    return success();
+  }
+
+private:
+  static Value callLibrary(OpBuilder &builder, Location loc, Value x) {
+    auto call = [&](OpBuilder &b, Value number) -> Value {
+      Value wide = arith::ExtFOp::create(b, loc, b.getF64Type(), number);
+      return arith::TruncFOp::create(b, loc, b.getF32Type(), OpTy::create(b, loc, wide).getResult());
+    };
+    auto type = dyn_cast<VectorType>(x.getType());
+    if (!type)
+      return call(builder, x);
+    auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value).getResult(); };
+    auto lanes = scf::ForOp::create(builder, loc, index(0), index(type.getNumElements()), index(1), x,
+                                    [&](OpBuilder &b, Location, Value lane, ValueRange carried) {
+                                      Value y = call(b, vector::ExtractOp::create(b, loc, x, lane));
+                                      y = vector::InsertOp::create(b, loc, y, carried.front(), lane);
+                                      scf::YieldOp::create(b, loc, y);
+                                    });
+    return lanes.getResult(0);
+  }
+
+  static Value compute(FloatBuilder &b, Value x) {
+    OpBuilder &builder = b.builder;
+    Location loc = b.loc;
+    constexpr double kTwoOverPi = 0.63661977236758134;
+    Value n = math::RoundEvenOp::create(builder, loc, b.mul(x, b.constant(kTwoOverPi)));
+    Value r = x;
+    for (double part : {1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15})
+      r = b.fma(n, b.constant(-part), r);
+    Value square = b.mul(r, r);
+    SmallVector<double> sine, cosine; // of r / r and of r, in powers of the square
+    for (auto [i, coefficient] : llvm::enumerate(inverseFactorials(0, 11)))
+      (i % 2 ? sine : cosine).push_back(i % 4 < 2 ? coefficient : -coefficient);
+    Value sin = b.mul(r, b.polynomial(square, sine)), cos = b.polynomial(square, cosine);
+
+    Value quadrant = arith::FPToSIOp::create(builder, loc, b.integerType(), n);
+    if (std::is_same_v<OpTy, math::CosOp>)
+      quadrant = arith::AddIOp::create(builder, loc, quadrant, b.constant(1));
+    Value half = arith::AndIOp::create(builder, loc, quadrant, b.constant(1));
+    Value isOdd = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, half, b.constant(0));
+    Value second = arith::AndIOp::create(builder, loc, quadrant, b.constant(2));
+    Value sign = arith::ShLIOp::create(builder, loc, second, b.constant(30));
+    Value bits = arith::BitcastOp::create(builder, loc, b.integerType(), b.select(isOdd, cos, sin));
+    return arith::BitcastOp::create(builder, loc, b.type, arith::XOrIOp::create(builder, loc, bits, sign));
+  }
+};
+
 struct ApproximateMath : fgla::cpu::impl::ApproximateMathBase<ApproximateMath> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ApproximateExp, ApproximateExpM1>(&getContext(), /*benefit=*/2);
+    patterns.add<ApproximateExp, ApproximateExpM1, ApproximateSinCos<math::SinOp>, ApproximateSinCos<math::CosOp>>(
+        &getContext(), /*benefit=*/2);
     populateMathPolynomialApproximationPatterns(patterns);
     // The folder would undo nothing here and costs time on long bodies.
     GreedyRewriteConfig config;

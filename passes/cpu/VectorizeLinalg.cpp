@@ -26,9 +26,13 @@ namespace fgla::cpu {
 using namespace mlir;
 using linalg::LinalgOp;
 
-/// Runs of loops that are one loop over memory without gaps: (b, t, h, d) -> (b t h, d). Loops of one kind only.
+/// Runs of loops that are one loop over memory without gaps: (b, t, h, d) -> (b t h, d). Loops of one kind only, which
+/// each operand has next to each other, in this order, or has not at all: an operand that has one of two is broadcast
+/// along the other. None where an operand's dim is not a loop (the state of a group of heads, h floordiv 2).
 static SmallVector<ReassociationIndices> findRuns(LinalgOp op) {
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  if (!llvm::all_of(maps, [](AffineMap map) { return map.isProjectedPermutation(); }))
+    return {};
   SmallVector<utils::IteratorType> kinds = op.getIteratorTypesArray();
   SmallVector<ReassociationIndices> runs;
   for (int64_t i = 0, n = op.getNumLoops(); i < n;) {
@@ -54,10 +58,33 @@ static bool isDense(LinalgOp op) {
   });
 }
 
+/// Without the dims of operands that no loop goes along, since their size is one: [1, T, D], added to [B, T, D], is
+/// [T, D]. Loops stay, also those of one turn, by which products are known.
+static LinalgOp dropBroadcastDims(RewriterBase &rewriter, LinalgOp op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+  if (!generic)
+    return op;
+  linalg::ControlDropUnitDims control;
+  control.controlFn = [&](Operation *) {
+    SmallVector<unsigned> longer;
+    for (auto [loop, size] : llvm::enumerate(generic.getStaticLoopRanges()))
+      if (size != 1)
+        longer.push_back(loop);
+    return longer;
+  };
+  rewriter.setInsertionPoint(op);
+  FailureOr<linalg::DropUnitDimsResult> dropped = linalg::dropUnitDims(rewriter, generic, control);
+  if (failed(dropped))
+    return op;
+  rewriter.eraseOp(op);
+  return cast<LinalgOp>(dropped->resultOp.getOperation());
+}
+
 /// The op with fewer loops, where that is the same.
 static LinalgOp collapseLoops(RewriterBase &rewriter, LinalgOp op) {
   if (op.hasIndexSemantics() || !isa<linalg::GenericOp, linalg::CopyOp>(op) || !isDense(op))
     return op;
+  op = dropBroadcastDims(rewriter, op);
   SmallVector<ReassociationIndices> runs = findRuns(op);
   SmallVector<ReassociationIndices> folded;
   for (const ReassociationIndices &run : runs)

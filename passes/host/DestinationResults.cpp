@@ -3,6 +3,7 @@
 #include "passes/host/Passes.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -23,6 +24,8 @@ using namespace mlir;
 static Value expandMemory(OpBuilder &builder, tensor::CollapseShapeOp collapse, Value memory) {
   SmallVector<OpFoldResult> shape;
   ArrayRef<int64_t> sizes = collapse.getSrcType().getShape();
+  if (collapse.getReassociationIndices().empty()) // one number
+    shape.assign(sizes.size(), builder.getIndexAttr(1));
   for (auto [dim, group] : llvm::enumerate(collapse.getReassociationIndices())) {
     int64_t dynamic = llvm::count_if(group, [&](int64_t i) { return ShapedType::isDynamic(sizes[i]); });
     for (int64_t i : group) {
@@ -102,15 +105,46 @@ static void ownFills(func::FuncOp function) {
   }
 }
 
+/// What computes a result begins with its destination instead of `empty`; null where it must not. Bufferization keeps
+/// apart what is computed in one memory, but does not know that the stores at the end write to it too. So what several
+/// results begin with becomes memory of the last that is stored, behind which nothing is read.
+static Value buildDestination(RewriterBase &rewriter, SubsetInsertionOpInterface store, tensor::EmptyOp empty,
+                              Operation *user, const bufferization::OneShotAnalysisState &state) {
+  using bufferization::MaterializeInDestinationOp;
+  if (isa<MaterializeInDestinationOp>(store))
+    for (Operation *later = store->getNextNode(); later; later = later->getNextNode())
+      if (auto other = dyn_cast<MaterializeInDestinationOp>(later)) {
+        auto origins = state.findValueInReverseUseDefChain(&other.getSourceMutable(),
+                                                           [&](Value value) { return value == empty.getResult(); });
+        if (origins.contains(empty.getResult()))
+          return {};
+      }
+  return bufferization::buildSubsetExtraction(rewriter, store, empty, user);
+}
+
+/// Replaces empty tensors by the memory that what is computed in them goes to.
+static LogicalResult useDestinations(func::FuncOp function) {
+  bufferization::OneShotBufferizationOptions options;
+  options.allowReturnAllocsFromLoops = true;
+  bufferization::OneShotAnalysisState state(function, options);
+  if (failed(bufferization::analyzeOp(function, state)))
+    return failure();
+  IRRewriter rewriter(function.getContext());
+  return bufferization::eliminateEmptyTensors(
+      rewriter, function, state,
+      [&](RewriterBase &rewriter, SubsetInsertionOpInterface store, tensor::EmptyOp empty, Operation *user) {
+        return buildDestination(rewriter, store, empty, user, state);
+      });
+}
+
 namespace {
 struct DestinationResults : fgla::host::impl::DestinationResultsBase<DestinationResults> {
   void runOnOperation() override {
-    IRRewriter rewriter(&getContext());
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (!function.isPublic() || function.isDeclaration())
         continue;
       ownFills(function);
-      if (failed(rewrite(function)) || failed(bufferization::eliminateEmptyTensors(rewriter, function)))
+      if (failed(rewrite(function)) || failed(useDestinations(function)))
         return signalPassFailure();
       // The artifact's entry points call it with pointers to descriptors.
       function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), UnitAttr::get(&getContext()));
