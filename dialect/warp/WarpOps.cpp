@@ -32,6 +32,11 @@ LogicalResult RoleOp::verify() {
     if (walk.getInstance() != block.getArgument(0) || static_cast<int64_t>(walk.getInstances()) != instances)
       return walk.emitOpError() << "in role \"" << getName() << "\" must do the turns of the role's instance out of "
                                 << instances << " (role_c3)";
+  int64_t scores = 0;
+  walk([&](fgla::tile::DecayedScoresOp) { ++scores; });
+  if (scores > 1)
+    return emitOpError() << "\"" << getName() << "\" must have at most one 'fgla_tile.decayed_scores' in a turn, got "
+                         << scores << " (role_c4)";
   return success();
 }
 

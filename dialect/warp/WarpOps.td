@@ -65,6 +65,8 @@ def Warp_RoleOp : Warp_Op<"role", [HasParent<"PipelineOp">, SingleBlock, NoTermi
     - (role_c1) `warps` and `instances` are at least 1.
     - (role_c2) the body has one argument, an index.
     - (role_c3) a walk in the body does the turns of the role's instance: `instance(%i of instances)`.
+    - (role_c4) a turn has at most one `fgla_tile.decayed_scores`: it writes what the role puts of the same elements along, and two would
+      count that twice.
   }];
   let arguments = (ins StrAttr:$name, I64Attr:$warps, I64Attr:$instances);
   let regions = (region SizedRegion<1>:$body);

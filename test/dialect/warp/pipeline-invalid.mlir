@@ -575,3 +575,17 @@ func.func @role_c3_whose(%n: index) {
   }
   return
 }
+
+// -----
+
+func.func @role_c4(%x: tensor<16x32xf32>) {
+  fgla_warp.pipeline stages(2) {
+    // expected-error @+1 {{"one" must have at most one 'fgla_tile.decayed_scores' in a turn, got 2 (role_c4)}}
+    fgla_warp.role "one" warps(1) instances(1) {
+    ^bb0(%i: index):
+      %a = fgla_tile.decayed_scores %x, %x, %x : tensor<16x32xf32> -> tensor<16x16xf32>
+      %b = fgla_tile.decayed_scores %x, %x, %x bounded : tensor<16x32xf32> -> tensor<16x16xf32>
+    }
+  }
+  return
+}
