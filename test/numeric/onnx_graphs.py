@@ -68,7 +68,7 @@ class Graph:
         for _ in range(self.random.randint(1, 2)):
             self.values.append(self.input([self.any_dim() for _ in range(self.random.randint(0, 4))]))
         makers = [
-            self.unary, self.binary, self.binary, self.binary, self.divide, self.where, self.reduce, self.reduce, self.normalize, self.scan,
+            self.unary, self.unary, self.binary, self.binary, self.binary, self.divide, self.where, self.reduce, self.reduce, self.normalize, self.scan,
             self.transpose, self.reshape, self.squeeze, self.unsqueeze, self.slice, self.split, self.concat, self.expand, self.gather,
             self.product, self.softmax,
         ]  # fmt: skip

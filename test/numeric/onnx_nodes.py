@@ -45,9 +45,9 @@ def node_tests(build):
 def kind_of(message):
     """A message without what differs between tests that fail alike: the file, names of nodes and values, numbers of a result."""
     message = re.sub(r"(?:file '[^']*': )+", "", message)
-    message = re.sub(r" \(the node that gives '[^']*'\)|^node '[^']*' ", " ", message)
-    message = re.sub(r"\b(value|tensor|result|argument|of node) '[^']*'", r"\1", message)
-    return re.sub(r"must be \S+ at element \d+, got \S+", "has wrong numbers", message).strip()
+    message = re.sub(r" \(the node that gives '[^']*'\)", "", message)
+    message = re.sub(r"\b(node|value|tensor|result|argument) '[^']*'", r"\1", message)
+    return re.sub(r"must be \S+ at element \d+, got \S+", "has wrong numbers", message)
 
 
 def run_process(run, folders, environment):
