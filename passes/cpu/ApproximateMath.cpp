@@ -202,12 +202,83 @@ private:
   }
 };
 
+/// log and log2: x = 2^e m with m from sqrt(1/2) to sqrt(2), f = m - 1, and log(1 + f) = 2 artanh(s) with s = f / (2 +
+/// f), written as f less a small part. What is too small to have its exponent in full is scaled first.
+template <typename OpTy> struct ApproximateLog : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpTy op, PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "not f32");
+    Location loc = op.getLoc();
+    FloatBuilder b(rewriter, loc, op.getType());
+    constexpr double kInfinity = std::numeric_limits<double>::infinity(),
+                     kNaN = std::numeric_limits<double>::quiet_NaN();
+    constexpr int32_t kRootHalf = 0x3f3504f3, kMantissa = 0x7fffff;
+    constexpr double kScale = 1 << 24;
+    Value x = op.getOperand(), zero = b.constant(0.0), one = b.constant(1.0);
+    Value isSmall = b.compare(arith::CmpFPredicate::OLT, x, b.constant(std::numeric_limits<float>::min()));
+    Value scaled = b.select(isSmall, b.mul(x, b.constant(kScale)), x);
+    Value bits = arith::BitcastOp::create(rewriter, loc, b.integerType(), scaled);
+    Value above = arith::SubIOp::create(rewriter, loc, bits, b.constant(kRootHalf));
+    Value exponent = arith::SIToFPOp::create(rewriter, loc, op.getType(),
+                                             arith::ShRSIOp::create(rewriter, loc, above, b.constant(23)));
+    exponent = arith::SubFOp::create(rewriter, loc, exponent, b.select(isSmall, b.constant(24.0), zero));
+    Value mantissa = arith::AndIOp::create(rewriter, loc, above, b.constant(kMantissa));
+    mantissa = arith::AddIOp::create(rewriter, loc, mantissa, b.constant(kRootHalf));
+    Value m = arith::BitcastOp::create(rewriter, loc, op.getType(), mantissa);
+
+    Value f = arith::SubFOp::create(rewriter, loc, m, one);
+    Value s = arith::DivFOp::create(rewriter, loc, f, arith::AddFOp::create(rewriter, loc, f, b.constant(2.0)));
+    Value square = b.mul(s, s), half = b.mul(b.constant(0.5), b.mul(f, f));
+    Value tail = b.mul(square, b.polynomial(square, {2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11}));
+    // log(1 + f) = f + rest
+    Value rest = b.fma(s, arith::AddFOp::create(rewriter, loc, half, tail), arith::NegFOp::create(rewriter, loc, half));
+    Value result = combine(b, exponent, f, rest);
+
+    result = b.select(b.compare(arith::CmpFPredicate::OEQ, x, zero), b.constant(-kInfinity), result);
+    result = b.select(b.compare(arith::CmpFPredicate::ULT, x, zero), b.constant(kNaN), result);
+    rewriter.replaceOp(op, b.select(b.compare(arith::CmpFPredicate::OEQ, x, b.constant(kInfinity)), x, result));
+    return success();
+  }
+
+private:
+  /// The logarithm of 2^exponent (1 + f).
+  static Value combine(FloatBuilder &b, Value exponent, Value f, Value rest) {
+    // Two numbers each, of which the first has few bits: its products are exact.
+    constexpr double kLog2High = 0.693359375, kLog2Low = -2.12194440e-4, kLog2EHigh = 1.4423828125,
+                     kLog2ELow = 3.1222838896e-4;
+    auto add = [&](Value l, Value r) -> Value { return arith::AddFOp::create(b.builder, b.loc, l, r); };
+    if (std::is_same_v<OpTy, math::LogOp>)
+      return b.fma(exponent, b.constant(kLog2High), add(f, b.fma(exponent, b.constant(kLog2Low), rest)));
+    Value low = b.fma(add(f, rest), b.constant(kLog2ELow), b.mul(rest, b.constant(kLog2EHigh)));
+    return add(exponent, b.fma(f, b.constant(kLog2EHigh), low));
+  }
+};
+
+/// What is computed by upstream's polynomials. The others (atan is 40 ulp off, cbrt of infinity no number, and neither
+/// knows small arguments) are left to the math library, as f64 is.
+bool hasPolynomial(StringRef name) {
+  return llvm::is_contained({math::TanhOp::getOperationName(), math::Log1pOp::getOperationName(),
+                             math::ErfOp::getOperationName(), math::ErfcOp::getOperationName()},
+                            name);
+}
+
+/// What is computed in f32 for narrower types.
+bool isWidened(StringRef name) {
+  return hasPolynomial(name) || llvm::is_contained({math::ExpOp::getOperationName(), math::ExpM1Op::getOperationName(),
+                                                    math::LogOp::getOperationName(), math::Log2Op::getOperationName(),
+                                                    math::SinOp::getOperationName(), math::CosOp::getOperationName()},
+                                                   name);
+}
+
 struct ApproximateMath : fgla::cpu::impl::ApproximateMathBase<ApproximateMath> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ApproximateExp, ApproximateExpM1, ApproximateSinCos<math::SinOp>, ApproximateSinCos<math::CosOp>>(
-        &getContext(), /*benefit=*/2);
-    populateMathPolynomialApproximationPatterns(patterns);
+    patterns.add<ApproximateExp, ApproximateExpM1, ApproximateLog<math::LogOp>, ApproximateLog<math::Log2Op>,
+                 ApproximateSinCos<math::SinOp>, ApproximateSinCos<math::CosOp>>(&getContext());
+    populateMathF32ExpansionPatterns(patterns, isWidened);
+    populateMathPolynomialApproximationPatterns(patterns, hasPolynomial);
     // The folder would undo nothing here and costs time on long bodies.
     GreedyRewriteConfig config;
     config.enableFolding(false).setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);

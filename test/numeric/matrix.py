@@ -18,6 +18,7 @@ import sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import block_cases
+import math_cases
 from cover import pairwise
 from harness import Case, compare, run_cases
 from inputs import make_inputs
@@ -98,6 +99,39 @@ def matrix_cases(target):
         config = Config(**row)
         runs = [(2, t, "normal") for t in SHORT] + [(1, longest, "normal"), (2, 33, "strong"), (1, 129, "extreme")]
         yield Case(f"matrix: {config} T<={longest}", against_reference(config, runs))
+
+
+def sequential(config, batch, tokens):
+    """The sequential lowering, with sizes that are free and with BATCH and TOKENS in the types."""
+
+    def run(context, report):
+        program = Program(config)
+        given = program.text().replace("tensor<?x?x", f"tensor<{batch}x{tokens}x").replace("tensor<?x", f"tensor<{batch}x")
+        # What a matrix gives is stored before it becomes exponents, of which hundreds are few digits.
+        hard = "normal" if config.key.startswith("logits*W") else "extreme"
+        for name, text, runs in (
+            ("free", program.text(), [(2, 1, "normal"), (1, 18, "normal"), (2, 9, hard)]),
+            ("given", given, [(batch, tokens, "normal"), (batch, tokens, "strong")]),
+        ):
+            function = context.compile(text, lowering="reference")
+            for b, t, profile in runs:
+                inputs = make_inputs(program, b, t, profile)
+                compare(report, f"{name} sizes, B={b} T={t} {profile}", config.dtype, function(inputs), expected(config, inputs))
+
+    return run
+
+
+def sequential_cases():
+    """The reference lowering, which is what others are compared with, over the same cover."""
+
+    def is_valid(row):
+        config = Config(**{name: value for name, value in row.items() if name not in ("batch", "tokens")})
+        return config.is_valid() and (row["beta"] == "head" or row["rule"] != "gated")
+
+    for row in pairwise({**FACTORS, "batch": [1, 2], "tokens": [1, 5]}, is_valid):
+        batch, tokens = row.pop("batch"), row.pop("tokens")
+        config = Config(**row)
+        yield Case(f"sequential: {config} B={batch} T={tokens}", sequential(config, batch, tokens))
 
 
 def hard_cases(target):
@@ -400,6 +434,10 @@ def quick_cases(target):
         delta = Config(heads=1, key_dim=16, value_dim=16, query="identity", key="identity", gate="log.key", rule="gated_delta", state="inout")
         yield Case(f"quick: {delta}", against_reference(delta, [(2, 33, "normal")]))
         yield Case("quick: roles", roles(ROLE_CONFIGS[1]))
+        yield from math_cases.cases(["sin", "log"])
+        yield Case("quick: sequential", sequential(Config(heads=1, key_dim=16, value_dim=16, group=2, state="in"), 2, 1))
+        delta = dataclasses.replace(delta, rule="delta", gate="none", group=2, state="none")
+        yield Case("quick: sequential delta", sequential(delta, 2, 1))
     yield Case("quick: one token", one_token(ROLE_CONFIGS[1]))
     yield Case("quick: slices", slices(SLICE_CONFIGS[0]))
     if target.startswith("sm_90"):
@@ -422,7 +460,8 @@ def main():
         cases = [*quick_cases(arguments.target)]
     else:
         cases = [*matrix_cases(arguments.target), *hard_cases(arguments.target), *step_cases(arguments.target), *invariant_cases(arguments.target, arguments.lowering)]
-        cases += block_cases.cases() if arguments.target == "cpu" else []
+        if arguments.target == "cpu":
+            cases += [*block_cases.cases(), *math_cases.cases(), *(sequential_cases() if arguments.lowering == "tiled" else ())]
     cases = [case for case in cases if arguments.only in case.name]
     if arguments.list:
         print("\n".join(case.name for case in cases))

@@ -68,7 +68,7 @@ class Graph:
         for _ in range(self.random.randint(1, 2)):
             self.values.append(self.input([self.any_dim() for _ in range(self.random.randint(0, 4))]))
         makers = [
-            self.unary, self.binary, self.binary, self.binary, self.divide, self.where, self.reduce, self.reduce, self.normalize, self.scan,
+            self.unary, self.unary, self.binary, self.binary, self.binary, self.divide, self.where, self.reduce, self.reduce, self.normalize, self.scan,
             self.transpose, self.reshape, self.squeeze, self.unsqueeze, self.slice, self.split, self.concat, self.expand, self.gather,
             self.product, self.softmax,
         ]  # fmt: skip
@@ -130,7 +130,7 @@ class Graph:
         fitting = [other for other in self.values if broadcast(value.dims, other.dims)]
         if fitting and self.random.random() < 0.5:
             return self.random.choice(fitting)
-        dims = [dim if self.random.random() < 0.6 else (1, 1) for dim in value.dims]
+        dims = [dim if self.random.random() < 0.6 and not is_computed(dim) else (1, 1) for dim in value.dims]
         dims = dims[self.random.choice([0, 0, 0, *range(len(dims) + 1)]) :]
         if len(dims) == value.rank < LARGEST_RANK and self.random.random() < 0.2:
             dims = [self.any_dim(), *dims]
@@ -280,7 +280,11 @@ class Graph:
         if value is None:
             return None
         axis, said = self.axis(value)
-        fitting = [v for v in self.values if v.rank == value.rank and all(a == b for i, (a, b) in enumerate(zip(v.dims, value.dims)) if i != axis)]
+        fitting = [v for v in self.values if v.rank == value.rank]
+        rest = lambda v: [dim for i, dim in enumerate(v.dims) if i != axis]
+        fitting = [v for v in fitting if rest(v) == rest(value) and not any(map(is_computed, rest(v)))]
+        if not fitting:
+            return None
         parts = [value] + self.random.choices(fitting, k=self.random.randint(1, 2))
         self.random.shuffle(parts)
         labels, length = [part.dims[axis][0] for part in parts], sum(part.dims[axis][1] for part in parts)
@@ -311,10 +315,10 @@ class Graph:
 
     def product(self):
         value = self.pick(2)
-        if value is None:
+        if value is None or is_computed(value.dims[-1]):
             return None
         columns = self.any_dim()
-        batch = [dim if self.random.random() < 0.6 else (1, 1) for dim in value.dims[:-2]]
+        batch = [dim if self.random.random() < 0.6 and not is_computed(dim) else (1, 1) for dim in value.dims[:-2]]
         batch = batch[self.random.randint(0, len(batch)) :]
         dims = [*value.dims[:-1], columns]
         if not self.fits(dims):
@@ -336,12 +340,17 @@ class Graph:
         return {value.name: generator.standard_normal(value.sizes).astype(np.float32) for value in self.inputs}
 
 
+def is_computed(dim):
+    """Whether the model has no name for the size, so that the compiler can't see that another one is equal."""
+    return str(dim[0]).startswith("m")
+
+
 def broadcast(first, second):
-    """The dims of two values combined, or None. Sizes that are not known are equal where their names are."""
+    """The dims of two values combined, or None."""
     rank = max(len(first), len(second))
     dims = []
     for a, b in zip([(1, 1)] * (rank - len(first)) + list(first), [(1, 1)] * (rank - len(second)) + list(second)):
-        if a[0] != b[0] and 1 not in (a[0], b[0]):
+        if 1 not in (a[0], b[0]) and (a[0] != b[0] or is_computed(a)):
             return None
         dims.append(b if a[0] == 1 else a)
     return dims

@@ -43,9 +43,11 @@ def node_tests(build):
 
 
 def kind_of(message):
-    """A message without what differs between tests that fail alike: where the node is, numbers, names of values."""
-    message = re.sub(r"must be -?[\d.infa]+ at element \d+, got -?[\d.infa]+", "has wrong numbers", message.replace("\n", " "))
-    return message
+    """A message without what differs between tests that fail alike: the file, names of nodes and values, numbers of a result."""
+    message = re.sub(r"(?:file '[^']*': )+", "", message)
+    message = re.sub(r" \(the node that gives '[^']*'\)", "", message)
+    message = re.sub(r"\b(node|value|tensor|result|argument) '[^']*'", r"\1", message)
+    return re.sub(r"must be \S+ at element \d+, got \S+", "has wrong numbers", message)
 
 
 def run_process(run, folders, environment):
@@ -58,13 +60,7 @@ def run_process(run, folders, environment):
     if not re.search(r"^\d+ passed, \d+ failed$", done.stdout, re.MULTILINE):
         return {}, f"exit code {done.returncode} without a message"
     outcomes = dict.fromkeys(folder.name for folder in folders)
-    name = None
-    for line in done.stderr.splitlines():
-        if match := re.match(r"FAILED (\w+): (.*)", line):
-            name = match.group(1)
-            outcomes[name] = match.group(2)
-        elif name:
-            outcomes[name] += " " + line.strip()
+    outcomes.update(re.findall(r"^FAILED (\w+): (.*)", done.stderr, re.MULTILINE))
     return outcomes, None
 
 

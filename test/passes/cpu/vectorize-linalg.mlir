@@ -186,3 +186,60 @@ module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 512>} {
     return
   }
 }
+
+// -----
+
+// What is broadcast along a dim of size one has no loop there: positions [1, T, D] are [T, D], and (t d) is one loop. A number for each
+// row is one for all of its vectors. Heads that share something (h floordiv 2) leave the loops as they are.
+#id = affine_map<(b, t, d) -> (b, t, d)>
+module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 256>} {
+  // CHECK-LABEL: func.func @positions
+  // CHECK-SAME: (%[[X:.+]]: memref<2x3x8xf32>, %[[P:.+]]: memref<1x3x8xf32>, %[[Y:.+]]: memref<2x3x8xf32>)
+  // CHECK-DAG: %[[X1:.+]] = memref.collapse_shape %[[X]] {{\[\[0\], \[1, 2\]\]}} : memref<2x3x8xf32> into memref<2x24xf32>
+  // CHECK-DAG: %[[P1:.+]] = memref.collapse_shape %[[P]] {{\[\[0, 1, 2\]\]}} : memref<1x3x8xf32> into memref<24xf32>
+  // CHECK: scf.for %[[B:.+]] = %c0 to %c2
+  // CHECK:   scf.for %[[I:.+]] = %c0 to %c24 step %c8
+  // CHECK:     vector.load %[[X1]][%[[B]], %[[I]]]
+  // CHECK:     vector.load %[[P1]][%[[I]]]
+  func.func @positions(%x: memref<2x3x8xf32>, %p: memref<1x3x8xf32>, %y: memref<2x3x8xf32>) {
+    linalg.generic {indexing_maps = [#id, affine_map<(b, t, d) -> (0, t, d)>, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+        ins(%x, %p : memref<2x3x8xf32>, memref<1x3x8xf32>) outs(%y : memref<2x3x8xf32>) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %s = arith.addf %a, %b : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+
+  // CHECK-LABEL: func.func @mask
+  // CHECK-DAG: %[[P1:.+]] = memref.collapse_shape %{{.+}} {{\[\[0, 1, 2\]\]}} : memref<2x1x1xf32> into memref<2xf32>
+  // CHECK: scf.for %[[B:.+]] = %c0 to %c2
+  // CHECK:   scf.for %{{.+}} = %c0 to %c24 step %c8
+  // CHECK:     memref.load %[[P1]][%[[B]]]
+  func.func @mask(%x: memref<2x3x8xf32>, %p: memref<2x1x1xf32>, %y: memref<2x3x8xf32>) {
+    linalg.generic {indexing_maps = [#id, affine_map<(b, t, d) -> (b, 0, 0)>, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+        ins(%x, %p : memref<2x3x8xf32>, memref<2x1x1xf32>) outs(%y : memref<2x3x8xf32>) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %s = arith.mulf %a, %b : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+
+  // CHECK-LABEL: func.func @groups
+  // CHECK-NOT: collapse_shape
+  // CHECK: scf.for %[[H:.+]] = %c0 to %c4
+  // CHECK:   scf.for %[[T:.+]] = %c0 to %c3
+  // CHECK:     vector.load %arg0[%[[H]], %[[T]], %c0]
+  // CHECK:     %[[G:.+]] = affine.apply {{.+}}(%[[H]])
+  // CHECK:     vector.load %arg1[%[[G]], %[[T]], %c0]
+  func.func @groups(%x: memref<4x3x8xf32>, %p: memref<2x3x8xf32>, %y: memref<4x3x8xf32>) {
+    linalg.generic {indexing_maps = [#id, affine_map<(h, t, d) -> (h floordiv 2, t, d)>, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+        ins(%x, %p : memref<4x3x8xf32>, memref<2x3x8xf32>) outs(%y : memref<4x3x8xf32>) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %s = arith.mulf %a, %b : f32
+      linalg.yield %s : f32
+    }
+    return
+  }
+}

@@ -62,3 +62,33 @@ func.func @collapsed(%n: index) -> tensor<?x4xf32> {
   %y = tensor.collapse_shape %f [[0, 1], [2]] : tensor<?x1x4xf32> into tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// What two results begin with is memory of the second: the first is stored while its own memory is not read any more, and the second
+// after it. The other way round, the first's memory would be overwritten before the second is stored.
+// CHECK-LABEL: func.func @shared
+// CHECK-SAME: %[[A:[^:]+]]: memref<6xf32>, %[[B:[^:]+]]: memref<6xf32>)
+// CHECK: %[[E:.+]] = bufferization.to_tensor %[[B]] restrict writable
+// CHECK: tensor.insert_slice %{{.+}} into %[[E]][0]
+// CHECK: bufferization.materialize_in_destination %{{.+}} in restrict writable %[[A]]
+// CHECK: bufferization.materialize_in_destination %{{.+}} in writable %[[B]]
+func.func @shared(%x: tensor<3xf32>, %z: tensor<3xf32>) -> (tensor<6xf32>, tensor<6xf32>) {
+  %e = tensor.empty() : tensor<6xf32>
+  %h = tensor.insert_slice %x into %e[0] [3] [1] : tensor<3xf32> into tensor<6xf32>
+  %a = tensor.insert_slice %z into %h[3] [3] [1] : tensor<3xf32> into tensor<6xf32>
+  %b = tensor.insert_slice %x into %h[3] [3] [1] : tensor<3xf32> into tensor<6xf32>
+  return %a, %b : tensor<6xf32>, tensor<6xf32>
+}
+
+// A result of no dims.
+// CHECK-LABEL: func.func @number
+// CHECK: memref.expand_shape %{{.+}} [] output_shape [1, 1] : memref<f32> into memref<1x1xf32>
+// MEMORY-LABEL: func.func @number
+// MEMORY-NOT: memref.alloc
+// MEMORY: return
+func.func @number() -> tensor<f32> {
+  %one = arith.constant 1.0 : f32
+  %e = tensor.empty() : tensor<1x1xf32>
+  %f = linalg.fill ins(%one : f32) outs(%e : tensor<1x1xf32>) -> tensor<1x1xf32>
+  %y = tensor.collapse_shape %f [] : tensor<1x1xf32> into tensor<f32>
+  return %y : tensor<f32>
+}
