@@ -6,8 +6,8 @@
 #include "compiler/Registration.h"
 #include "compiler/SourceNames.h"
 #include "compiler/TextDepth.h"
-#include "passes/Symbols.h"
 #include "passes/Processors.h"
+#include "passes/Symbols.h"
 #include "passes/Targets.h"
 #include "passes/binary/ObjectFile.h"
 #include "passes/schedule/Passes.h"
@@ -260,6 +260,8 @@ Status fgla::runPhases(ModuleOp module, const CompileOptions &given) {
     if (phase < options.from || phase > options.to || phase == Phase::Binary)
       continue;
     if (phase > options.from) {
+      if (options.progress)
+        options.progress(stringifyPhase(phase));
       Diagnostics diagnostics(context);
       PassManager manager(&context);
       buildPhase(manager, phase, options.phases);
@@ -344,6 +346,8 @@ Result<fgla::Compiled> fgla::compile(const Source &source, const CompileOptions 
     return module.status();
   if (Status status = runPhases(**module, options); !status.ok())
     return status;
+  if (options.progress)
+    options.progress(stringifyPhase(Phase::Binary));
   Compiled result;
   result.manifest = findManifest(**module);
   Diagnostics diagnostics(*context);

@@ -329,11 +329,14 @@ int main(int argc, char **argv) {
   if (!source.ok())
     return fail(source.status());
   Status status;
-  if (kind == ".mlir")
-    status = writeText(*source, *options);
-  else if (kind == ".ll")
-    status = writeLLVM(*source, *options);
-  else
-    status = writeBinary(*source, *options, kind);
+  {
+    tools::Progress progress(*options);
+    if (kind == ".mlir")
+      status = writeText(*source, *options);
+    else if (kind == ".ll")
+      status = writeLLVM(*source, *options);
+    else
+      status = writeBinary(*source, *options, kind);
+  }
   return status.ok() ? 0 : fail(status);
 }

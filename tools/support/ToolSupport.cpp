@@ -16,6 +16,19 @@ int fgla::tools::fail(const Twine &message) {
   return 1;
 }
 
+// A line that what is printed next begins over.
+static void showLine(StringRef text) { errs() << "\r\033[K" << text << "\r"; }
+
+fgla::tools::Progress::Progress(CompileOptions &options) {
+  if (errs().is_displayed())
+    options.progress = [](StringRef phase) { showLine(("compiling: " + phase + " ...").str()); };
+}
+
+fgla::tools::Progress::~Progress() {
+  if (errs().is_displayed())
+    showLine("");
+}
+
 void fgla::tools::parseCommandLine(int argc, char **argv, cl::OptionCategory &category, StringRef overview) {
   cl::HideUnrelatedOptions(category);
   cl::SetVersionPrinter([](raw_ostream &os) { os << "fgla " << FGLA_VERSION << "\n"; });
@@ -29,6 +42,14 @@ void fgla::tools::parseCommandLine(int argc, char **argv, cl::OptionCategory &ca
   line.consume_front(": ");
   line = line.split(".  Try: ").first;
   std::exit(fail(line + " (see --help)"));
+}
+
+Status fgla::tools::checkCompiled(const std::string &path, ArrayRef<const cl::Option *> options) {
+  for (const cl::Option *option : options)
+    if (StringRef(path).ends_with(".so") && option->getNumOccurrences())
+      return Status(FGLA_INVALID_ARGUMENT,
+                    ("--" + option->ArgStr + " is for compiling, and '" + path + "' is compiled").str());
+  return {};
 }
 
 Status fgla::tools::checkOverwrites(StringRef option, const std::string &path, ArrayRef<std::string> inputs) {
