@@ -82,10 +82,9 @@ static StringRef getSummary(StringRef op) {
 /// What the server finds in a text that it did not get is nothing; this says why.
 static json::Array explainKeptBack() {
   json::Object start{{"line", 0}, {"character", 0}};
+  json::Object range{{"start", json::Object(start)}, {"end", json::Object(start)}};
   std::string text = "the text is nested deeper than " + std::to_string(fgla::kMaxDepth) + ", and is not read";
-  return {json::Object{{"range", json::Object{{"start", json::Object(start)}, {"end", json::Object(start)}}},
-                       {"severity", 1},
-                       {"message", text}}};
+  return json::Array{json::Object{{"range", std::move(range)}, {"severity", 1}, {"message", text}}};
 }
 
 void MessageFilter::toEditor(json::Object &message) {
