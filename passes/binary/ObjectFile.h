@@ -26,8 +26,10 @@ runtime::Result<std::string> emitLLVMText(mlir::ModuleOp module, TargetAttr targ
 /// Runs LLVM's own passes.
 void optimizeModule(llvm::Module &module, llvm::TargetMachine &machine, llvm::OptimizationLevel level);
 
-/// Links an object file into a shared object at `output`, which appears whole
-/// or not at all. Runs lld.
+/// Links an object file into a shared object. Runs lld.
+runtime::Result<std::string> linkSharedObject(llvm::StringRef object);
+
+/// The same, into a file that appears whole or not at all.
 runtime::Status linkSharedObject(llvm::StringRef object, const std::string &output);
 
 /// A C header that declares the functions of an artifact, made from its

@@ -1,6 +1,7 @@
 //===- Report.cpp - What became of a module's kernels ---------------------===//
 
 #include "passes/binary/Report.h"
+#include "dialect/fgla/Attributes.h"
 #include "passes/kernel/KernelList.h"
 
 using namespace mlir;
@@ -32,8 +33,6 @@ static json::Value toJson(Attribute attribute) {
 
 static json::Object describe(LLVM::LLVMFuncOp kernel, const DeviceCode &code) {
   json::Object object{{"kernel", json::fixUTF8(kernel.getName())}, {"module", json::fixUTF8(code.module)}};
-  if (auto grid = kernel->getAttrOfType<ArrayAttr>(fgla::kernel::gridAttr))
-    object["grid"] = toJson(grid);
   if (auto block = fgla::kernel::getBlock(kernel); succeeded(block))
     object["threads"] = (*block)[0] * (*block)[1] * (*block)[2];
   object["shared_bytes"] = fgla::kernel::getSharedBytes(kernel);
@@ -50,19 +49,19 @@ static json::Object describe(LLVM::LLVMFuncOp kernel, const DeviceCode &code) {
   if (const fgla::binary::KernelUse *use = code.log.find(kernel.getName()); use && use->spillStores + use->spillLoads)
     remarks.push_back("registers are spilled: a thread stores " + std::to_string(use->spillStores) + " and loads " +
                       std::to_string(use->spillLoads) + " bytes of local memory");
-  if (auto known = kernel->getAttrOfType<ArrayAttr>("fgla.remarks"))
+  if (auto known = kernel->getAttrOfType<ArrayAttr>(fgla::kRemarksAttrName))
     for (auto remark : known.getAsRange<StringAttr>())
       remarks.push_back(json::fixUTF8(remark));
   if (!remarks.empty())
     object["remarks"] = std::move(remarks);
-  if (auto schedule = kernel->getAttrOfType<DictionaryAttr>("fgla.report"))
+  if (auto schedule = kernel->getAttrOfType<DictionaryAttr>(fgla::kReportAttrName))
     object["schedule"] = toJson(schedule);
   return object;
 }
 
 json::Array fgla::binary::makeReport(ModuleOp module, ArrayRef<DeviceCode> codes) {
   json::Array report;
-  for (LLVM::LLVMFuncOp kernel : getKernels(module)) {
+  for (LLVM::LLVMFuncOp kernel : fgla::kernel::getKernels(module)) {
     StringRef name = kernel->getParentOfType<gpu::GPUModuleOp>().getName();
     report.push_back(describe(kernel, *llvm::find_if(codes, [&](const DeviceCode &c) { return c.module == name; })));
   }
@@ -108,8 +107,8 @@ std::string fgla::binary::formatReport(const json::Array &report) {
   for (const json::Value &value : report) {
     const json::Object &kernel = *value.getAsObject();
     stream << "## " << *kernel.getString("kernel") << " (" << *kernel.getString("module") << ")\n";
-    for (StringRef key : {"grid", "threads", "shared_bytes", "static_shared_bytes", "registers", "spill_bytes",
-                          "stack_bytes", "barriers", "assembler_warnings", "schedule", "remarks"})
+    for (StringRef key : {"threads", "shared_bytes", "static_shared_bytes", "registers", "spill_bytes", "stack_bytes",
+                          "barriers", "assembler_warnings", "schedule", "remarks"})
       if (const json::Value *member = kernel.get(key))
         formatMember(stream, key, *member, 0);
   }

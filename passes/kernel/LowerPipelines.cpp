@@ -1,5 +1,6 @@
 //===- LowerPipelines.cpp - Pipelines become GPU kernels ------------------===//
 
+#include "dialect/fgla/FGLA.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "passes/kernel/Passes.h"
@@ -7,8 +8,6 @@
 #include "passes/kernel/TurnCosts.h"
 #include "passes/roles/TensorCopies.h"
 #include "passes/schedule/Choices.h"
-#include "passes/schedule/Passes.h"
-#include "passes/tiled/Passes.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace fgla::kernel {
@@ -401,16 +400,16 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
   if (context.cluster > 1)
     function->setAttr("nvvm.cluster_dim", builder.getDenseI32ArrayAttr({static_cast<int32_t>(context.cluster), 1, 1}));
   function->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(countBlocks()));
-  function->setAttr("fgla.shared_bytes", builder.getI64IntegerAttr(plan.getTotal(context.stages)));
-  function->setAttr("fgla.report", describe());
+  function->setAttr(kSharedBytesAttrName, builder.getI64IntegerAttr(plan.getTotal(context.stages)));
+  function->setAttr(kReportAttrName, describe());
   if (ArrayAttr remarks = remark(); !remarks.empty())
-    function->setAttr("fgla.remarks", remarks);
+    function->setAttr(kRemarksAttrName, remarks);
   auto isNarrow = [](Type type) {
     auto array = dyn_cast<MemRefType>(type);
     return array && array.getElementTypeBitWidth() == 16;
   };
   if (isDependent())
-    function->setAttr("fgla.dependent", builder.getUnitAttr());
+    function->setAttr(kDependentAttrName, builder.getUnitAttr());
   if (context.precision == Precision::F32 &&
       llvm::none_of(forall->getParentOfType<func::FuncOp>().getArgumentTypes(), isNarrow))
     function->setAttr(kPreciseAttrName, builder.getUnitAttr());
@@ -649,12 +648,9 @@ struct LowerPipelines : fgla::kernel::impl::LowerPipelinesBase<LowerPipelines> {
   using LowerPipelinesBase::LowerPipelinesBase;
 
   void runOnOperation() override {
-    auto attr = getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName);
-    const GPUTarget *target = attr ? findGPUTarget(attr.getName()) : nullptr;
-    if (!target) {
-      getOperation()->emitError() << "module must carry the attribute '" << kTargetAttrName << "' with a GPU";
+    const GPUTarget *target = requireGPUTarget(getOperation());
+    if (!target)
       return signalPassFailure();
-    }
     for (auto kernel : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
       if (!kernel->hasAttr(kKernelAttrName))
         continue;
