@@ -10,6 +10,7 @@
 #include "llvm/Support/Program.h"
 
 using namespace llvm;
+using fgla::runtime::Result;
 using fgla::runtime::Status;
 
 /// The linker that FGLA_LLD names, or the first that is found: lld next to LLVM's
@@ -49,7 +50,7 @@ static std::string firstLine(StringRef path) {
   return line.substr(line.find("error: ") == StringRef::npos ? 0 : line.find("error: ") + 7).str();
 }
 
-Status fgla::binary::linkSharedObject(StringRef object, const std::string &output) {
+Result<std::string> fgla::binary::linkSharedObject(StringRef object) {
   std::string linker = findLinker();
   if (linker.empty())
     return Status(FGLA_NOT_FOUND, "no linker: install lld (Debian: lld-22), or name it in FGLA_LLD");
@@ -88,6 +89,13 @@ Status fgla::binary::linkSharedObject(StringRef object, const std::string &outpu
                                        /*RequiresNullTerminator=*/false);
   if (!library)
     return ioError("cannot read what the linker wrote", library.getError());
-  chunk = {(*library)->getBufferStart(), (*library)->getBufferSize()};
+  return (*library)->getBuffer().str();
+}
+
+Status fgla::binary::linkSharedObject(StringRef object, const std::string &output) {
+  Result<std::string> library = linkSharedObject(object);
+  if (!library.ok())
+    return library.status();
+  std::string_view chunk = *library;
   return runtime::writeFileAtomically(output, {&chunk, 1});
 }

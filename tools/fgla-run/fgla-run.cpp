@@ -178,6 +178,7 @@ static int run(const CompileOptions &options) {
 
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
+  tools::endOnFatalErrors();
   tools::parseCommandLine(argc, argv, category,
                           "runs a function on tensors from files\n\n"
                           "  fgla-run block.mlir --inputs=in.safetensors "

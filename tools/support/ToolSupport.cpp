@@ -3,7 +3,9 @@
 #include "tools/support/ToolSupport.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -13,6 +15,14 @@ using fgla::runtime::Status;
 int fgla::tools::fail(const Twine &message) {
   errs() << "error: " << message << "\n";
   return 1;
+}
+
+void fgla::tools::endOnFatalErrors() {
+  install_fatal_error_handler([](void *, const char *reason, bool) {
+    fail("code generator: " + StringRef(reason).split('\n').first);
+    sys::RunInterruptHandlers(); // files that only signals would remove
+    std::_Exit(1);
+  });
 }
 
 void fgla::tools::parseCommandLine(int argc, char **argv, cl::OptionCategory &category, StringRef overview) {

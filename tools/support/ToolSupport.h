@@ -12,6 +12,9 @@ namespace fgla::tools {
 int fail(const llvm::Twine &message);
 inline int fail(const runtime::Status &status) { return fail(status.message()); }
 
+/// A fatal error of LLVM (an instruction that a GPU lacks, no memory left) becomes one line on stderr and exit code 1.
+void endOnFatalErrors();
+
 /// Parses the command line; only options of `category` are shown by --help. A
 /// mistake is one line on stderr and exit code 1.
 void parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category, llvm::StringRef overview);
