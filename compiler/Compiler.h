@@ -50,6 +50,9 @@ struct Source {
 /// .onnx, .onnxtxt).
 runtime::Result<Source> readSource(const std::string &path);
 
+/// The same for the bytes of a file of that name.
+runtime::Result<Source> makeSource(std::string path, std::string bytes);
+
 /// A context with all dialects that a source can hold. One thread: compilation
 /// of one module gains nothing from more.
 std::unique_ptr<mlir::MLIRContext> makeContext();

@@ -205,6 +205,7 @@ static Result<Report> measure(const CompileOptions &options) {
 int main(int argc, char **argv) {
   tools::startTool();
   InitLLVM init(argc, argv);
+  tools::endOnFatalErrors();
   tools::parseCommandLine(argc, argv, category,
                           "times a compiled function on made-up tensors\n\n"
                           "  fgla-bench block.mlir --shape B=1,T=4096\n"

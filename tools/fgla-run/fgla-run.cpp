@@ -182,6 +182,7 @@ static Status checkOptions() {
 int main(int argc, char **argv) {
   tools::startTool();
   InitLLVM init(argc, argv);
+  tools::endOnFatalErrors();
   tools::parseCommandLine(argc, argv, category,
                           "runs a function on tensors from files\n\n"
                           "  fgla-run block.mlir --inputs=in.safetensors "

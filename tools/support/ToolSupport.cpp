@@ -3,8 +3,10 @@
 #include "tools/support/ToolSupport.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -27,6 +29,14 @@ fgla::tools::Progress::Progress(CompileOptions &options) {
 fgla::tools::Progress::~Progress() {
   if (errs().is_displayed())
     showLine("");
+}
+
+void fgla::tools::endOnFatalErrors() {
+  install_fatal_error_handler([](void *, const char *reason, bool) {
+    fail("code generator: " + StringRef(reason).split('\n').first);
+    sys::RunInterruptHandlers(); // files that only signals would remove
+    std::_Exit(1);
+  });
 }
 
 void fgla::tools::parseCommandLine(int argc, char **argv, cl::OptionCategory &category, StringRef overview) {

@@ -19,6 +19,9 @@ public:
   ~Progress();
 };
 
+/// A fatal error of LLVM (an instruction that a GPU lacks, no memory left) becomes one line on stderr and exit code 1.
+void endOnFatalErrors();
+
 /// Parses the command line; only options of `category` are shown by --help. A
 /// mistake is one line on stderr and exit code 1.
 void parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category, llvm::StringRef overview);
