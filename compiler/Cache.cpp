@@ -1,195 +1,38 @@
 //===- Cache.cpp - Compiled code on disk, named by content ----------------===//
+//
+// LLVM's pieces do the work: LockFileManager, pruneCache, SHA256. Its localCache() does not: it takes files as they
+// are, and ends the process when the disk is full.
+//
+//===----------------------------------------------------------------------===//
 
 #include "compiler/Cache.h"
+#include "runtime/File.h"
+#include "support/WriteFile.h"
 
-#include "runtime/Sha256.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CachePruning.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/LockFileManager.h"
+#include "llvm/Support/SHA256.h"
+#include "llvm/Support/raw_ostream.h"
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <ctime>
-#include <dirent.h>
 #include <fcntl.h>
-#include <random>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <vector>
 
-using namespace fgla::runtime;
+using namespace llvm;
+using fgla::Cache;
+using fgla::runtime::File;
+using fgla::runtime::ioError;
+using fgla::runtime::quote;
+using fgla::runtime::Result;
+using fgla::runtime::Status;
 
-static constexpr size_t keyLength = 64;
-static constexpr std::string_view lockSuffix = ".lock";
-static constexpr std::string_view temporaryMark = ".tmp-";
-// Between getOrBuild() and the caller's open() nothing else protects a file.
-static constexpr time_t graceSeconds = 60;
-static constexpr time_t staleSeconds = 3600;
-
-//===----------------------------------------------------------------------===//
-// Files and directories
-//===----------------------------------------------------------------------===//
-
-static Status unusable(const std::string &what) { return Status(FGLA_IO_ERROR, what); }
-
-/// mkdir -p, new directories for the user only.
-static Status makeDirectories(const std::string &path) {
-  for (size_t i = 1; i <= path.size(); ++i)
-    if (i == path.size() || path[i] == '/')
-      if (mkdir(path.substr(0, i).c_str(), 0700) != 0 && errno != EEXIST)
-        return ioError("cannot create " + quote(path), errno);
-  return {};
-}
-
-/// The cache holds code that will run: nobody else may be able to put it there.
-static Status checkDirectory(const std::string &path) {
-  struct stat info;
-  if (stat(path.c_str(), &info) != 0)
-    return ioError("cannot read " + quote(path), errno);
-  if (!S_ISDIR(info.st_mode))
-    return unusable(quote(path) + " is no directory");
-  if (info.st_mode & S_IWOTH)
-    return unusable(quote(path) + " can be written by everybody");
-  if (geteuid() != 0 && info.st_uid != geteuid() && info.st_uid != 0)
-    return unusable(quote(path) + " belongs to another user");
-  return {};
-}
-
-static bool isKey(std::string_view text) {
-  return text.size() == keyLength && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-/// A whole file: what a crash or a full disk may have left does not count.
-static bool isEntry(const std::string &path) {
-  struct stat info;
-  return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0;
-}
-
-/// Looks up a file and notes the use, for pruning.
-static bool hit(const std::string &path) {
-  if (!isEntry(path))
-    return false;
-  utimensat(AT_FDCWD, path.c_str(), nullptr, 0); // may fail: read-only cache
-  return true;
-}
-
-static std::string temporaryName(const std::string &directory, const std::string &key, const std::string &suffix) {
-  std::random_device random;
-  return directory + "/" + key + std::string(temporaryMark) + std::to_string(random()) + std::to_string(random()) +
-         suffix;
-}
-
-namespace {
-/// An exclusive lock on a file that exists while somebody holds it. Holding
-/// counts only while the name still leads to the locked file: the previous
-/// holder deletes it.
-class KeyLock {
-public:
-  explicit KeyLock(std::string path) : path(std::move(path)) {}
-  KeyLock(const KeyLock &) = delete;
-  ~KeyLock() {
-    if (fd < 0)
-      return;
-    unlink(path.c_str());
-    close(fd);
-  }
-
-  /// With `wait` false, does not wait for another holder. False with errno.
-  bool acquire(bool wait) {
-    while (true) {
-      int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-      if (file < 0)
-        return false;
-      int result;
-      do
-        result = flock(file, LOCK_EX | (wait ? 0 : LOCK_NB));
-      while (result != 0 && errno == EINTR);
-      // A file system without locks: renames still keep files whole, only the
-      // work may be done twice.
-      bool locked = result == 0 || errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS;
-      struct stat held, named;
-      if (locked && fstat(file, &held) == 0 && stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
-          held.st_dev == named.st_dev) {
-        fd = file;
-        return true;
-      }
-      int error = errno;
-      close(file);
-      if (!locked) {
-        errno = error;
-        return false;
-      }
-    }
-  }
-
-private:
-  std::string path;
-  int fd = -1;
-};
-
-/// What came of building in one directory. When the directory is at fault,
-/// `problem` says how, and another one may be tried.
-struct Outcome {
-  Status problem;
-  Status builder;
-  bool ok() const { return problem.ok() && builder.ok(); }
-};
-} // namespace
-
-/// Runs the builder into a temporary and renames it to `target`.
-static Outcome build(const std::string &directory, const std::string &key, const std::string &suffix,
-                     const std::string &target, const Cache::Builder &builder) {
-  std::string path = temporaryName(directory, key, suffix);
-  // Whether the directory takes files at all is not the builder's problem.
-  int probe = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (probe < 0)
-    return {ioError("cannot write to " + quote(directory), errno), {}};
-  close(probe);
-  unlink(path.c_str());
-
-  Status built = builder(path);
-  if (built.ok() && !isEntry(path))
-    built = Status(FGLA_IO_ERROR, "cache builder wrote nothing to " + quote(path));
-  if (!built.ok()) {
-    unlink(path.c_str());
-    // A full disk, most likely: another directory may have room.
-    if (built.code() == FGLA_IO_ERROR)
-      return {built, {}};
-    return {{}, built};
-  }
-  // On disk before it has its name, or a power cut could leave zeros.
-  if (int file = open(path.c_str(), O_RDONLY | O_CLOEXEC); file >= 0) {
-    fsync(file);
-    close(file);
-  }
-  if (rename(path.c_str(), target.c_str()) != 0) {
-    Status status = ioError("cannot create " + quote(target), errno);
-    unlink(path.c_str());
-    return {status, {}};
-  }
-  return {};
-}
-
-static Outcome buildOnce(const std::string &directory, const std::string &key, const std::string &suffix,
-                         const std::string &target, const Cache::Builder &builder) {
-  if (directory.empty())
-    return {unusable("none of FGLA_CACHE_DIR, XDG_CACHE_HOME, HOME is set"), {}};
-  if (Status s = makeDirectories(directory); !s.ok())
-    return {s, {}};
-  if (Status s = checkDirectory(directory); !s.ok())
-    return {s, {}};
-  KeyLock lock(directory + "/" + key + std::string(lockSuffix));
-  if (!lock.acquire(/*wait=*/true))
-    return {ioError("cannot lock a file in " + quote(directory), errno), {}};
-  if (hit(target)) // somebody else built it while we waited
-    return {};
-  return build(directory, key, suffix, target, builder);
-}
-
-//===----------------------------------------------------------------------===//
-// Cache
-//===----------------------------------------------------------------------===//
+/// Who waits longer for somebody else's build does the work again, which is harmless.
+static constexpr std::chrono::seconds lockPatience(120);
+/// pruneCache() knows its files by this.
+static constexpr StringRef filePrefix = "llvmcache-";
 
 std::string Cache::defaultDirectory() {
   if (const char *directory = getenv("FGLA_CACHE_DIR"); directory && *directory)
@@ -202,147 +45,102 @@ std::string Cache::defaultDirectory() {
   return "";
 }
 
-Cache::Cache(std::string directory, uint64_t limitBytes) : directory(std::move(directory)), limit(limitBytes) {}
-
-Cache::~Cache() {
-  if (temporary.empty())
-    return;
-  if (DIR *dir = opendir(temporary.c_str())) {
-    while (dirent *entry = readdir(dir))
-      unlinkat(dirfd(dir), entry->d_name, 0);
-    closedir(dir);
-  }
-  rmdir(temporary.c_str());
-}
-
-std::string Cache::key(std::span<const std::string_view> parts) {
-  Sha256 hash;
-  for (std::string_view part : parts) {
+std::string Cache::key(ArrayRef<StringRef> parts) {
+  SHA256 hash;
+  for (StringRef part : parts) {
     hash.update(std::to_string(part.size()) + ":");
     hash.update(part);
   }
-  return hash.hexDigest();
+  return toHex(hash.final(), /*LowerCase=*/true);
 }
 
-/// The private temporary, made at the first need; empty if there is none to be
-/// had.
-std::string Cache::fallback(const Status &reason) {
-  std::lock_guard<std::mutex> guard(mutex);
-  if (!temporary.empty())
-    return temporary;
-  const char *base = getenv("TMPDIR");
-  std::string path = std::string(base && *base ? base : "/tmp") + "/fgla-cache-XXXXXX";
-  if (!mkdtemp(path.data()))
-    return "";
-  temporary = path;
-  std::fprintf(stderr, "note: fgla cache is not usable, compiling anew each time: %s\n", reason.message().c_str());
-  return temporary;
-}
-
-static Status checkNames(const std::string &key, const std::string &suffix) {
-  if (!isKey(key))
-    return Status(FGLA_INVALID_ARGUMENT, "cache key must be 64 lower-case hex digits, got " + quote(key));
-  bool plain = suffix.size() >= 2 && suffix[0] == '.' &&
-               std::all_of(suffix.begin() + 1, suffix.end(), [](unsigned char c) { return std::isalnum(c); });
-  if (!plain || suffix == lockSuffix)
-    return Status(FGLA_INVALID_ARGUMENT, "cache suffix must be '.' and letters or digits, not "
-                                         "'.lock', got " +
-                                             quote(suffix));
+/// The cache holds code that will run: nobody else may be able to put it there.
+static Status prepareDirectory(const std::string &path) {
+  if (path.empty())
+    return Status(FGLA_IO_ERROR, "none of FGLA_CACHE_DIR, XDG_CACHE_HOME, HOME is set");
+  if (std::error_code code = sys::fs::create_directories(path, /*IgnoreExisting=*/true, sys::fs::owner_all))
+    return ioError("cannot create " + quote(path), code.value());
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0)
+    return ioError("cannot read " + quote(path), errno);
+  if (!S_ISDIR(info.st_mode))
+    return Status(FGLA_IO_ERROR, quote(path) + " is no directory");
+  if (info.st_mode & S_IWOTH)
+    return Status(FGLA_IO_ERROR, quote(path) + " can be written by everybody");
+  if (geteuid() != 0 && info.st_uid != geteuid() && info.st_uid != 0)
+    return Status(FGLA_IO_ERROR, quote(path) + " belongs to another user");
   return {};
 }
 
-Result<std::string> Cache::getOrBuild(const std::string &key, const std::string &suffix, const Builder &builder) {
-  if (Status s = checkNames(key, suffix); !s.ok())
-    return s;
-  std::string target = directory + "/" + key + suffix;
-  // Also serves a read-only cache that somebody filled.
-  if (!directory.empty() && checkDirectory(directory).ok() && hit(target))
-    return target;
-  Outcome outcome = buildOnce(directory, key, suffix, target, builder);
-  if (outcome.ok()) {
-    prune();
-    return target;
+static std::string checksum(StringRef key, StringRef bytes) {
+  SHA256 hash;
+  hash.update(key);
+  hash.update(bytes);
+  return toStringRef(hash.final()).str();
+}
+
+/// What was stored for the key, or nothing where the file is not there or not what was written.
+static std::optional<std::string> read(const std::string &path, StringRef key) {
+  constexpr size_t checksumSize = 32;
+  Result<File> file = File::openForRead(path);
+  if (!file.ok() || file->size() < checksumSize)
+    return std::nullopt;
+  std::string bytes(file->size(), '\0');
+  if (!file->readAt(0, bytes.data(), bytes.size()).ok())
+    return std::nullopt;
+  std::string stored = bytes.substr(bytes.size() - checksumSize);
+  bytes.resize(bytes.size() - checksumSize);
+  if (stored != checksum(key, bytes))
+    return std::nullopt;
+  // Least recently used goes first, on a disk that does not note when files are read too.
+  const timespec times[2] = {{0, UTIME_NOW}, {0, UTIME_OMIT}};
+  utimensat(AT_FDCWD, path.c_str(), times, 0); // may fail: read-only
+  return bytes;
+}
+
+void Cache::note(const Status &reason) {
+  if (!hasNoted.exchange(true))
+    errs() << "note: fgla cache is not usable, compiling anew each time: " << reason.message() << "\n";
+}
+
+Result<std::string> Cache::build(const std::string &key, const std::string &path, Builder build) {
+  Result<std::string> built = build();
+  if (!built.ok())
+    return built;
+  std::string sum = checksum(key, *built);
+  const std::string_view chunks[] = {*built, sum};
+  if (Status status = runtime::writeFileAtomically(path, chunks); !status.ok()) {
+    note(status);
+    return built;
   }
-  if (!outcome.builder.ok())
-    return outcome.builder;
-
-  std::string instead = fallback(outcome.problem);
-  if (instead.empty())
-    return Status(FGLA_IO_ERROR, "no cache directory and no temporary one: " + outcome.problem.message());
-  target = instead + "/" + key + suffix;
-  if (hit(target))
-    return target;
-  outcome = buildOnce(instead, key, suffix, target, builder);
-  if (!outcome.ok())
-    return outcome.builder.ok() ? outcome.problem : outcome.builder;
-  return target;
+  CachePruningPolicy policy;
+  policy.Interval = std::chrono::seconds(0); // now
+  policy.Expiration = std::chrono::hours(24 * 30);
+  policy.MaxSizeBytes = limit;
+  pruneCache(directory, policy);
+  return built;
 }
 
-void Cache::remove(const std::string &key, const std::string &suffix) {
-  if (!checkNames(key, suffix).ok())
-    return;
-  std::lock_guard<std::mutex> guard(mutex);
-  for (const std::string &base : {directory, temporary})
-    if (!base.empty())
-      unlink((base + "/" + key + suffix).c_str());
-}
-
-//===----------------------------------------------------------------------===//
-// Pruning
-//===----------------------------------------------------------------------===//
-
-namespace {
-struct Used {
-  std::string name;
-  uint64_t bytes;
-  timespec when;
-};
-} // namespace
-
-/// Our files in `dir`, known by their names: anything else there, as in a
-/// directory given by mistake, is left alone.
-static std::vector<Used> listEntries(DIR *dir, const std::string &directory, time_t now) {
-  std::vector<Used> entries;
-  while (dirent *file = readdir(dir)) {
-    std::string_view name = file->d_name;
-    struct stat info;
-    if (name.size() <= keyLength || !isKey(name.substr(0, keyLength)) || name[keyLength] != '.' ||
-        fstatat(dirfd(dir), file->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
-      continue;
-    std::string_view rest = name.substr(keyLength);
-    bool stale = now - info.st_mtim.tv_sec > staleSeconds;
-    if (rest == lockSuffix) {
-      if (stale) // deleted on release, unless somebody does hold it
-        (void)KeyLock(directory + "/" + file->d_name).acquire(/*wait=*/false);
-    } else if (rest.starts_with(temporaryMark)) {
-      if (stale)
-        unlinkat(dirfd(dir), file->d_name, 0);
-    } else {
-      entries.push_back({std::string(name), static_cast<uint64_t>(info.st_size), info.st_mtim});
+Result<std::string> Cache::getOrBuild(const std::string &key, Builder builder) {
+  if (Status status = prepareDirectory(directory); !status.ok()) {
+    note(status);
+    return builder();
+  }
+  std::string path = directory + "/" + filePrefix.str() + key;
+  while (true) {
+    if (std::optional<std::string> bytes = read(path, key))
+      return *bytes;
+    LockFileManager lock(path);
+    Expected<bool> isOurs = lock.tryLock();
+    if (!isOurs) { // a read-only directory, or a file system without links
+      consumeError(isOurs.takeError());
+      return build(key, path, builder);
     }
-  }
-  return entries;
-}
-
-void Cache::prune() {
-  DIR *dir = directory.empty() ? nullptr : opendir(directory.c_str());
-  if (!dir)
-    return;
-  time_t now = time(nullptr);
-  std::vector<Used> entries = listEntries(dir, directory, now);
-  closedir(dir);
-  uint64_t total = 0;
-  for (const Used &entry : entries)
-    total += entry.bytes;
-  std::sort(entries.begin(), entries.end(), [](const Used &a, const Used &b) {
-    return std::pair(a.when.tv_sec, a.when.tv_nsec) < std::pair(b.when.tv_sec, b.when.tv_nsec);
-  });
-  for (const Used &entry : entries) {
-    if (total <= limit || now - entry.when.tv_sec < graceSeconds)
-      return;
-    // Not while somebody is at this key.
-    KeyLock lock(directory + "/" + entry.name.substr(0, keyLength) + std::string(lockSuffix));
-    if (lock.acquire(/*wait=*/false) && unlink((directory + "/" + entry.name).c_str()) == 0)
-      total -= entry.bytes;
+    if (!*isOurs && lock.waitForUnlockFor(lockPatience) != WaitForUnlockResult::Timeout)
+      continue;
+    // Somebody may have stored it between the look and the lock.
+    if (std::optional<std::string> bytes = read(path, key))
+      return *bytes;
+    return build(key, path, builder);
   }
 }

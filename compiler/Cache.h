@@ -1,10 +1,11 @@
 //===- Cache.h - Compiled code on disk, named by content --------*- C++ -*-===//
 //
-// One directory of files `<64 hex digits><suffix>`. Files appear by rename, so
-// nobody sees half of one; a lock per key makes several processes and threads
-// that want the same thing at once build it once. A directory that cannot be
-// used costs speed, not correctness: the cache then works in a private
-// temporary and says so once on stderr.
+// One directory of files `llvmcache-<key>`, each some bytes and a checksum over
+// them and their key, so that a damaged or exchanged file counts as none. A
+// lock per key makes several processes and threads that want the same thing at
+// once build it once (where a lock is lost, twice, which does no harm). A directory that cannot be used costs speed, not
+// correctness: what was built is used all the same, and one note on stderr
+// says so.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_COMPILER_CACHE_H
@@ -12,10 +13,13 @@
 
 #include "runtime/Status.h"
 
-#include <functional>
-#include <mutex>
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/StringRef.h"
 
-namespace fgla::runtime {
+#include <atomic>
+
+namespace fgla {
 
 class Cache {
 public:
@@ -25,45 +29,28 @@ public:
   /// when none of them is set.
   static std::string defaultDirectory();
 
-  explicit Cache(std::string directory = defaultDirectory(), uint64_t limitBytes = defaultLimit);
-  /// Removes the private temporary, if there was one. Libraries that are loaded
-  /// from it go on working.
-  ~Cache();
-  Cache(const Cache &) = delete;
-  Cache &operator=(const Cache &) = delete;
+  explicit Cache(std::string directory = defaultDirectory(), uint64_t limitBytes = defaultLimit)
+      : directory(std::move(directory)), limit(limitBytes) {}
 
   /// Digest of the parts and of where one ends and the next begins. Put in all
-  /// that the built file depends on, the compiler's version included.
-  static std::string key(std::span<const std::string_view> parts);
-  static std::string key(std::initializer_list<std::string_view> parts) {
-    return key(std::span(parts.begin(), parts.size()));
-  }
+  /// that the built bytes depend on, the compiler's version included.
+  static std::string key(llvm::ArrayRef<llvm::StringRef> parts);
 
-  /// Writes the file to `path`, which does not exist yet.
-  using Builder = std::function<Status(const std::string &path)>;
+  using Builder = llvm::function_ref<runtime::Result<std::string>()>;
 
-  /// The path of the file for `key` and `suffix` (".so"), built first if it is
-  /// not there. The file stays for a minute at least after this returns: open
-  /// or load it at once. Fails when the builder fails, with its Status.
-  Result<std::string> getOrBuild(const std::string &key, const std::string &suffix, const Builder &builder);
-
-  /// Forgets a file, e.g. because it turned out to be damaged.
-  void remove(const std::string &key, const std::string &suffix);
-
-  /// Deletes least recently used files until the limit is kept, leaving those
-  /// used in the last minute, and what crashed processes left. Runs by itself
-  /// after each build.
-  void prune();
+  /// The bytes for a key that `key()` made, built first if they are not there. Fails when the builder fails, with its
+  /// Status. Deletes least recently used files until the limit is kept, and what crashed processes left.
+  runtime::Result<std::string> getOrBuild(const std::string &key, Builder build);
 
 private:
-  std::string fallback(const Status &reason);
+  runtime::Result<std::string> build(const std::string &key, const std::string &path, Builder build);
+  void note(const runtime::Status &reason);
 
   const std::string directory;
   const uint64_t limit;
-  std::mutex mutex;      // guards the next
-  std::string temporary; // private directory, empty while there is none
+  std::atomic<bool> hasNoted = false;
 };
 
-} // namespace fgla::runtime
+} // namespace fgla
 
 #endif // FGLA_COMPILER_CACHE_H

@@ -2,12 +2,14 @@
 
 #include "compiler/CacheKey.h"
 #include "compiler/Cache.h"
-#include "runtime/Sha256.h"
 #include "dialect/onnx/ExternalData.h"
 #include "dialect/onnx/ONNX.h"
 #include "passes/Targets.h"
 #include "passes/binary/Assembler.h"
 #include "passes/schedule/TunedTable.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SHA256.h"
 
 using namespace mlir;
 using fgla::Source;
@@ -22,7 +24,7 @@ static bool mayNameFiles(const Source &source) {
          bytes.starts_with("ML\xefR");
 }
 
-static Status addFile(fgla::runtime::Sha256 &digest, const std::string &folder, fgla::onnx::InitializerOp op) {
+static Status addFile(llvm::SHA256 &digest, const std::string &folder, fgla::onnx::InitializerOp op) {
   fgla::onnx::ExternalFile file;
   std::string error, chunk;
   int64_t offset = op.getOffset(), rest = op.getLength();
@@ -32,7 +34,7 @@ static Status addFile(fgla::runtime::Sha256 &digest, const std::string &folder, 
     chunk.resize(std::min<int64_t>(rest, 1 << 20));
     if (!file.read(offset, chunk.size(), chunk.data(), error))
       return Status(FGLA_IO_ERROR, error);
-    digest.update(chunk);
+    digest.update(StringRef(chunk));
     offset += chunk.size();
     rest -= chunk.size();
   }
@@ -47,8 +49,8 @@ static Result<std::string> digestFiles(const Source &source) {
   Result<OwningOpRef<ModuleOp>> module = fgla::importSource(source, *context);
   if (!module.ok())
     return module.status();
-  auto folder = (**module)->getAttrOfType<StringAttr>("onnx.folder");
-  fgla::runtime::Sha256 digest;
+  auto folder = (**module)->getAttrOfType<StringAttr>(fgla::onnx::kFolderAttrName);
+  llvm::SHA256 digest;
   Status status;
   (**module)->walk([&](fgla::onnx::InitializerOp op) {
     if (!op.getFile())
@@ -58,7 +60,7 @@ static Result<std::string> digestFiles(const Source &source) {
   });
   if (!status.ok())
     return status;
-  return digest.hexDigest();
+  return llvm::toHex(digest.final());
 }
 
 Result<std::string> fgla::makeCacheKey(const Source &source, const CompileOptions &options) {
@@ -66,11 +68,12 @@ Result<std::string> fgla::makeCacheKey(const Source &source, const CompileOption
   if (!files.ok())
     return files.status();
   const PhaseOptions &phases = options.phases;
-  std::string text = (options.target + ";" + options.cpu + ";" + stringifyLowering(phases.lowering) + ";" + Twine(phases.tile) + ";" +
-                      Twine(phases.segments) + ";" + phases.schedule + ";" + stringifyPrecision(phases.precision) +
-                      ";" + Twine(phases.widenToF64) + ";" + Twine(phases.checkRaces) + ";" +
-                      stringifyPhase(options.from) + ";" + Twine(static_cast<int>(source.kind)))
-                         .str();
+  std::string text =
+      (options.target + ";" + options.cpu + ";" + stringifyLowering(phases.lowering) + ";" + Twine(phases.tile) + ";" +
+       Twine(phases.segments) + ";" + phases.schedule + ";" + stringifyPrecision(phases.precision) + ";" +
+       Twine(phases.widenToF64) + ";" + Twine(phases.checkRaces) + ";" + stringifyPhase(options.from) + ";" +
+       Twine(static_cast<int>(source.kind)))
+          .str();
   if (!phases.tuned.empty() && phases.tuned != "none") {
     Result<TunedTable> table = readTunedTable(phases.tuned);
     if (!table.ok())
@@ -81,5 +84,5 @@ Result<std::string> fgla::makeCacheKey(const Source &source, const CompileOption
   }
   if (findGPUTarget(options.target))
     text += ";" + binary::findAssembler();
-  return runtime::Cache::key({getCompilerId(), getHostDescription(), text, source.bytes, *files});
+  return Cache::key({getCompilerId(), getHostDescription(), text, source.bytes, *files});
 }

@@ -3,7 +3,6 @@
 #include "compiler/CheckPhase.h"
 #include "dialect/fgla/FGLA.h"
 #include "dialect/tile/Tile.h"
-#include "passes/schedule/Passes.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"

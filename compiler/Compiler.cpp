@@ -6,11 +6,11 @@
 #include "compiler/Registration.h"
 #include "compiler/SourceNames.h"
 #include "compiler/TextDepth.h"
-#include "passes/Symbols.h"
+#include "dialect/fgla/FGLA.h"
 #include "passes/Processors.h"
+#include "passes/Symbols.h"
 #include "passes/Targets.h"
 #include "passes/binary/ObjectFile.h"
-#include "passes/schedule/Passes.h"
 #include "runtime/File.h"
 #include "support/WriteFile.h"
 
@@ -109,20 +109,26 @@ LogicalResult Diagnostics::handle(Diagnostic &diagnostic) {
 // Import
 //===----------------------------------------------------------------------===//
 
-Result<Source> fgla::readSource(const std::string &path) {
-  Source source;
-  source.path = path;
-  StringRef extension = llvm::sys::path::extension(path);
+Result<Source> fgla::makeSource(std::string path, std::string bytes) {
+  Source source{std::move(path), std::move(bytes)};
+  StringRef extension = llvm::sys::path::extension(source.path);
   if (extension == ".onnx" || extension == ".onnxtxt")
     source.kind = Source::Kind::ONNX;
   else if (extension != ".mlir" && extension != ".mlirbc")
     return Status(FGLA_INVALID_ARGUMENT,
-                  "file " + runtime::quote(path) + " must end in .mlir, .mlirbc, .onnx or .onnxtxt");
+                  "file " + runtime::quote(source.path) + " must end in .mlir, .mlirbc, .onnx or .onnxtxt");
+  return source;
+}
+
+Result<Source> fgla::readSource(const std::string &path) {
+  Result<Source> source = makeSource(path, "");
+  if (!source.ok())
+    return source;
   Result<runtime::File> file = runtime::File::openForRead(path);
   if (!file.ok())
     return file.status();
-  source.bytes.resize(file->size());
-  if (Status status = file->readAt(0, source.bytes.data(), source.bytes.size()); !status.ok())
+  source->bytes.resize(file->size());
+  if (Status status = file->readAt(0, source->bytes.data(), source->bytes.size()); !status.ok())
     return status;
   return source;
 }
@@ -260,6 +266,8 @@ Status fgla::runPhases(ModuleOp module, const CompileOptions &given) {
     if (phase < options.from || phase > options.to || phase == Phase::Binary)
       continue;
     if (phase > options.from) {
+      if (options.progress)
+        options.progress(stringifyPhase(phase));
       Diagnostics diagnostics(context);
       PassManager manager(&context);
       buildPhase(manager, phase, options.phases);
@@ -291,10 +299,6 @@ Result<std::string> fgla::compileToText(const Source &source, const CompileOptio
   return text;
 }
 
-static fgla::TargetAttr targetOf(ModuleOp module) {
-  return module->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
-}
-
 /// The text of the constant `fgla_manifest`.
 static std::string findManifest(ModuleOp module) {
   auto global = module.lookupSymbol<LLVM::GlobalOp>(fgla::manifestSymbol);
@@ -306,7 +310,7 @@ static std::string findManifest(ModuleOp module) {
 static Status dumpLLVM(ModuleOp module, const CompileOptions &options) {
   if (options.dumpDir.empty())
     return {};
-  Result<std::string> text = fgla::binary::emitLLVMText(module, targetOf(module), /*optimized=*/true);
+  Result<std::string> text = fgla::binary::emitLLVMText(module, fgla::getTarget(module), /*optimized=*/true);
   if (!text.ok())
     return text.status();
   size_t position = fgla::getPhases(options.phases.lowering, fgla::findGPUTarget(options.target) != nullptr).size();
@@ -344,6 +348,8 @@ Result<fgla::Compiled> fgla::compile(const Source &source, const CompileOptions 
     return module.status();
   if (Status status = runPhases(**module, options); !status.ok())
     return status;
+  if (options.progress)
+    options.progress(stringifyPhase(Phase::Binary));
   Compiled result;
   result.manifest = findManifest(**module);
   Diagnostics diagnostics(*context);
@@ -351,7 +357,7 @@ Result<fgla::Compiled> fgla::compile(const Source &source, const CompileOptions 
     return diagnostics.hasError() ? diagnostics.status("") : status;
   if (Status status = dumpLLVM(**module, options); !status.ok())
     return status;
-  Result<std::string> object = binary::emitObject(**module, targetOf(**module));
+  Result<std::string> object = binary::emitObject(**module, getTarget(**module));
   if (!object.ok())
     return diagnostics.hasError() ? diagnostics.status("") : object.status();
   result.object = std::move(*object);
@@ -369,30 +375,20 @@ Result<std::string> fgla::compileToLLVMText(const Source &source, const CompileO
   Compiled kernels;
   if (Status status = compileKernels(**module, options, kernels); !status.ok())
     return diagnostics.hasError() ? diagnostics.status("") : status;
-  Result<std::string> text = binary::emitLLVMText(**module, targetOf(**module), /*optimized=*/true);
+  Result<std::string> text = binary::emitLLVMText(**module, getTarget(**module), /*optimized=*/true);
   return !text.ok() && diagnostics.hasError() ? diagnostics.status("") : text;
 }
 
 Result<std::unique_ptr<fgla::runtime::Module>> fgla::compileAndLoad(const Source &source,
                                                                     const CompileOptions &options) {
-  runtime::Cache cache;
   Result<std::string> key = makeCacheKey(source, options);
   if (!key.ok())
     return key.status();
-  auto build = [&](const std::string &path) -> Status {
+  Result<std::string> artifact = Cache().getOrBuild(*key, [&]() -> Result<std::string> {
     Result<Compiled> compiled = compile(source, options);
-    return compiled.ok() ? binary::linkSharedObject(compiled->object, path) : compiled.status();
-  };
-  Result<std::string> path = cache.getOrBuild(*key, ".so", build);
-  if (!path.ok())
-    return path.status();
-  Result<std::unique_ptr<runtime::Module>> module = runtime::Module::load(*path);
-  if (module.ok())
-    return module;
-  // A file in the cache that is damaged is built again, once.
-  cache.remove(*key, ".so");
-  path = cache.getOrBuild(*key, ".so", build);
-  if (!path.ok())
-    return path.status();
-  return runtime::Module::load(*path);
+    return compiled.ok() ? binary::linkSharedObject(compiled->object) : compiled.status();
+  });
+  if (!artifact.ok())
+    return artifact.status();
+  return runtime::Module::loadBytes(*artifact);
 }

@@ -16,6 +16,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include <functional>
 #include <map>
 
 namespace fgla {
@@ -30,6 +31,8 @@ struct CompileOptions {
   Phase to = Phase::Binary;
   /// The sizes of named dims that the report of a GPU's kernels is to be for; none: it says nothing of shapes.
   std::map<std::string, int64_t, std::less<>> shape;
+  /// Is told the name of each phase that begins; may be empty.
+  std::function<void(llvm::StringRef)> progress;
   /// Where to write the module after each phase ("2.graph.mlir"); empty for
   /// nowhere.
   std::string dumpDir;
@@ -46,6 +49,9 @@ struct Source {
 /// Reads a file; its kind goes by the ending of its name (.mlir, .mlirbc,
 /// .onnx, .onnxtxt).
 runtime::Result<Source> readSource(const std::string &path);
+
+/// The same for the bytes of a file of that name.
+runtime::Result<Source> makeSource(std::string path, std::string bytes);
 
 /// A context with all dialects that a source can hold. One thread: compilation
 /// of one module gains nothing from more.

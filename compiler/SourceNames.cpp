@@ -1,6 +1,7 @@
 //===- SourceNames.cpp - Names that values have in a text -----------------===//
 
 #include "compiler/SourceNames.h"
+#include "dialect/fgla/Attributes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringExtras.h"
@@ -8,8 +9,6 @@
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
-
-static constexpr StringRef nameAttr = "fgla.name";
 
 namespace {
 class SourceNames {
@@ -76,13 +75,15 @@ void fgla::nameFromSource(ModuleOp module, const AsmParserState &state, const ll
       continue;
     auto attr = [&](StringRef name) { return StringAttr::get(module.getContext(), name); };
     nameValues(
-        function.getArguments(), names, [&](unsigned i) { return function.getArgAttrOfType<StringAttr>(i, nameAttr); },
-        [&](unsigned i, StringRef name) { function.setArgAttr(i, nameAttr, attr(name)); });
+        function.getArguments(), names,
+        [&](unsigned i) { return function.getArgAttrOfType<StringAttr>(i, fgla::kNameAttrName); },
+        [&](unsigned i, StringRef name) { function.setArgAttr(i, fgla::kNameAttrName, attr(name)); });
     auto ret = dyn_cast<func::ReturnOp>(function.getBody().back().getTerminator());
     if (!ret || ret.getNumOperands() != function.getNumResults())
       continue;
     nameValues(
-        ret.getOperands(), names, [&](unsigned i) { return function.getResultAttrOfType<StringAttr>(i, nameAttr); },
-        [&](unsigned i, StringRef name) { function.setResultAttr(i, nameAttr, attr(name)); });
+        ret.getOperands(), names,
+        [&](unsigned i) { return function.getResultAttrOfType<StringAttr>(i, fgla::kNameAttrName); },
+        [&](unsigned i, StringRef name) { function.setResultAttr(i, fgla::kNameAttrName, attr(name)); });
   }
 }

@@ -19,8 +19,10 @@ static StringMap<bool> getFeatures(fgla::TargetAttr target) {
   StringMap<bool> features;
   SmallVector<StringRef> names;
   X86::getFeaturesForCPU(target.getCpu(), names);
-  for (StringRef name : names)
+  for (StringRef name : names) {
     features[name] = true;
+    X86::updateImpliedFeatures(name, /*Enabled=*/true, features);
+  }
   return features;
 }
 

@@ -7,11 +7,6 @@
 
 namespace fgla {
 
-/// The module's attribute that holds the artifact's manifest.
-inline constexpr llvm::StringLiteral manifestAttr = "fgla.manifest";
-/// A unit attribute on the functions that say what shapes results have.
-inline constexpr llvm::StringLiteral shapeFunctionAttr = "fgla.shape_function";
-
 inline constexpr llvm::StringLiteral manifestSymbol = "fgla_manifest";
 
 /// A name that C allows; other characters are written as their code between

@@ -106,3 +106,28 @@ Result<fgla::TargetAttr> fgla::getTarget(mlir::MLIRContext &context, StringRef n
   // Without processor and features: those of the machine that the code is generated on.
   return TargetAttr::get(&context, name, hostVectorBits(), mlir::StringAttr(), mlir::StringAttr());
 }
+
+fgla::TargetAttr fgla::getTarget(mlir::Operation *op) {
+  auto module = dyn_cast<mlir::ModuleOp>(op);
+  if (!module)
+    module = op->getParentOfType<mlir::ModuleOp>();
+  return module ? module->getAttrOfType<TargetAttr>(kTargetAttrName) : TargetAttr();
+}
+
+const GPUTarget *fgla::getGPUTarget(TargetAttr target) { return target ? findGPUTarget(target.getName()) : nullptr; }
+
+const GPUTarget *fgla::getGPUTarget(mlir::Operation *op) { return getGPUTarget(getTarget(op)); }
+
+const GPUTarget *fgla::requireGPUTarget(mlir::ModuleOp module) {
+  const GPUTarget *target = getGPUTarget(module);
+  if (!target)
+    module.emitError() << "module must carry the attribute '" << kTargetAttrName << "' with a GPU";
+  return target;
+}
+
+fgla::TargetAttr fgla::requireTarget(mlir::ModuleOp module) {
+  TargetAttr target = getTarget(module);
+  if (!target)
+    module.emitError() << "module must carry the attribute '" << kTargetAttrName << "'";
+  return target;
+}

@@ -5,6 +5,8 @@
 #include "dialect/fgla/FGLA.h"
 #include "runtime/Status.h"
 
+#include "mlir/IR/BuiltinOps.h"
+
 namespace fgla {
 
 /// What schedules and code generation need to know of a GPU. Sizes in bytes.
@@ -34,6 +36,18 @@ llvm::ArrayRef<GPUTarget> getGPUTargets();
 /// The row of a GPU, or null. A name newer than the table ("sm_130") gets the newest architecture whose PTX later GPUs
 /// can run.
 const GPUTarget *findGPUTarget(llvm::StringRef name);
+
+/// What the module around `op` is compiled for; null where it does not say.
+TargetAttr getTarget(mlir::Operation *op);
+
+/// Its GPU; null for the CPU, and where the module says nothing.
+const GPUTarget *getGPUTarget(mlir::Operation *op);
+const GPUTarget *getGPUTarget(TargetAttr target);
+
+/// The same for passes that cannot do without: an error where there is none.
+const GPUTarget *requireGPUTarget(mlir::ModuleOp module);
+/// Any target: an error where there is none.
+TargetAttr requireTarget(mlir::ModuleOp module);
 
 /// Names of all targets, "cpu" first.
 std::vector<llvm::StringRef> getTargetNames();

@@ -5,10 +5,13 @@
 #include "runtime/Device.h"
 #include "runtime/Processor.h"
 
+#include <cerrno>
 #include <cstring>
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 using namespace fgla::runtime;
 
@@ -115,6 +118,35 @@ Result<std::unique_ptr<Module>> Module::load(const std::string &path) {
   if (!module.ok())
     return fail(module.status());
   (*module)->library = std::move(library);
+  return module;
+}
+
+static Status writeAll(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    ssize_t count = write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0)
+      return ioError("cannot copy the artifact", errno);
+    bytes.remove_prefix(static_cast<size_t>(count));
+  }
+  return {};
+}
+
+Module::MemoryFile::~MemoryFile() {
+  if (fd >= 0)
+    close(fd);
+}
+
+Result<std::unique_ptr<Module>> Module::loadBytes(std::string_view artifact) {
+  MemoryFile file{memfd_create("fgla-artifact", MFD_CLOEXEC)};
+  if (file.fd < 0)
+    return ioError("cannot make a file in memory", errno);
+  if (Status s = writeAll(file.fd, artifact); !s.ok())
+    return s;
+  Result<std::unique_ptr<Module>> module = load("/proc/self/fd/" + std::to_string(file.fd));
+  if (module.ok())
+    std::swap((*module)->memory.fd, file.fd);
   return module;
 }
 

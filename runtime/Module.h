@@ -18,6 +18,9 @@ public:
   /// error.
   static Result<std::unique_ptr<Module>> load(const std::string &path);
 
+  /// The same for the bytes of one, which are copied. Nothing is written to a disk.
+  static Result<std::unique_ptr<Module>> loadBytes(std::string_view artifact);
+
   /// For code that is in memory already (a JIT): `lookup` gives the address of
   /// a function or of data, or null, and the code must outlive the module.
   enum class SymbolKind { Function, Data };
@@ -36,10 +39,17 @@ private:
     void operator()(void *handle) const;
   };
   using Library = std::unique_ptr<void, CloseLibrary>;
+  /// A file without a name. The loader knows files by their paths, and this one's is free for another when it is
+  /// closed.
+  struct MemoryFile {
+    int fd = -1;
+    ~MemoryFile();
+  };
 
   Module() = default;
 
-  Library library; // null for code in memory
+  MemoryFile memory; // of an artifact that came as bytes
+  Library library;   // null for code in memory
   std::string targetName, compilerName;
   std::unique_ptr<cuda::Program> program; // null for the CPU
   std::vector<Function> functionList;

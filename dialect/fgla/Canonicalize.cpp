@@ -1,6 +1,7 @@
 //===- Canonicalize.cpp - Rewrites that make an attention cheaper ---------===//
 
 #include "dialect/fgla/FGLA.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include <cmath>
@@ -89,8 +90,8 @@ struct FoldQueryScale : OpRewritePattern<AttentionOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(AttentionOp op, PatternRewriter &rewriter) const override {
-    Operation *mul = op.getQuery().getDefiningOp();
-    if (!mul || mul->getName().getStringRef() != "arith.mulf" || !mul->hasOneUse())
+    auto mul = op.getQuery().getDefiningOp<arith::MulFOp>();
+    if (!mul || !mul->hasOneUse())
       return rewriter.notifyMatchFailure(op, "query is not a product with one use");
     for (unsigned constant : {1u, 0u}) {
       DenseElementsAttr elements;

@@ -15,6 +15,8 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include "dialect/fgla/Attributes.h"
+
 #include "dialect/fgla/FGLADialect.h.inc"
 #include "dialect/fgla/FGLAEnums.h.inc"
 

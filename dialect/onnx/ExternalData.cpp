@@ -111,6 +111,13 @@ bool ExternalFile::open(const std::string &folder, const std::string &location, 
     return false;
   }
   bytes = status.st_size;
+  constexpr std::string_view pointer = "version https://git-lfs";
+  char head[pointer.size()];
+  if (pread(descriptor, head, sizeof(head), 0) == static_cast<ssize_t>(sizeof(head)) &&
+      std::string_view(head, sizeof(head)) == pointer) {
+    error = "'" + location + "' is a pointer of git-lfs, not the file: run 'git lfs pull'";
+    return false;
+  }
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include "dialect/onnx/ExternalData.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
 
 using namespace mlir;
 using namespace fgla::onnx;
@@ -17,6 +18,17 @@ void ONNXDialect::initialize() {
 #define GET_OP_LIST
 #include "dialect/onnx/ONNXOps.cpp.inc"
       >();
+}
+
+LogicalResult ONNXDialect::verifyOperationAttribute(Operation *op, NamedAttribute attr) {
+  StringRef name = attr.getName();
+  if (name != kFolderAttrName)
+    return op->emitOpError() << "attribute '" << name << "' is none that the dialect 'onnx' has";
+  if (!isa<ModuleOp>(op))
+    return op->emitOpError() << "attribute '" << name << "' must stand on a module";
+  if (!isa<StringAttr>(attr.getValue()))
+    return op->emitOpError() << "attribute '" << name << "' must be a string, got " << attr.getValue();
+  return success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -16,6 +16,9 @@
 #include "dialect/onnx/ONNXOps.h.inc"
 
 namespace fgla::onnx {
+/// On the module: the folder of the files that initializers name, a string.
+inline constexpr llvm::StringLiteral kFolderAttrName = "onnx.folder";
+
 /// The number of bytes that a tensor takes in a file; nothing if the shape is
 /// not static or the number does not fit. Booleans take a byte.
 std::optional<int64_t> byteSize(mlir::ShapedType type);

@@ -19,7 +19,9 @@ def ONNX_Dialect : Dialect {
     What the reader of ONNX files makes: the nodes and weights of a model as they are, before anything is understood. `fgla-convert-onnx`
     turns them into `fgla`, `linalg`, `tensor`, `arith` and `math`. A node is `onnx.node`, a weight is `onnx.initializer`; the graph is a
     `func.func` whose argument and result attributes keep the names (`fgla.name`) and the symbolic dimensions (`fgla.dims`).
+    The module's `onnx.folder` is where the files are that initializers name.
   }];
+  let hasOperationAttrVerify = 1;
 }
 
 // A value whose type ONNX's shape inference does not know (the result of an operator without a schema) has the type `none`.

@@ -170,9 +170,9 @@ ArrayAttr Importer::describeDims(const pb::TypeProto &type, Type converted) {
 
 NamedAttrList Importer::describeValue(const pb::ValueInfoProto &info, Type type) {
   NamedAttrList attrs;
-  attrs.append("fgla.name", b.getStringAttr(info.name()));
+  attrs.append(fgla::kNameAttrName, b.getStringAttr(info.name()));
   if (ArrayAttr dims = describeDims(info.type(), type))
-    attrs.append("fgla.dims", dims);
+    attrs.append(fgla::kDimsAttrName, dims);
   return attrs;
 }
 
@@ -264,7 +264,7 @@ std::string Importer::functionName() {
 
 OwningOpRef<ModuleOp> Importer::run() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(b, b.getUnknownLoc());
-  (*module)->setAttr("onnx.folder", b.getStringAttr(model.folder.empty() ? "." : model.folder));
+  (*module)->setAttr(fgla::onnx::kFolderAttrName, b.getStringAttr(model.folder.empty() ? "." : model.folder));
   b.setInsertionPointToEnd(module->getBody());
   if (failed(collectTypes()))
     return nullptr;

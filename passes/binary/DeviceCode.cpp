@@ -1,10 +1,10 @@
 //===- DeviceCode.cpp - From a GPU module to PTX and machine code ---------===//
 
 #include "passes/binary/DeviceCode.h"
+#include "dialect/fgla/FGLA.h"
 #include "passes/Symbols.h"
 #include "passes/binary/ObjectFile.h"
 #include "passes/kernel/KernelList.h"
-#include "passes/schedule/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -21,7 +21,6 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -40,11 +39,6 @@ static Result<std::unique_ptr<TargetMachine>> makeDeviceMachine(const GPUTarget 
     LLVMInitializeNVPTXTarget();
     LLVMInitializeNVPTXTargetMC();
     LLVMInitializeNVPTXAsmPrinter();
-    // An instruction that the chip or the version of PTX lacks is fatal to LLVM.
-    install_fatal_error_handler([](void *, const char *reason, bool) {
-      errs() << "error: code generator: " << StringRef(reason).split('\n').first << "\n";
-      std::_Exit(1);
-    });
   });
   Triple triple("nvptx64-nvidia-cuda");
   std::string error;
@@ -115,8 +109,7 @@ Result<std::string> fgla::binary::emitPTX(mlir::gpu::GPUModuleOp module, const G
 
 Result<std::vector<DeviceCode>> fgla::binary::compileDeviceCode(mlir::ModuleOp module) {
   std::vector<DeviceCode> codes;
-  auto attribute = module->getAttrOfType<TargetAttr>(fgla::kTargetAttrName);
-  const GPUTarget *target = attribute ? findGPUTarget(attribute.getName()) : nullptr;
+  const GPUTarget *target = getGPUTarget(module);
   for (auto code : module.getOps<mlir::gpu::GPUModuleOp>()) {
     if (!target)
       return Status(FGLA_INVALID_ARGUMENT, "gpu module '" + code.getName().str() + "' needs a target that is a GPU");

@@ -22,8 +22,9 @@ struct DeviceCode {
   AssemblerLog log;
 };
 
-/// Compiles a gpu.module of the dialects LLVM and NVVM, which is changed on the way. What LLVM cannot do ends the
-/// process with one line on stderr: its code generators know no other way.
+/// Compiles a gpu.module of the dialects LLVM and NVVM, which is changed on the way. An instruction that the chip or
+/// the version of PTX lacks is a fatal error of LLVM, which ends the process: its code generators know no other way.
+/// Callers that must live use compiler/fgla_compiler.h.
 runtime::Result<std::string> emitPTX(mlir::gpu::GPUModuleOp module, const GPUTarget &target);
 
 /// All GPU modules of a module for a GPU.

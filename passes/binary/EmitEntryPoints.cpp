@@ -1,5 +1,6 @@
 //===- EmitEntryPoints.cpp - The symbols of an artifact -------------------===//
 
+#include "dialect/fgla/Attributes.h"
 #include "passes/Symbols.h"
 #include "passes/binary/Passes.h"
 #include "runtime/Manifest.h"
@@ -140,9 +141,9 @@ namespace {
 struct EmitEntryPoints : fgla::binary::impl::EmitEntryPointsBase<EmitEntryPoints> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    auto text = module->getAttrOfType<StringAttr>(fgla::manifestAttr);
+    auto text = module->getAttrOfType<StringAttr>(fgla::kManifestAttrName);
     if (!text) {
-      module.emitError("must have a manifest in the attribute '") << fgla::manifestAttr << "'";
+      module.emitError("must have a manifest in the attribute '") << fgla::kManifestAttrName << "'";
       return signalPassFailure();
     }
     auto manifest = fgla::runtime::Manifest::parse(text.getValue());
@@ -157,7 +158,7 @@ struct EmitEntryPoints : fgla::binary::impl::EmitEntryPointsBase<EmitEntryPoints
         return signalPassFailure();
     emitter.emitManifest(text.getValue());
     emitter.hideOthers();
-    module->removeAttr(fgla::manifestAttr);
+    module->removeAttr(fgla::kManifestAttrName);
   }
 };
 } // namespace

@@ -41,7 +41,7 @@ static Result<std::unique_ptr<TargetMachine>> makeTargetMachine(TargetAttr targe
   // to change a result.
   options.AllowFPOpFusion = FPOpFusion::Fast;
   // What runs beside the kernels of a GPU runs on any processor of the family.
-  bool isForGPU = target && fgla::findGPUTarget(target.getName());
+  bool isForGPU = fgla::getGPUTarget(target);
   if (isForGPU)
     return std::unique_ptr<TargetMachine>(machine->createTargetMachine(triple, triple.isX86() ? "x86-64" : "generic",
                                                                        "", options, Reloc::PIC_, std::nullopt,

@@ -1,6 +1,7 @@
 //===- Report.cpp - What became of a module's kernels ---------------------===//
 
 #include "passes/binary/Report.h"
+#include "dialect/fgla/Attributes.h"
 #include "passes/kernel/KernelList.h"
 
 #include <map>
@@ -34,8 +35,6 @@ static json::Value toJson(Attribute attribute) {
 
 static json::Object describe(LLVM::LLVMFuncOp kernel, const DeviceCode &code) {
   json::Object object{{"kernel", json::fixUTF8(kernel.getName())}, {"module", json::fixUTF8(code.module)}};
-  if (auto grid = kernel->getAttrOfType<ArrayAttr>(fgla::kernel::gridAttr))
-    object["grid"] = toJson(grid);
   if (auto block = fgla::kernel::getBlock(kernel); succeeded(block))
     object["threads"] = (*block)[0] * (*block)[1] * (*block)[2];
   object["shared_bytes"] = fgla::kernel::getSharedBytes(kernel);
@@ -52,12 +51,12 @@ static json::Object describe(LLVM::LLVMFuncOp kernel, const DeviceCode &code) {
   if (const fgla::binary::KernelUse *use = code.log.find(kernel.getName()); use && use->spillStores + use->spillLoads)
     remarks.push_back("registers are spilled: a thread stores " + std::to_string(use->spillStores) + " and loads " +
                       std::to_string(use->spillLoads) + " bytes of local memory");
-  if (auto known = kernel->getAttrOfType<ArrayAttr>("fgla.remarks"))
+  if (auto known = kernel->getAttrOfType<ArrayAttr>(fgla::kRemarksAttrName))
     for (auto remark : known.getAsRange<StringAttr>())
       remarks.push_back(json::fixUTF8(remark));
   if (!remarks.empty())
     object["remarks"] = std::move(remarks);
-  if (auto schedule = kernel->getAttrOfType<DictionaryAttr>("fgla.report"))
+  if (auto schedule = kernel->getAttrOfType<DictionaryAttr>(fgla::kReportAttrName))
     object["schedule"] = toJson(schedule);
   return object;
 }
@@ -114,8 +113,8 @@ std::string fgla::binary::formatReport(const json::Array &report) {
   for (const json::Value &value : report) {
     const json::Object &kernel = *value.getAsObject();
     stream << "## " << *kernel.getString("kernel") << " (" << *kernel.getString("module") << ")\n";
-    for (StringRef key : {"grid", "threads", "shared_bytes", "static_shared_bytes", "registers", "spill_bytes",
-                          "stack_bytes", "barriers", "assembler_warnings", "schedule", "remarks"})
+    for (StringRef key : {"threads", "shared_bytes", "static_shared_bytes", "registers", "spill_bytes", "stack_bytes",
+                          "barriers", "assembler_warnings", "schedule", "remarks"})
       if (const json::Value *member = kernel.get(key))
         formatMember(stream, key, *member, 0);
   }

@@ -1,10 +1,9 @@
 //===- LowerTiles.cpp - Kernels on tiles become loops over vectors --------===//
 
 #include "dialect/fgla/FGLA.h"
+#include "passes/Targets.h"
 #include "passes/cpu/Passes.h"
 #include "passes/cpu/TileLowering.h"
-#include "passes/schedule/Passes.h"
-#include "passes/tiled/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -62,11 +61,9 @@ static void copyYields(scf::ForOp loop) {
 namespace {
 struct LowerTiles : fgla::cpu::impl::LowerTilesBase<LowerTiles> {
   void runOnOperation() override {
-    auto target = getOperation()->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
-    if (!target) {
-      getOperation()->emitError() << "module must carry the attribute '" << fgla::kTargetAttrName << "'";
+    fgla::TargetAttr target = fgla::requireTarget(getOperation());
+    if (!target)
       return signalPassFailure();
-    }
     getOperation()->walk([](func::FuncOp function) {
       if (function->hasAttr(fgla::kKernelAttrName))
         function.walk([](scf::ForOp loop) { copyYields(loop); });

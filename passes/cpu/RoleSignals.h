@@ -13,9 +13,6 @@
 
 namespace fgla::cpu {
 
-/// On the `scf.forall` whose iterations need a thread each.
-inline constexpr llvm::StringLiteral kThreadsAttrName = "fgla.threads";
-
 class RoleSignals {
 public:
   /// `timeout` in seconds.

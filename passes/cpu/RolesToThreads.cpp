@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialect/fgla/Attributes.h"
 #include "dialect/warp/Warp.h"
 #include "passes/cpu/Passes.h"
 #include "passes/cpu/RoleSignals.h"

@@ -1,5 +1,6 @@
 //===- ThreadsToOpenMP.cpp - Loops whose iterations run at once -----------===//
 
+#include "dialect/fgla/Attributes.h"
 #include "passes/cpu/Passes.h"
 #include "passes/cpu/RoleSignals.h"
 
@@ -32,7 +33,7 @@ struct ThreadsToOpenMP : fgla::cpu::impl::ThreadsToOpenMPBase<ThreadsToOpenMP> {
   void runOnOperation() override {
     SmallVector<scf::ForallOp> foralls;
     getOperation()->walk([&](scf::ForallOp forall) {
-      if (forall->hasAttr(kThreadsAttrName))
+      if (forall->hasAttr(fgla::kThreadsAttrName))
         foralls.push_back(forall);
     });
     for (scf::ForallOp forall : foralls) {

@@ -1,11 +1,11 @@
 //===- VectorizeLinalg.cpp - linalg on memory becomes loops over vectors --===//
 
 #include "dialect/fgla/FGLA.h"
+#include "passes/Targets.h"
 #include "passes/cpu/LinalgLoops.h"
 #include "passes/cpu/MatmulLoops.h"
 #include "passes/cpu/ParallelLoop.h"
 #include "passes/cpu/Passes.h"
-#include "passes/schedule/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -208,7 +208,7 @@ LogicalResult Products::lower(IRRewriter &rewriter, LinalgOp op) {
 namespace {
 struct VectorizeLinalg : fgla::cpu::impl::VectorizeLinalgBase<VectorizeLinalg> {
   void runOnOperation() override {
-    auto target = getOperation()->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
+    fgla::TargetAttr target = fgla::getTarget(getOperation());
     unsigned vectorBits = target ? target.getVectorBits() : 128;
     IRRewriter rewriter(&getContext());
     SmallVector<memref::CopyOp> copies;

@@ -40,7 +40,7 @@ static void eraseDeadOps(func::FuncOp func) {
 void ConvertONNXPass::runOnOperation() {
   ModuleOp module = getOperation();
   std::string path = folder;
-  auto attr = module->getAttrOfType<StringAttr>("onnx.folder");
+  auto attr = module->getAttrOfType<StringAttr>(fgla::onnx::kFolderAttrName);
   if (path.empty())
     path = attr ? attr.getValue().str() : ".";
   for (func::FuncOp func : module.getOps<func::FuncOp>()) {
@@ -48,5 +48,5 @@ void ConvertONNXPass::runOnOperation() {
       return signalPassFailure();
     eraseDeadOps(func);
   }
-  module->removeAttr("onnx.folder");
+  module->removeAttr(fgla::onnx::kFolderAttrName);
 }

@@ -1,5 +1,6 @@
 //===- MakeShapeFunctions.cpp - Shapes of results, without computing them -===//
 
+#include "dialect/fgla/Attributes.h"
 #include "passes/Symbols.h"
 #include "passes/graph/Passes.h"
 
@@ -36,7 +37,7 @@ static LogicalResult checkEntry(func::FuncOp function) {
 static func::FuncOp cloneForShapes(func::FuncOp function) {
   func::FuncOp clone = function.clone();
   clone.setName(fgla::getShapeFunction(function.getName()));
-  clone->setAttr(fgla::shapeFunctionAttr, UnitAttr::get(function.getContext()));
+  clone->setAttr(fgla::kShapeFunctionAttrName, UnitAttr::get(function.getContext()));
   auto ret = cast<func::ReturnOp>(clone.getBody().front().getTerminator());
   OpBuilder builder(ret);
   Location loc = ret.getLoc();
@@ -111,7 +112,7 @@ struct MakeShapeFunctions : fgla::impl::MakeShapeFunctionsBase<MakeShapeFunction
 
     SmallVector<func::FuncOp> entries;
     for (auto function : module.getOps<func::FuncOp>())
-      if (function.isPublic() && !function.isDeclaration() && !function->hasAttr(fgla::shapeFunctionAttr) &&
+      if (function.isPublic() && !function.isDeclaration() && !function->hasAttr(fgla::kShapeFunctionAttrName) &&
           !module.lookupSymbol(fgla::getShapeFunction(function.getName())))
         entries.push_back(function);
     for (func::FuncOp function : entries) {

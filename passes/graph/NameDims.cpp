@@ -19,8 +19,6 @@ namespace fgla {
 
 using namespace mlir;
 
-static constexpr StringRef dimsAttr = "fgla.dims";
-
 namespace {
 /// Dims of tensors in one function, and which of them are equal.
 class DimClasses {
@@ -316,12 +314,14 @@ static void nameDims(func::FuncOp function) {
   SmallVector<Boundary> values;
   for (auto [i, argument] : llvm::enumerate(function.getArguments()))
     if (isa<RankedTensorType>(argument.getType()))
-      values.push_back({argument, function.getArgAttrOfType<ArrayAttr>(i, dimsAttr),
-                        [function, i = i](ArrayAttr attr) mutable { function.setArgAttr(i, dimsAttr, attr); }});
+      values.push_back(
+          {argument, function.getArgAttrOfType<ArrayAttr>(i, fgla::kDimsAttrName),
+           [function, i = i](ArrayAttr attr) mutable { function.setArgAttr(i, fgla::kDimsAttrName, attr); }});
   for (auto [i, value] : llvm::enumerate(ret.getOperands()))
     if (isa<RankedTensorType>(value.getType()))
-      values.push_back({value, function.getResultAttrOfType<ArrayAttr>(i, dimsAttr),
-                        [function, i = i](ArrayAttr attr) mutable { function.setResultAttr(i, dimsAttr, attr); }});
+      values.push_back(
+          {value, function.getResultAttrOfType<ArrayAttr>(i, fgla::kDimsAttrName),
+           [function, i = i](ArrayAttr attr) mutable { function.setResultAttr(i, fgla::kDimsAttrName, attr); }});
   for (const Boundary &boundary : values)
     dims.add(boundary.value);
   function.walk([&](Operation *op) { dims.addOp(op); });

@@ -1,5 +1,6 @@
 //===- ONNXLowering.cpp - What the conversions of ONNX nodes share --------===//
 #include "passes/graph/ONNXLowering.h"
+#include "dialect/fgla/Attributes.h"
 #include "dialect/onnx/ExternalData.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -388,7 +389,7 @@ LogicalResult ONNXLowering::bindArguments() {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (!type)
       continue;
-    auto names = func.getArgAttrOfType<ArrayAttr>(index, "fgla.dims");
+    auto names = func.getArgAttrOfType<ArrayAttr>(index, fgla::kDimsAttrName);
     SmallVector<Dim> dims;
     for (auto [i, size] : llvm::enumerate(type.getShape())) {
       if (!ShapedType::isDynamic(size)) {

@@ -3,8 +3,8 @@
 #include "dialect/fgla/FGLA.h"
 #include "dialect/tile/Tile.h"
 #include "passes/Symbols.h"
+#include "passes/Targets.h"
 #include "passes/host/Passes.h"
-#include "passes/schedule/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -30,9 +30,9 @@ static bool computes(Operation *op) {
 namespace {
 struct CheckHost : fgla::host::impl::CheckHostBase<CheckHost> {
   void runOnOperation() override {
-    auto target = getOperation()->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
+    fgla::TargetAttr target = fgla::getTarget(getOperation());
     for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (!function.isPublic() || function->hasAttr(fgla::shapeFunctionAttr))
+      if (!function.isPublic() || function->hasAttr(fgla::kShapeFunctionAttrName))
         continue;
       WalkResult result = function.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
         if (!computes(op))

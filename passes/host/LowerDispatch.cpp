@@ -1,5 +1,6 @@
 //===- LowerDispatch.cpp - Host code calls the runtime's services ---------===//
 
+#include "dialect/fgla/Attributes.h"
 #include "dialect/tile/Tile.h"
 #include "dialect/warp/Warp.h"
 #include "passes/Symbols.h"
@@ -192,7 +193,7 @@ LogicalResult LowerDispatchOp::matchAndRewrite(fgla::warp::DispatchOp op, OpAdap
 static LogicalResult addServices(ModuleOp module) {
   auto ptr = LLVM::LLVMPointerType::get(module.getContext());
   auto takesServices = [](func::FuncOp function) {
-    return function && !function.isDeclaration() && !function->hasAttr(fgla::shapeFunctionAttr);
+    return function && !function.isDeclaration() && !function->hasAttr(fgla::kShapeFunctionAttrName);
   };
   for (auto function : module.getOps<func::FuncOp>())
     if (takesServices(function) &&
@@ -210,7 +211,7 @@ static LogicalResult addServices(ModuleOp module) {
 static LogicalResult checkAccesses(ModuleOp module) {
   WalkResult result = module.walk([](Operation *op) {
     auto function = op->getParentOfType<func::FuncOp>();
-    if (!isa<memref::LoadOp, memref::StoreOp>(op) || !function || function->hasAttr(fgla::shapeFunctionAttr))
+    if (!isa<memref::LoadOp, memref::StoreOp>(op) || !function || function->hasAttr(fgla::kShapeFunctionAttrName))
       return WalkResult::advance();
     op->emitOpError("is outside of a kernel, where the memory of a GPU cannot be read or written");
     return WalkResult::interrupt();

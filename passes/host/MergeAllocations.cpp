@@ -1,5 +1,6 @@
 //===- MergeAllocations.cpp - One allocation for what is alive together ---===//
 
+#include "dialect/fgla/Attributes.h"
 #include "passes/Symbols.h"
 #include "passes/host/Passes.h"
 
@@ -117,7 +118,7 @@ static void mergeInBlock(Block &block, DominanceInfo &dominance) {
 namespace {
 struct MergeAllocations : fgla::host::impl::MergeAllocationsBase<MergeAllocations> {
   void runOnOperation() override {
-    if (getOperation()->hasAttr(fgla::shapeFunctionAttr))
+    if (getOperation()->hasAttr(fgla::kShapeFunctionAttrName))
       return;
     DominanceInfo &dominance = getAnalysis<DominanceInfo>();
     SmallVector<Block *> blocks; // of allocations

@@ -6,7 +6,6 @@
 #include "passes/Targets.h"
 #include "passes/host/Passes.h"
 #include "passes/kernel/KernelList.h"
-#include "passes/schedule/Passes.h"
 #include "runtime/fgla.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -71,7 +70,7 @@ struct Values {
 } // namespace
 
 FailureOr<json::Value> Values::write(unsigned i, llvm::StringSet<> &names) const {
-  auto name = attributesOf(i).getAs<StringAttr>("fgla.name");
+  auto name = attributesOf(i).getAs<StringAttr>(fgla::kNameAttrName);
   std::string text = name ? name.str() : ((kind == "argument" ? "arg" : "result") + Twine(i)).str();
   auto fail = [&](const Twine &rule) -> FailureOr<json::Value> {
     return function.emitOpError() << kind << " '" << text << "' " << rule;
@@ -90,13 +89,11 @@ FailureOr<json::Value> Values::write(unsigned i, llvm::StringSet<> &names) const
     return fail("must hold f64, f32, f16, bf16, i64, i32, i16, i8, ui8 or i1, got " + printed);
   if (tensor.getRank() > FGLA_MAX_RANK)
     return fail("must have rank <= " + Twine(FGLA_MAX_RANK) + ", got " + printed);
-  auto dims = attributesOf(i).getAs<ArrayAttr>("fgla.dims");
-  if (dims && static_cast<int64_t>(dims.size()) != tensor.getRank())
-    return fail("must have one name in 'fgla.dims' for each dim of " + printed + ", got " + Twine(dims.size()));
+  auto dims = attributesOf(i).getAs<ArrayAttr>(fgla::kDimsAttrName);
 
   json::Array shape;
   for (int64_t d = 0; d < tensor.getRank(); ++d) {
-    auto symbol = dims ? dyn_cast<StringAttr>(dims[d]) : StringAttr();
+    auto symbol = dims ? cast<StringAttr>(dims[d]) : StringAttr();
     if (!tensor.isDynamicDim(d))
       shape.push_back(tensor.getDimSize(d));
     else
@@ -142,7 +139,7 @@ static FailureOr<json::Array> describeKernels(ModuleOp module) {
                         {"image", fgla::getImageSymbol(code.getName())},
                         {"block", json::Array{(*block)[0], (*block)[1], (*block)[2]}},
                         {"shared", fgla::kernel::getSharedBytes(kernel)}};
-    if (kernel->hasAttr(fgla::kernel::dependentAttr))
+    if (kernel->hasAttr(fgla::kDependentAttrName))
       object["dependent"] = true;
     list.push_back(std::move(object));
   }
@@ -155,7 +152,7 @@ struct RecordManifest : fgla::host::impl::RecordManifestBase<RecordManifest> {
     ModuleOp module = getOperation();
     json::Array functions;
     for (auto function : module.getOps<func::FuncOp>()) {
-      if (!function.isPublic() || function.isDeclaration() || function->hasAttr(fgla::shapeFunctionAttr))
+      if (!function.isPublic() || function.isDeclaration() || function->hasAttr(fgla::kShapeFunctionAttrName))
         continue;
       FailureOr<json::Value> value = describe(function);
       if (failed(value))
@@ -166,8 +163,8 @@ struct RecordManifest : fgla::host::impl::RecordManifestBase<RecordManifest> {
       module.emitError("the module has no public function to compile");
       return signalPassFailure();
     }
-    auto target = module->getAttrOfType<fgla::TargetAttr>(fgla::kTargetAttrName);
-    bool isForGPU = target && fgla::findGPUTarget(target.getName());
+    fgla::TargetAttr target = fgla::getTarget(module);
+    bool isForGPU = fgla::getGPUTarget(module);
     json::Array extensions;
     if (!isForGPU)
       for (std::string &name : fgla::getRequiredExtensions(target))
@@ -185,7 +182,7 @@ struct RecordManifest : fgla::host::impl::RecordManifestBase<RecordManifest> {
     }
     std::string text;
     llvm::raw_string_ostream(text) << json::Value(std::move(manifest));
-    module->setAttr(fgla::manifestAttr, StringAttr::get(&getContext(), text));
+    module->setAttr(fgla::kManifestAttrName, StringAttr::get(&getContext(), text));
     SymbolTable symbols(module);
     for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
       if (!function.isDeclaration() && failed(symbols.rename(function, fgla::getInternalName(function.getName()))))

@@ -1,6 +1,7 @@
 //===- KernelList.cpp - The kernels of a module for a GPU -----------------===//
 
 #include "passes/kernel/KernelList.h"
+#include "dialect/fgla/Attributes.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -28,6 +29,6 @@ FailureOr<std::array<int64_t, 3>> fgla::kernel::getBlock(LLVM::LLVMFuncOp kernel
 }
 
 int64_t fgla::kernel::getSharedBytes(LLVM::LLVMFuncOp kernel) {
-  auto bytes = kernel->getAttrOfType<IntegerAttr>(sharedBytesAttr);
+  auto bytes = kernel->getAttrOfType<IntegerAttr>(fgla::kSharedBytesAttrName);
   return bytes ? bytes.getInt() : 0;
 }

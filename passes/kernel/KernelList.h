@@ -1,10 +1,8 @@
 //===- KernelList.h - The kernels of a module for a GPU -------------------===//
 //
-// A kernel is an llvm.func with `nvvm.kernel` in a gpu.module. Its attributes:
-// `nvvm.maxntid` or `nvvm.reqntid` (threads of a block), `fgla.shared_bytes`
-// (dynamic shared memory), `fgla.dependent` (unit: it may start while the
-// kernel before it ends), `fgla.grid` (strings: what the sizes of the grid
-// count, for people who read the report).
+// A kernel is an llvm.func with `nvvm.kernel` in a gpu.module, `nvvm.maxntid`
+// or `nvvm.reqntid` (threads of a block), and what dialect/fgla/Attributes.h
+// lists for the code of a kernel.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_PASSES_KERNEL_KERNELLIST_H
@@ -17,10 +15,6 @@
 #include <array>
 
 namespace fgla::kernel {
-
-inline constexpr llvm::StringLiteral sharedBytesAttr = "fgla.shared_bytes";
-inline constexpr llvm::StringLiteral dependentAttr = "fgla.dependent";
-inline constexpr llvm::StringLiteral gridAttr = "fgla.grid";
 
 /// All kernels, in the order of the manifest.
 llvm::SmallVector<mlir::LLVM::LLVMFuncOp> getKernels(mlir::ModuleOp module);

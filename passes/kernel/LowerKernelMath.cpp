@@ -5,11 +5,12 @@
 // these by upstream's expansions and polynomials.
 //
 // The unit's argument is rounded to f32: of 2^100 that costs 2^-18 of the result. Kernels on arrays of f32
-// (kPreciseAttrName) have the argument in two parts. Others have short polynomials, exact to 2^-15 where they end:
+// (fgla::kPreciseAttrName) have the argument in two parts. Others have short polynomials, exact to 2^-15 where they end:
 // their arrays have 8 or 11 bits.
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialect/fgla/Attributes.h"
 #include "dialect/tile/Diagnostics.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -33,7 +34,7 @@ class Functions {
 public:
   explicit Functions(Operation *op)
       : builder(op), code(builder, op->getLoc()), f32(builder.getF32Type()),
-        isPrecise(op->getParentOfType<LLVM::LLVMFuncOp>()->hasAttr(kPreciseAttrName)) {}
+        isPrecise(op->getParentOfType<LLVM::LLVMFuncOp>()->hasAttr(fgla::kPreciseAttrName)) {}
 
   Value exp2(Value x) { return code.intrinsic("llvm.nvvm.ex2.approx.ftz.f", f32, x); }
   /// e^x c, where c is 1 or a positive constant. Of e^(a - b), often one b serves a whole row: b log2 e is one value,

@@ -1,16 +1,14 @@
 //===- LowerPipelines.cpp - Pipelines become GPU kernels ------------------===//
 
+#include "dialect/fgla/FGLA.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "passes/Symbols.h"
 #include "passes/kernel/Passes.h"
 #include "passes/kernel/RoleEmitter.h"
 #include "passes/kernel/TurnCosts.h"
 #include "passes/roles/TensorCopies.h"
 #include "passes/schedule/Choices.h"
-#include "passes/schedule/Passes.h"
-#include "passes/tiled/Passes.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace fgla::kernel {
@@ -405,16 +403,16 @@ LLVM::LLVMFuncOp KernelBuilder::makeFunction() {
   if (context.cluster > 1)
     function->setAttr("nvvm.cluster_dim", builder.getDenseI32ArrayAttr({static_cast<int32_t>(context.cluster), 1, 1}));
   function->setAttr("nvvm.minctasm", builder.getI32IntegerAttr(countBlocks()));
-  function->setAttr("fgla.shared_bytes", builder.getI64IntegerAttr(plan.getTotal(context.stages)));
-  function->setAttr("fgla.report", describe());
+  function->setAttr(kSharedBytesAttrName, builder.getI64IntegerAttr(plan.getTotal(context.stages)));
+  function->setAttr(kReportAttrName, describe());
   if (ArrayAttr remarks = remark(); !remarks.empty())
-    function->setAttr("fgla.remarks", remarks);
+    function->setAttr(kRemarksAttrName, remarks);
   auto isNarrow = [](Type type) {
     auto array = dyn_cast<MemRefType>(type);
     return array && array.getElementTypeBitWidth() == 16;
   };
   if (isDependent())
-    function->setAttr("fgla.dependent", builder.getUnitAttr());
+    function->setAttr(kDependentAttrName, builder.getUnitAttr());
   if (context.precision == Precision::F32 &&
       llvm::none_of(forall->getParentOfType<func::FuncOp>().getArgumentTypes(), isNarrow))
     function->setAttr(kPreciseAttrName, builder.getUnitAttr());
@@ -587,7 +585,7 @@ void KernelBuilder::dispatch(LLVM::LLVMFuncOp function) {
 /// Whether all entry functions have arguments of one shape.
 static bool hasStaticArguments(ModuleOp module) {
   return llvm::all_of(module.getOps<func::FuncOp>(), [](func::FuncOp function) {
-    return function.isPrivate() || function->hasAttr(fgla::shapeFunctionAttr) ||
+    return function.isPrivate() || function->hasAttr(kShapeFunctionAttrName) ||
            llvm::all_of(function.getArgumentTypes(), [](Type type) {
              auto shaped = dyn_cast<ShapedType>(type);
              return shaped && shaped.hasStaticShape();
@@ -688,12 +686,9 @@ struct LowerPipelines : fgla::kernel::impl::LowerPipelinesBase<LowerPipelines> {
   using LowerPipelinesBase::LowerPipelinesBase;
 
   void runOnOperation() override {
-    auto attr = getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName);
-    const GPUTarget *target = attr ? findGPUTarget(attr.getName()) : nullptr;
-    if (!target) {
-      getOperation()->emitError() << "module must carry the attribute '" << kTargetAttrName << "' with a GPU";
+    const GPUTarget *target = requireGPUTarget(getOperation());
+    if (!target)
       return signalPassFailure();
-    }
     for (auto kernel : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
       if (!kernel->hasAttr(kKernelAttrName))
         continue;

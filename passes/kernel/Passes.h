@@ -7,9 +7,6 @@
 #include "mlir/Pass/Pass.h"
 
 namespace fgla::kernel {
-/// On a kernel whose arrays are all f32 and whose precision is: its exponentials are as exact as f32 allows.
-constexpr llvm::StringLiteral kPreciseAttrName = "fgla.precise";
-
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "passes/kernel/Passes.h.inc"

@@ -1,6 +1,7 @@
 //===- TurnCosts.cpp - What a turn of a kernel costs ----------------------===//
 
 #include "passes/kernel/TurnCosts.h"
+#include "dialect/fgla/Attributes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -247,14 +248,14 @@ std::optional<int64_t> Evaluator::getSize(Value array, int64_t dim) {
         return getSize(launch->getOperand(argument.getArgNumber()), dim);
     return std::nullopt;
   }
-  auto names = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "fgla.dims");
+  auto names = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), kDimsAttrName);
   auto name = names ? dyn_cast<StringAttr>(names[dim]) : StringAttr();
   if (!name)
     return std::nullopt;
   if (auto size = sizes.getAs<IntegerAttr>(name))
     return size.getInt();
   failed = true;
-  auto text = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "fgla.name");
+  auto text = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kNameAttrName);
   function.emitError() << "the shape of the report must give a size for '" << name.getValue() << "' of argument '"
                        << (text ? text.getValue() : "") << "'";
   return std::nullopt;

@@ -1,5 +1,6 @@
 //===- SizeStages.cpp - As many turns under way as shared memory holds ----===//
 
+#include "dialect/fgla/FGLA.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -7,8 +8,6 @@
 #include "passes/layout/Passes.h"
 #include "passes/layout/SharedMemory.h"
 #include "passes/schedule/Choices.h"
-#include "passes/schedule/Passes.h"
-#include "passes/tiled/Passes.h"
 
 namespace fgla {
 #define GEN_PASS_DEF_SIZESTAGES
@@ -80,12 +79,9 @@ static void makeRoom(warp::PipelineOp pipeline, const GPUTarget &target) {
 namespace {
 struct SizeStages : fgla::impl::SizeStagesBase<SizeStages> {
   void runOnOperation() override {
-    auto attr = getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName);
-    const GPUTarget *target = attr ? findGPUTarget(attr.getName()) : nullptr;
-    if (!target) {
-      getOperation()->emitError() << "module must carry the attribute '" << kTargetAttrName << "' with a GPU";
+    const GPUTarget *target = requireGPUTarget(getOperation());
+    if (!target)
       return signalPassFailure();
-    }
     WalkResult result = getOperation()->walk([&](warp::PipelineOp pipeline) {
       if (pipeline.getBody().getOps<warp::ChannelOp>().empty())
         return WalkResult::advance(); // no turns

@@ -1,5 +1,6 @@
 //===- AssignRoles.cpp - Splits kernels among groups of warps -------------===//
 
+#include "dialect/fgla/FGLA.h"
 #include "dialect/tile/Diagnostics.h"
 #include "dialect/warp/Warp.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -10,8 +11,6 @@
 #include "passes/roles/Passes.h"
 #include "passes/roles/TensorCopies.h"
 #include "passes/schedule/Choices.h"
-#include "passes/schedule/Passes.h"
-#include "passes/tiled/Passes.h"
 #include "passes/tiled/TileReader.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -273,8 +272,7 @@ void PipelineBuilder::buildRole(int index) {
     usedOfLoops.insert(walk.getInits()[carried]);
   buildWalk(index, instance, mapping);
   cloneTail(index, *forall.getBody(), mapping);
-  auto attr = forall->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(kTargetAttrName);
-  const GPUTarget *target = attr ? findGPUTarget(attr.getName()) : nullptr;
+  const GPUTarget *target = getGPUTarget(forall);
   if (spec.kind == RoleKind::Load && getGivenSchedule().getLoad() == 0 && target && hasOnlyTensorCopies(role, *target))
     role.setWarps(kCopyEngineWarps);
 }

@@ -1,10 +1,10 @@
 //===- NarrowOperands.cpp - Operands of matrix instructions ---------------===//
 
+#include "dialect/fgla/FGLA.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/roles/Passes.h"
-#include "passes/tiled/Passes.h"
 
 namespace fgla {
 #define GEN_PASS_DEF_NARROWOPERANDS

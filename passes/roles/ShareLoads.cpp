@@ -1,5 +1,6 @@
 //===- ShareLoads.cpp - Slices of tiles that are loaded whole anyway ------===//
 
+#include "dialect/fgla/FGLA.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -8,7 +9,6 @@
 #include "mlir/IR/Matchers.h"
 #include "passes/roles/Passes.h"
 #include "passes/schedule/Choices.h"
-#include "passes/tiled/Passes.h"
 
 namespace fgla {
 #define GEN_PASS_DEF_SHARELOADS

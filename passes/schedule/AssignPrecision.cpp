@@ -1,5 +1,7 @@
 //===- AssignPrecision.cpp - Lets products of f32 be less exact -----------===//
 
+#include "dialect/fgla/Attributes.h"
+#include "passes/Targets.h"
 #include "passes/schedule/Passes.h"
 
 namespace fgla {
@@ -15,23 +17,13 @@ struct AssignPrecision : fgla::impl::AssignPrecisionBase<AssignPrecision> {
   using AssignPrecisionBase::AssignPrecisionBase;
 
   void runOnOperation() override {
-    auto target = getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName);
-    if (!target) {
-      getOperation()->emitError() << "module must carry the attribute '" << kTargetAttrName << "'";
+    TargetAttr target = requireTarget(getOperation());
+    if (!target)
       return signalPassFailure();
-    }
-    WalkResult result = getOperation()->walk([&](AttentionOp op) {
-      Attribute given = op->getAttr(kPrecisionAttrName);
-      if (given && !isa<PrecisionAttr>(given)) {
-        op.emitError() << "attribute '" << kPrecisionAttrName
-                       << "' must be #fgla.precision<f32> or #fgla.precision<tf32>, got " << given;
-        return WalkResult::interrupt();
-      }
-      assign(op, given ? cast<PrecisionAttr>(given).getValue() : Precision(precision), target.getName());
-      return WalkResult::advance();
+    getOperation()->walk([&](AttentionOp op) {
+      auto given = op->getAttrOfType<PrecisionAttr>(kPrecisionAttrName);
+      assign(op, given ? given.getValue() : Precision(precision), target.getName());
     });
-    if (result.wasInterrupted())
-      signalPassFailure();
   }
 
 private:

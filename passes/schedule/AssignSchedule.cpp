@@ -55,11 +55,10 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
   using AssignScheduleBase::AssignScheduleBase;
 
   void runOnOperation() override {
-    if (!getOperation()->hasAttrOfType<TargetAttr>(kTargetAttrName)) {
-      getOperation()->emitError() << "module must carry the attribute '" << kTargetAttrName << "'";
+    TargetAttr attr = requireTarget(getOperation());
+    if (!attr)
       return signalPassFailure();
-    }
-    StringRef target = getOperation()->getAttrOfType<TargetAttr>(kTargetAttrName).getName();
+    StringRef target = attr.getName();
     gpu = findGPUTarget(target);
     if (!gpu && target != "cpu") {
       getOperation()->emitError() << "'" << kTargetAttrName << "' must be one of " << llvm::join(getTargetNames(), ", ")

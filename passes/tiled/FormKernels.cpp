@@ -1,5 +1,6 @@
 //===- FormKernels.cpp - Fused attentions as kernels on tiles -------------===//
 
+#include "dialect/fgla/FGLA.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -9,7 +10,6 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Dominance.h"
 #include "passes/schedule/Choices.h"
-#include "passes/schedule/Passes.h"
 #include "passes/tiled/AttentionProgram.h"
 #include "passes/tiled/Passes.h"
 

@@ -1,7 +1,7 @@
 //===- MergeKernels.cpp - Equal kernels become one ------------------------===//
 
+#include "dialect/fgla/Attributes.h"
 #include "dialect/tile/Tile.h"
-#include "passes/schedule/Passes.h"
 #include "passes/tiled/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -1,5 +1,6 @@
 //===- PadTiles.cpp - Tiles of any size become tiles that layouts have ----===//
 
+#include "dialect/fgla/Attributes.h"
 #include "dialect/tile/Diagnostics.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -6,9 +6,6 @@
 #include "mlir/Pass/Pass.h"
 
 namespace fgla {
-/// The attribute of a function that is a kernel.
-constexpr llvm::StringLiteral kKernelAttrName = "fgla.kernel";
-
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "passes/tiled/Passes.h.inc"

@@ -205,12 +205,15 @@ static Result<Report> measure(const CompileOptions &options) {
 int main(int argc, char **argv) {
   tools::startTool();
   InitLLVM init(argc, argv);
+  tools::endOnFatalErrors();
   tools::parseCommandLine(argc, argv, category,
                           "times a compiled function on made-up tensors\n\n"
                           "  fgla-bench block.mlir --shape B=1,T=4096\n"
                           "  fgla-bench block.mlir --shape B=1,T=4096 --lowering=reference --json reference.json\n");
   if (inputPath.empty())
     return fail("no input file (see --help)");
+  if (Status status = tools::checkCompiled(inputPath, {&target, &lowering, &precision, &tile}); !status.ok())
+    return fail(status);
   std::vector<std::string> files{inputPath};
   files.insert(files.end(), inputFiles.begin(), inputFiles.end());
   if (Status status = tools::checkOverwrites("--json", jsonPath, files); !status.ok())

@@ -1,11 +1,11 @@
 //===- Tune.cpp - Times schedules of a program on a GPU -------------------===//
 
 #include "tools/fgla-compile/Tune.h"
+#include "dialect/fgla/FGLA.h"
 #include "passes/Targets.h"
 #include "passes/binary/ObjectFile.h"
 #include "passes/kernel/KernelList.h"
 #include "passes/schedule/Candidates.h"
-#include "passes/schedule/Passes.h"
 #include "passes/schedule/TunedTable.h"
 #include "support/WriteFile.h"
 #include "tools/fgla-compile/TimeArtifacts.h"
@@ -104,7 +104,7 @@ static Result<double> predictProgram(const Source &source, const CompileOptions 
     return status;
   double nanoseconds = 0;
   for (mlir::LLVM::LLVMFuncOp kernel : kernel::getKernels(**module))
-    if (auto report = kernel->getAttrOfType<mlir::DictionaryAttr>("fgla.report"))
+    if (auto report = kernel->getAttrOfType<mlir::DictionaryAttr>(kReportAttrName))
       if (auto atShape = report.getAs<mlir::DictionaryAttr>("at_shape"))
         nanoseconds += atShape.getAs<mlir::IntegerAttr>("predicted_ns").getInt();
   return nanoseconds * 1e-9;

@@ -4,6 +4,7 @@
 #include "passes/binary/ObjectFile.h"
 #include "runtime/Manifest.h"
 #include "support/WriteFile.h"
+#include "tools/fgla-compile/Supervise.h"
 #include "tools/fgla-compile/Tune.h"
 #include "tools/support/Startup.h"
 #include "tools/support/ToolSupport.h"
@@ -13,6 +14,7 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -23,7 +25,10 @@ using fgla::runtime::Status;
 using fgla::tools::fail;
 
 static cl::OptionCategory category("fgla-compile options");
-static cl::opt<std::string> inputPath(cl::Positional, cl::desc("FILE.mlir|FILE.onnx"), cl::cat(category));
+static cl::opt<std::string> inputPath(cl::Positional, cl::desc("FILE.mlir|FILE.onnx|-"), cl::cat(category));
+static cl::opt<std::string> inputName("input-name",
+                                      cl::desc("the name of what is read from stdin (-); its ending says what it is"),
+                                      cl::value_desc("NAME"), cl::init("stdin.mlir"), cl::cat(category));
 static cl::opt<std::string>
     outputPath("o",
                cl::desc("what to write: an artifact (.so), an object file (.o), text (.mlir, .ll, or - for "
@@ -138,6 +143,15 @@ static Status write(const std::string &path, std::string_view text) {
     return runtime::writeFileAtomically(path, {&text, 1});
   outs() << text;
   return {};
+}
+
+static Result<Source> readInput() {
+  if (inputPath != "-")
+    return readSource(inputPath);
+  ErrorOr<std::unique_ptr<MemoryBuffer>> bytes = MemoryBuffer::getSTDIN();
+  if (!bytes)
+    return Status(FGLA_IO_ERROR, "cannot read stdin: " + bytes.getError().message());
+  return makeSource(inputName, (*bytes)->getBuffer().str());
 }
 
 static Status writeText(const Source &source, const CompileOptions &options) {
@@ -271,13 +285,15 @@ static Status runTuner() {
   options.compile = std::move(*compile);
   options.isDryRun = tuneDryRun;
   options.tablePath = outputPath;
-  Result<Source> source = readSource(inputPath);
+  Result<Source> source = readInput();
   return source.ok() ? tools::tune(*source, options) : source.status();
 }
 
 int main(int argc, char **argv) {
+  tools::superviseIfAsked(argc, argv);
   tools::startTool();
   InitLLVM init(argc, argv);
+  tools::endOnFatalErrors();
   tools::parseCommandLine(argc, argv, category,
                           "compiles a model\n\n"
                           "  fgla-compile block.mlir -o block.so --header=block.h\n"
@@ -325,15 +341,21 @@ int main(int argc, char **argv) {
     return fail(sizes.status());
   if (!sizes->empty())
     options->shape = sizes->front();
-  Result<Source> source = readSource(inputPath);
+  Result<Source> source = readInput();
   if (!source.ok())
     return fail(source.status());
   Status status;
-  if (kind == ".mlir")
-    status = writeText(*source, *options);
-  else if (kind == ".ll")
-    status = writeLLVM(*source, *options);
-  else
-    status = writeBinary(*source, *options, kind);
-  return status.ok() ? 0 : fail(status);
+  {
+    tools::Progress progress(*options);
+    if (kind == ".mlir")
+      status = writeText(*source, *options);
+    else if (kind == ".ll")
+      status = writeLLVM(*source, *options);
+    else
+      status = writeBinary(*source, *options, kind);
+  }
+  if (!status.ok())
+    return fail(status);
+  tools::reportDone();
+  return 0;
 }

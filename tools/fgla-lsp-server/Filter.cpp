@@ -24,12 +24,12 @@ static std::string print(const json::Value &value) {
   return text;
 }
 
-/// The text, or in its place one of as many lines whose only error says what is wrong.
-static std::string guard(StringRef text) {
+std::string MessageFilter::guard(const json::Object &document, const std::string &text) {
   if (!fgla::isNestedTooDeep(text))
-    return text.str();
-  return "\"the text is nested deeper than " + std::to_string(fgla::kMaxDepth) + ", which is not read\"" +
-         std::string(text.count('\n'), '\n');
+    return text;
+  std::lock_guard lock(mutex);
+  keptBack.emplace(document.getString("uri").value_or("").str(), document.getInteger("version").value_or(0));
+  return "";
 }
 
 void MessageFilter::openText(json::Object &document) {
@@ -37,7 +37,7 @@ void MessageFilter::openText(json::Object &document) {
   if (!address || !text)
     return;
   texts[*address] = text->str();
-  document["text"] = guard(texts[*address]);
+  document["text"] = guard(document, texts[*address]);
 }
 
 /// Edits become the whole text: where one part is kept back, another would be put into the wrong place.
@@ -54,7 +54,7 @@ void MessageFilter::changeText(json::Object &params) {
     if (!lsp::fromJSON(edit, change, root) || failed(change.applyTo(text)))
       return; // as the server does with what it cannot read
   }
-  params["contentChanges"] = json::Array{json::Object{{"text", guard(text)}}};
+  params["contentChanges"] = json::Array{json::Object{{"text", guard(*document, text)}}};
 }
 
 void MessageFilter::toServer(json::Object &message) {
@@ -79,12 +79,23 @@ static StringRef getSummary(StringRef op) {
       .Default("");
 }
 
+/// What the server finds in a text that it did not get is nothing; this says why.
+static json::Array explainKeptBack() {
+  json::Object start{{"line", 0}, {"character", 0}};
+  json::Object range{{"start", json::Object(start)}, {"end", json::Object(start)}};
+  std::string text = "the text is nested deeper than " + std::to_string(fgla::kMaxDepth) + ", and is not read";
+  return json::Array{json::Object{{"range", std::move(range)}, {"severity", 1}, {"message", text}}};
+}
+
 void MessageFilter::toEditor(json::Object &message) {
-  {
-    std::lock_guard lock(mutex);
-    if (!message.get("id") || !hovers.erase(print(*message.get("id"))))
-      return;
-  }
+  std::unique_lock lock(mutex);
+  json::Object *params = message.getObject("params");
+  if (params && message.getString("method") == "textDocument/publishDiagnostics" &&
+      keptBack.erase({params->getString("uri").value_or("").str(), params->getInteger("version").value_or(0)}))
+    (*params)["diagnostics"] = explainKeptBack();
+  if (!message.get("id") || !hovers.erase(print(*message.get("id"))))
+    return;
+  lock.unlock();
   json::Object *result = message.getObject("result");
   json::Object *contents = result ? result->getObject("contents") : nullptr;
   std::optional<StringRef> text = contents ? contents->getString("value") : std::nullopt;

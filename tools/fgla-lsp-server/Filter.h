@@ -26,10 +26,13 @@ public:
 private:
   void openText(llvm::json::Object &document);
   void changeText(llvm::json::Object &params);
+  /// What the server gets of `text`, the text of a document.
+  std::string guard(const llvm::json::Object &document, const std::string &text);
 
   llvm::StringMap<std::string> texts; ///< by address, as the editor has them
   std::mutex mutex;
-  std::set<std::string> hovers; ///< ids of requests that are not answered yet
+  std::set<std::string> hovers;                       ///< ids of requests that are not answered yet
+  std::set<std::pair<std::string, int64_t>> keptBack; ///< addresses and versions of texts that are nested too deep
 };
 
 /// Runs `server` with stdin and stdout that go through a filter. Returns its exit code.

@@ -169,11 +169,8 @@ static int run(const CompileOptions &options) {
 
 /// Options that would have no effect, and results that would overwrite what they are computed from.
 static Status checkOptions() {
-  if (StringRef(inputPath).ends_with(".so"))
-    for (const cl::Option *option : std::initializer_list<const cl::Option *>{&target, &lowering, &precision, &tile})
-      if (option->getNumOccurrences())
-        return Status(FGLA_INVALID_ARGUMENT,
-                      ("--" + option->ArgStr + " is for compiling, and '" + inputPath + "' is compiled").str());
+  if (Status status = tools::checkCompiled(inputPath, {&target, &lowering, &precision, &tile}); !status.ok())
+    return status;
   std::vector<std::string> inputs{inputPath};
   inputs.insert(inputs.end(), inputFiles.begin(), inputFiles.end());
   for (const std::string &pair : inputPairs)
@@ -185,6 +182,7 @@ static Status checkOptions() {
 int main(int argc, char **argv) {
   tools::startTool();
   InitLLVM init(argc, argv);
+  tools::endOnFatalErrors();
   tools::parseCommandLine(argc, argv, category,
                           "runs a function on tensors from files\n\n"
                           "  fgla-run block.mlir --inputs=in.safetensors "

@@ -3,6 +3,8 @@
 #include "tools/support/Program.h"
 #include "support/DeviceTensor.h"
 
+#include "tools/support/ToolSupport.h"
+
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -22,7 +24,9 @@ Result<std::unique_ptr<Module>> tools::loadProgram(const std::string &path, cons
   Result<Source> source = readSource(path);
   if (!source.ok())
     return source.status();
-  return compileAndLoad(*source, options);
+  CompileOptions shown = options;
+  Progress progress(shown);
+  return compileAndLoad(*source, shown);
 }
 
 Result<const Function *> tools::pickFunction(const Module &module, const std::string &entry) {

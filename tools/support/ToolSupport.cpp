@@ -3,8 +3,10 @@
 #include "tools/support/ToolSupport.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -14,6 +16,27 @@ using fgla::runtime::Status;
 int fgla::tools::fail(const Twine &message) {
   errs() << "error: " << message << "\n";
   return 1;
+}
+
+// A line that what is printed next begins over.
+static void showLine(StringRef text) { errs() << "\r\033[K" << text << "\r"; }
+
+fgla::tools::Progress::Progress(CompileOptions &options) {
+  if (errs().is_displayed())
+    options.progress = [](StringRef phase) { showLine(("compiling: " + phase + " ...").str()); };
+}
+
+fgla::tools::Progress::~Progress() {
+  if (errs().is_displayed())
+    showLine("");
+}
+
+void fgla::tools::endOnFatalErrors() {
+  install_fatal_error_handler([](void *, const char *reason, bool) {
+    fail("code generator: " + StringRef(reason).split('\n').first);
+    sys::RunInterruptHandlers(); // files that only signals would remove
+    std::_Exit(1);
+  });
 }
 
 void fgla::tools::parseCommandLine(int argc, char **argv, cl::OptionCategory &category, StringRef overview) {
@@ -29,6 +52,14 @@ void fgla::tools::parseCommandLine(int argc, char **argv, cl::OptionCategory &ca
   line.consume_front(": ");
   line = line.split(".  Try: ").first;
   std::exit(fail(line + " (see --help)"));
+}
+
+Status fgla::tools::checkCompiled(const std::string &path, ArrayRef<const cl::Option *> options) {
+  for (const cl::Option *option : options)
+    if (StringRef(path).ends_with(".so") && option->getNumOccurrences())
+      return Status(FGLA_INVALID_ARGUMENT,
+                    ("--" + option->ArgStr + " is for compiling, and '" + path + "' is compiled").str());
+  return {};
 }
 
 Status fgla::tools::checkOverwrites(StringRef option, const std::string &path, ArrayRef<std::string> inputs) {

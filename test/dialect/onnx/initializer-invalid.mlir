@@ -61,3 +61,18 @@ func.func @absolute() {
   %0 = onnx.initializer "w" file "/etc/passwd" offset 0 length 8 : tensor<2xf32>
   return
 }
+
+// -----
+
+// expected-error@+1 {{'builtin.module' op attribute 'onnx.folder' must be a string, got 1 : i64}}
+module attributes {onnx.folder = 1} {}
+
+// -----
+
+// expected-error@+1 {{'func.func' op attribute 'onnx.folder' must stand on a module}}
+func.func private @f() attributes {onnx.folder = "."}
+
+// -----
+
+// expected-error@+1 {{'builtin.module' op attribute 'onnx.folders' is none that the dialect 'onnx' has}}
+module attributes {onnx.folders = "."} {}

@@ -1,5 +1,5 @@
 // RUN: fgla-opt %s --fgla-lower-launches -verify-diagnostics
-func.func private @k(%x: memref<4xf32>, %y: memref<4xf32>) attributes {fgla.kernel} {
+func.func private @k(%x: memref<4xf32>, %y: memref<4xf32>) attributes {fgla.kernel = #fgla.schedule<tile = 16, segments = 1>} {
   return
 }
 func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {

@@ -25,11 +25,6 @@ func.func @f(%x: tensor<4xf32> {fgla.name = "x"}, %y: tensor<4xf32> {fgla.name =
 
 // -----
 
-// expected-error@+1 {{'func.func' op argument 'arg0' must have one name in 'fgla.dims' for each dim}}
-func.func @f(%x: tensor<?x4xf32> {fgla.dims = ["B"]}) { return }
-
-// -----
-
 // expected-error@+1 {{the module has no public function to compile}}
 module {
   func.func private @f() { return }

@@ -5,6 +5,7 @@
 #include "support/Tensor.h"
 
 #include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <thread>
 #include <unistd.h>
@@ -40,7 +41,7 @@ protected:
   size_t countArtifacts() const {
     size_t count = 0;
     for (const auto &entry : std::filesystem::directory_iterator(folder))
-      count += entry.path().extension() == ".so";
+      count += entry.path().filename().string().starts_with("llvmcache-");
     return count;
   }
 
@@ -136,4 +137,45 @@ TEST_F(CompilerTest, ErrorsAreOneLineAndLeaveNothing) {
   EXPECT_EQ(module.message().find('\n'), std::string::npos);
   EXPECT_EQ(module.message().rfind("test.mlir:1:", 0), 0u) << module.message();
   EXPECT_EQ(countArtifacts(), 0u);
+}
+
+/// What `function` makes of 3.
+static float callWithThree(const runtime::Module &module) {
+  float in = 3, out = 0;
+  int64_t shape[1] = {1};
+  fgla_tensor arg = {&in, FGLA_F32, 1, shape, nullptr, {FGLA_DEVICE_CPU, 0}};
+  fgla_tensor result = {&out, FGLA_F32, 1, shape, nullptr, {FGLA_DEVICE_CPU, 0}};
+  runtime::Status status = module.functions().front().call({&arg, 1}, {&result, 1});
+  EXPECT_TRUE(status.ok()) << status.message();
+  return out;
+}
+
+// Each gets its own code, though both are loaded from memory at once, and however their files were exchanged or
+// damaged.
+TEST_F(CompilerTest, DamagedAndExchangedEntries) {
+  std::string square = scale;
+  square.replace(square.find("addf"), 4, "mulf");
+  auto check = [&] {
+    auto twice = compileAndLoad(makeSource(scale), {}), squared = compileAndLoad(makeSource(square), {});
+    ASSERT_TRUE(twice.ok() && squared.ok()) << twice.message() << squared.message();
+    EXPECT_EQ(callWithThree(**twice), 6);
+    EXPECT_EQ(callWithThree(**squared), 9);
+  };
+  check();
+  std::vector<std::filesystem::path> entries;
+  for (const auto &entry : std::filesystem::directory_iterator(folder))
+    if (entry.path().filename().string().starts_with("llvmcache-"))
+      entries.push_back(entry.path());
+  ASSERT_EQ(entries.size(), 2u);
+  std::filesystem::rename(entries[0], folder / "other");
+  std::filesystem::rename(entries[1], entries[0]);
+  std::filesystem::rename(folder / "other", entries[1]);
+  check();
+  for (uintmax_t at : {uintmax_t(0), uintmax_t(2000), std::filesystem::file_size(entries[0]) / 2}) {
+    std::fstream file(entries[0], std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(at);
+    file.put('\x55');
+    file.close();
+    check();
+  }
 }

@@ -60,6 +60,13 @@ TEST_F(ExternalFileTest, NothingOutside) {
   }
 }
 
+TEST_F(ExternalFileTest, PointerOfGitLFS) {
+  std::ofstream(folder / "model" / "lfs.bin") << "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+  ExternalFile file;
+  EXPECT_FALSE(open(file, "lfs.bin"));
+  EXPECT_EQ(error, "'lfs.bin' is a pointer of git-lfs, not the file: run 'git lfs pull'");
+}
+
 TEST_F(ExternalFileTest, Bounds) {
   ExternalFile file;
   ASSERT_TRUE(open(file, "w.bin"));

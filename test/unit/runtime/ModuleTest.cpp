@@ -214,6 +214,24 @@ TEST(Module, Seal) {
                       "made (by strip, say)");
 }
 
+// Two at once, and one in the place of another: the loader knows files by their paths.
+TEST(Module, Bytes) {
+  std::string good = readFile(artifact("good_artifact")), bad = readFile(artifact("bad_no_manifest"));
+  {
+    Result<std::unique_ptr<Module>> one = Module::loadBytes(good), two = Module::loadBytes(good);
+    ASSERT_TRUE(one.ok() && two.ok()) << one.message() << two.message();
+    EXPECT_TRUE((*one)->find("mix").ok());
+    EXPECT_TRUE((*two)->find("mix").ok());
+    *one = nullptr;
+    Result<std::unique_ptr<Module>> none = Module::loadBytes(bad);
+    ASSERT_FALSE(none.ok());
+    EXPECT_EQ(none.status().code(), FGLA_INVALID_ARTIFACT);
+    EXPECT_NE(none.message().find("has no symbol 'fgla_manifest'"), std::string::npos) << none.message();
+  }
+  for (const std::string &damaged : {std::string(), good.substr(0, 100), good.substr(0, good.size() / 2)})
+    EXPECT_FALSE(Module::loadBytes(damaged).ok()) << damaged.size();
+}
+
 TEST(Module, PathWithoutSlashIsAFile) {
   char before[4096];
   ASSERT_NE(getcwd(before, sizeof(before)), nullptr);

@@ -3,7 +3,7 @@
 module {
   gpu.module @scale_gpu {
     llvm.func @scale(%x: !llvm.ptr<1>, %y: !llvm.ptr<1>, %w: !llvm.ptr<1>, %n: i64, %factor: f32) attributes {
-        nvvm.kernel, nvvm.maxntid = array<i32: 128>, nvvm.minctasm = 1 : i32, fgla.shared_bytes = 65536 : i64, fgla.grid = ["tiles of 128", "1", "1"]} {
+        nvvm.kernel, nvvm.maxntid = array<i32: 128>, nvvm.minctasm = 1 : i32, fgla.shared_bytes = 65536 : i64} {
       %block = nvvm.read.ptx.sreg.ctaid.x : i32
       %thread = nvvm.read.ptx.sreg.tid.x : i32
       %size = llvm.mlir.constant(128 : i32) : i32
