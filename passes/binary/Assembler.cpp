@@ -124,5 +124,8 @@ Result<Assembled> fgla::binary::assemble(StringRef ptx, StringRef architecture) 
     return Status(FGLA_INVALID_ARGUMENT, "assembler '" + assembler + "' failed: " +
                                              (reason.empty() ? "exit code " + std::to_string(code) : reason));
   }
-  return Assembled{readAll(out), parseAssemblerLog(log)};
+  Assembled result{readAll(out), parseAssemblerLog(log)};
+  if (result.cubin.empty())
+    return Status(FGLA_IO_ERROR, "assembler '" + assembler + "' wrote no machine code");
+  return result;
 }

@@ -39,6 +39,11 @@ private:
   ScheduleAttr getGivenSchedule() {
     return forall->getParentOfType<func::FuncOp>()->getAttrOfType<ScheduleAttr>(kKernelAttrName);
   }
+  /// The GPU that is compiled for, or null.
+  const GPUTarget *findTarget() {
+    auto attr = forall->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(kTargetAttrName);
+    return attr ? findGPUTarget(attr.getName()) : nullptr;
+  }
   void sizeRoles();
   bool isRounded(Value value) const;
   static bool isExchanged(Value value) { return llvm::any_of(value.getUsers(), llvm::IsaPred<tile::ExchangeOp>); }
@@ -93,7 +98,7 @@ void PipelineBuilder::sizeRoles() {
       shape.isWide |= shape.sums > rows * columns; // what sums lose is carried too
       shape.values = std::max(shape.values, columns);
     }
-  ScheduleAttr schedule = completeSchedule(getGivenSchedule(), shape);
+  ScheduleAttr schedule = completeSchedule(getGivenSchedule(), shape, findTarget());
   for (RoleSpec &role : body.roles) {
     if (role.kind == RoleKind::Elementwise) {
       // A loop that runs down fewer columns than the kernel's other one has more instances of fewer warps.
@@ -273,8 +278,7 @@ void PipelineBuilder::buildRole(int index) {
     usedOfLoops.insert(loop.getInitArgs()[carried]);
   buildLoop(index, instance, mapping);
   cloneTail(index, *forall.getBody(), mapping);
-  auto attr = forall->getParentOfType<ModuleOp>()->getAttrOfType<TargetAttr>(kTargetAttrName);
-  const GPUTarget *target = attr ? findGPUTarget(attr.getName()) : nullptr;
+  const GPUTarget *target = findTarget();
   if (spec.kind == RoleKind::Load && getGivenSchedule().getLoad() == 0 && target && hasOnlyTensorCopies(role, *target))
     role.setWarps(kCopyEngineWarps);
 }

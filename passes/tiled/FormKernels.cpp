@@ -376,9 +376,10 @@ Carried KernelWriter::startFrom(AttentionProgram &program, Carried initial, Valu
 
 void KernelWriter::storeFinal(AttentionProgram &program, const Carried &carried, Value batch, Value head) {
   if (finalState)
-    tile::StoreOp::create(builder, loc, carried.state, finalState,
-                          ValueRange{batch, head, program.getFirstKey(), program.getFirstValue()},
-                          program.getKeyCount(), program.getValueCount(), ArrayRef<int64_t>{2, 3});
+    tile::StoreOp::create(
+        builder, loc, convertTile(builder, loc, carried.state, cast<MemRefType>(finalState.getType()).getElementType()),
+        finalState, ValueRange{batch, head, program.getFirstKey(), program.getFirstValue()}, program.getKeyCount(),
+        program.getValueCount(), ArrayRef<int64_t>{2, 3});
   if (finalMax)
     tile::StoreOp::create(builder, loc, carried.max, finalMax, ValueRange{batch, head}, Value(),
                           ArrayRef<int64_t>{-1, -1});
@@ -515,8 +516,10 @@ bool KernelWriter::writeStep() {
 void KernelWriter::write() {
   batches = memref::DimOp::create(builder, loc, output, 0);
   tokens = memref::DimOp::create(builder, loc, output, 1);
-  if (roles)
+  if (roles) {
+    batches = tile::KeepOp::create(builder, loc, batches);
     tokens = tile::KeepOp::create(builder, loc, tokens);
+  }
   heads = index(root.getNumHeads());
   if (writeStep()) {
     func::ReturnOp::create(builder, loc);
