@@ -79,7 +79,7 @@ private:
   Value loadState(AttentionProgram &program, Value buffer, ValueRange position);
   void storeState(AttentionProgram &program, Value state, Value buffer, ValueRange position);
   void storeFinal(AttentionProgram &program, const Carried &carried, Value batch, Value head);
-  void storeWhole(AttentionProgram &program, const Carried &carried, Value batch, Value head, Value condition);
+  void storeWhole(AttentionProgram &program, Carried carried, Value batch, Value head, Value condition);
   Value isWhole(Value queryHead, Value segment);
   Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
   /// A buffer [B, H, pieces of segments but the last, trailing...], for what they tell later ones: with one segment it
@@ -376,10 +376,9 @@ Carried KernelWriter::startFrom(AttentionProgram &program, Carried initial, Valu
 
 void KernelWriter::storeFinal(AttentionProgram &program, const Carried &carried, Value batch, Value head) {
   if (finalState)
-    tile::StoreOp::create(
-        builder, loc, convertTile(builder, loc, carried.state, cast<MemRefType>(finalState.getType()).getElementType()),
-        finalState, ValueRange{batch, head, program.getFirstKey(), program.getFirstValue()}, program.getKeyCount(),
-        program.getValueCount(), ArrayRef<int64_t>{2, 3});
+    tile::StoreOp::create(builder, loc, carried.state, finalState,
+                          ValueRange{batch, head, program.getFirstKey(), program.getFirstValue()},
+                          program.getKeyCount(), program.getValueCount(), ArrayRef<int64_t>{2, 3});
   if (finalMax)
     tile::StoreOp::create(builder, loc, carried.max, finalMax, ValueRange{batch, head}, Value(),
                           ArrayRef<int64_t>{-1, -1});
@@ -401,8 +400,9 @@ Value KernelWriter::isWhole(Value queryHead, Value segment) {
 }
 
 /// Stores what a head ends with where `condition` holds, or everywhere.
-void KernelWriter::storeWhole(AttentionProgram &program, const Carried &carried, Value batch, Value head,
-                              Value condition) {
+void KernelWriter::storeWhole(AttentionProgram &program, Carried carried, Value batch, Value head, Value condition) {
+  if (finalState)
+    carried.state = convertTile(builder, loc, carried.state, cast<MemRefType>(finalState.getType()).getElementType());
   if (!condition)
     return storeFinal(program, carried, batch, head);
   auto branch = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);
