@@ -151,6 +151,9 @@ static void buildTiled(OpPassManager &manager, const PhaseOptions &options) {
   fgla::PadTilesOptions padding;
   padding.isWidening = kernels.roles;
   manager.addPass(fgla::createPadTiles(padding));
+  // What is left is named as long as it has its name.
+  if (options.gpu)
+    manager.addPass(fgla::host::createCheckHost());
   // Roles take diagonal blocks and rows as a whole.
   if (!options.gpu && options.lowering != Lowering::Roles)
     addExpansions(manager);

@@ -28,6 +28,8 @@ struct GPUTarget {
   bool hasWarpgroupMMA = false;  ///< wgmma
 
   unsigned getArchitecture() const; ///< 90 for "sm_90a"
+  /// Whether code for `target` is machine code for this GPU, not PTX of an older one.
+  bool isExactly(llvm::StringRef target) const { return name == target; }
 };
 
 /// All GPUs, oldest first.

@@ -136,6 +136,7 @@ class Runner:
             "reference": lambda: self.script("reference", numeric / "test_reference.py", *quick),
             "onnx-nodes": lambda: self.script("onnx-nodes", numeric / "onnx_nodes.py", *build),
             "onnx-graphs": lambda: self.script("onnx-graphs", numeric / "onnx_graphs.py", *build, *quick),
+            "spills": lambda: self.script("spills", ROOT / "test" / "spills" / "spills.py", *build),
             "demo": self.demo,
             "numeric": lambda: self.script("numeric", numeric / "matrix.py", *build, *quick),
             "emulated": lambda: self.script("emulated", numeric / "matrix.py", *build, *quick, "--target=sm_90a", environment=emulator),

@@ -44,8 +44,8 @@ private:
 struct StateRule {
   StringRef what;
   SmallVector<int64_t> shape; ///< [B, H, K, V]
-  Type compute;
-  bool hasMax; ///< the stabilizer keeps a maximum
+  Type compute, storage;      ///< of the arithmetic and of the arrays
+  bool hasMax;                ///< the stabilizer keeps a maximum
   std::string stateLabel, maxLabel;
 };
 } // namespace
@@ -58,9 +58,12 @@ static LogicalResult verifyState(Operation *op, Value state, Value max, const St
   if (state) {
     if (failed(verifyShape(op, state.getType(), {name, "[B, H, K, V]", rule.shape, rule.stateLabel, {1, 2, 3}})))
       return failure();
-    if (elementOf(state) != rule.compute)
-      return op->emitOpError() << name << " must hold " << rule.compute << ", got " << elementOf(state) << " ("
-                               << rule.stateLabel << ")";
+    if (elementOf(state) != rule.compute && elementOf(state) != rule.storage) {
+      InFlightDiagnostic error = op->emitOpError() << name << " must hold " << rule.compute;
+      if (rule.storage != rule.compute)
+        error << " or " << rule.storage;
+      return error << ", got " << elementOf(state) << " (" << rule.stateLabel << ")";
+    }
   }
   name = (rule.what + "_max'").str();
   if ((state && rule.hasMax) != static_cast<bool>(max))
@@ -179,6 +182,7 @@ template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyStates() 
   StateRule rule{"operand 'initial",
                  {sizes.batch, sizes.heads, sizes.keyDim, sizes.valueDim},
                  getComputeType(element),
+                 element,
                  op.hasMaxState(),
                  label(8),
                  label(9)};
@@ -312,6 +316,7 @@ LogicalResult BlockOp::verify() {
   StateRule rule{"operand 'initial",
                  {shapeOf(getInput())[0], heads, keyDim, valueDim},
                  getComputeType(element),
+                 element,
                  hasMax,
                  "block_c4",
                  "block_c4"};

@@ -6,6 +6,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace fgla;
@@ -45,6 +46,28 @@ private:
 
 Value fgla::buildConstant(OpBuilder &builder, Location loc, Type type, double value) {
   return arith::ConstantOp::create(builder, loc, builder.getFloatAttr(type, value));
+}
+
+Value fgla::buildFiniteMax(OpBuilder &builder, Location loc, Value max) {
+  APFloat lowest = APFloat::getLargest(cast<FloatType>(max.getType()).getFloatSemantics(), /*Negative=*/true);
+  Value bound = arith::ConstantOp::create(builder, loc, builder.getFloatAttr(max.getType(), lowest));
+  return arith::MaximumFOp::create(builder, loc, max, bound);
+}
+
+Value fgla::buildExpBelow(OpBuilder &builder, Location loc, Value x, Value max) {
+  Formula f(builder, loc, x.getType());
+  return f.exp(f.sub(x, buildFiniteMax(builder, loc, max)));
+}
+
+Value fgla::buildSoftmaxSum(OpBuilder &builder, Location loc, Value sum) {
+  Formula f(builder, loc, sum.getType());
+  return f.max(sum, f.constant(1));
+}
+
+Value fgla::buildCountedMax(OpBuilder &builder, Location loc, Value max) {
+  Formula f(builder, loc, max.getType());
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  return f.select(f.less(max, f.constant(kInfinity)), max, f.constant(-kInfinity));
 }
 
 bool fgla::isElementwise(FeatureKind kind) {
@@ -94,11 +117,11 @@ Decay fgla::buildGate(OpBuilder &builder, Location loc, GateKind kind, ValueRang
 Value fgla::buildGateFactor(OpBuilder &builder, Location loc, GateKind kind, ValueRange inputs) {
   Formula f(builder, loc, inputs[0].getType());
   Value one = f.constant(1);
+  if (kind == GateKind::Sigmoid)
+    return f.div(one, f.add(one, f.exp(f.neg(inputs[0]))));
   auto inverseExp = [&](Value z, double least) { return f.exp(f.neg(f.max(z, f.constant(least)))); };
   // The least arguments keep the numerator finite. Where the denominator overflows, f is under 1e-18 and becomes zero.
   Value x = inverseExp(inputs[0], -86), onePlusX = f.add(one, x);
-  if (kind == GateKind::Sigmoid)
-    return f.div(one, onePlusX);
   Value onePlusY = f.add(one, inverseExp(inputs[1], -43)); // below, r < 1e-18 adds nothing to f
   Value denominator = f.mul(onePlusY, f.mul(onePlusX, onePlusX));
   return f.mul(f.add(onePlusY, f.mul(f.constant(2), x)), f.div(one, denominator));
@@ -112,7 +135,8 @@ Value fgla::buildLogGate(OpBuilder &builder, Location loc, GateKind kind, ValueR
   // log f = log g + log(g + 2 r (1 - g)) as a sum of exponentials; near f = 1 its terms cancel, and log(1 - (1 - f)) is
   // accurate.
   Value logNotG = f.logSigmoid(f.neg(inputs[0])), logR = f.logSigmoid(inputs[1]);
-  Value second = f.add(f.constant(std::log(2.0)), f.add(logR, logNotG));
+  // (Where both gates are shut for good, the finite one of two is subtracted from -inf.)
+  Value second = buildFiniteMax(builder, loc, f.add(f.constant(std::log(2.0)), f.add(logR, logNotG)));
   Value logF = f.add(logG, f.logAddExp(logG, second));
   Value complement = buildGate(builder, loc, kind, inputs).complement;
   Value half = f.constant(0.5);

@@ -18,6 +18,15 @@ struct Decay {
 /// The scalar constant `value` of float type `type`.
 mlir::Value buildConstant(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type type, double value);
 
+/// `max`, but the lowest finite number in place of -inf, the maximum of nothing: -inf less that is -inf, not NaN.
+mlir::Value buildFiniteMax(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value max);
+/// e^(x - max), where `max` is at least x: zero for x = -inf, also where that is all there is.
+mlir::Value buildExpBelow(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x, mlir::Value max);
+/// `sum`, or one where it is less: that of e^(x - max x), which is one at least, or zero where all x are -inf.
+mlir::Value buildSoftmaxSum(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value sum);
+/// A token's maximum as one of a sequence: -inf for NaN and +inf, so that no other token gets to see them.
+mlir::Value buildCountedMax(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value max);
+
 /// True for maps in which each channel depends on itself alone.
 bool isElementwise(FeatureKind kind);
 /// The value of an elementwise map.

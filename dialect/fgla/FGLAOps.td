@@ -155,7 +155,7 @@ def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, Att
     - (attention_c5) the decay has the shape of its axis: `[B, T, H, K]`, `[B, T, H, V]`, `[B, T, H, 1]` or `[H]`.
     - (attention_c6) `beta` is given if and only if the rule is `delta` or `gated_delta`; its shape is `[B, T, H]` or `[B, T, 1]`.
     - (attention_c7) the rule `delta` takes no decay, `gated_delta` needs one; delta rules take stabilizer `none` or `token`.
-    - (attention_c8) `initial_state [B, H, K, V]` and `final_state` hold f32 (f64 for f64 inputs).
+    - (attention_c8) `initial_state [B, H, K, V]` and `final_state` hold f32 (f64 for f64 inputs), or what `query` holds; between tokens it is f32.
     - (attention_c9) `initial_max [B, H]` is given if and only if `initial_state` is and the stabilizer is `running` or `sequence`;
       likewise `final_max` with `final_state`.
     - (attention_c10) the output has shape `[B, T, Hq, V]`.
@@ -247,7 +247,7 @@ def FGLA_StepOp : FGLA_Op<"step", [Pure, AttrSizedOperandSegments,
     - (step_c5) the decay has the shape of its axis: `[B, H, K]`, `[B, H, V]`, `[B, H, 1]` or `[H]`.
     - (step_c6) `beta` is given if and only if the rule is `delta` or `gated_delta`; its shape is `[B, H]` or `[B, 1]`.
     - (step_c7) the rule `delta` takes no decay, `gated_delta` needs one; delta rules take stabilizer `none` or `token`.
-    - (step_c8) `initial_state [B, H, K, V]` and `final_state` hold f32 (f64 for f64 inputs).
+    - (step_c8) `initial_state [B, H, K, V]` and `final_state` hold f32 (f64 for f64 inputs), or what `query` holds; between tokens it is f32.
     - (step_c9) `initial_max [B, H]` and `final_max` are given if and only if the stabilizer is `running`; `sequence` is for
       attention only.
     - (step_c10) the output has shape `[B, Hq, V]`.

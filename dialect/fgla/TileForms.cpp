@@ -28,6 +28,8 @@ static Value reduceRows(OpBuilder &builder, Location loc, tile::ReduceKind kind,
 /// exp(x - max_d x): at most one, whatever x.
 static Value buildSafeExp(OpBuilder &builder, Location loc, Value x) {
   Value max = reduceRows(builder, loc, tile::ReduceKind::Max, x);
+  max = buildMap(builder, loc, {max}, shapeOf(max),
+                 [](OpBuilder &b, Location l, ValueRange v) { return buildFiniteMax(b, l, v[0]); });
   return buildMap(builder, loc, {x, max}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
     Value difference = arith::SubFOp::create(b, l, v[0], v[1]);
     return math::ExpOp::create(b, l, difference);
@@ -37,6 +39,8 @@ static Value buildSafeExp(OpBuilder &builder, Location loc, Value x) {
 static Value buildSoftmax(OpBuilder &builder, Location loc, Value x) {
   Value exp = buildSafeExp(builder, loc, x);
   Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, exp);
+  sum = buildMap(builder, loc, {sum}, shapeOf(sum),
+                 [](OpBuilder &b, Location l, ValueRange v) { return buildSoftmaxSum(b, l, v[0]); });
   return buildMap(builder, loc, {exp, sum}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
     return arith::DivFOp::create(b, l, v[0], v[1]);
   });

@@ -299,6 +299,9 @@ LogicalResult DotOp::verify() {
   if (getA().getType().getElementType() != getB().getType().getElementType())
     return emitOpError() << "operands must have one element type, got " << getA().getType().getElementType() << " and "
                          << getB().getType().getElementType() << " (dot_c2)";
+  if (getLowerA() && (getTransposeA() || a[0] != a[1]))
+    return emitOpError() << "operand 'a' of 'lower' must be square and not transposed, got "
+                         << (getTransposeA() ? "transposed " : "") << "[" << a[0] << ", " << a[1] << "] (dot_c3)";
   return success();
 }
 

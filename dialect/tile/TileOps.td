@@ -260,7 +260,8 @@ def Tile_TransposeOp : Tile_Op<"transpose", [Pure]> {
 def Tile_DotOp : Tile_Op<"dot", [Pure]> {
   let summary = "matrix product";
   let description = [{
-    `a b`, or `acc + a b`, with `a` or `b` transposed where said.
+    `a b`, or `acc + a b`, with `a` or `b` transposed where said. With `lower`, the elements of `a` above its diagonal are zero and count for nothing,
+    also where `b` has no numbers.
 
     Example:
     ```mlir
@@ -269,11 +270,13 @@ def Tile_DotOp : Tile_Op<"dot", [Pure]> {
     Constraints:
     - (dot_c1) after the transpositions `a` is `[M, L]`, `b` is `[L, N]` and the result is `[M, N]`; `acc` has its type.
     - (dot_c2) `a` and `b` have one element type.
+    - (dot_c3) with `lower`, `a` is square and not transposed.
   }];
-  let arguments = (ins Tile_Tile:$a, Tile_Tile:$b, Optional<Tile_Tile>:$acc, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
+  let arguments = (ins Tile_Tile:$a, Tile_Tile:$b, Optional<Tile_Tile>:$acc, UnitAttr:$transpose_a, UnitAttr:$transpose_b,
+    UnitAttr:$lower_a);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $a (`transposed` $transpose_a^)? `,` $b (`transposed` $transpose_b^)? (`acc` `(` $acc^ `:` type($acc) `)`)? attr-dict
+    $a (`transposed` $transpose_a^)? (`lower` $lower_a^)? `,` $b (`transposed` $transpose_b^)? (`acc` `(` $acc^ `:` type($acc) `)`)? attr-dict
     `:` type($a) `,` type($b) `->` type($result)
   }];
   let hasVerifier = 1;

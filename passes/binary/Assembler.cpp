@@ -117,5 +117,7 @@ Result<Assembled> fgla::binary::assemble(StringRef ptx, StringRef architecture) 
     return Status(FGLA_INVALID_ARGUMENT, "assembler '" + assembler + "' failed: " +
                                              (reason.empty() ? "exit code " + std::to_string(code) : reason));
   }
+  if (cubin->empty())
+    return Status(FGLA_IO_ERROR, "assembler '" + assembler + "' wrote no machine code");
   return Assembled{std::move(*cubin), parseAssemblerLog(*log)};
 }

@@ -116,15 +116,25 @@ Result<std::vector<DeviceCode>> fgla::binary::compileDeviceCode(mlir::ModuleOp m
     Result<std::string> ptx = emitPTX(code, *target);
     if (!ptx.ok())
       return ptx.status();
-    DeviceCode &result = codes.emplace_back(DeviceCode{code.getName().str(), std::move(*ptx), {}, {}});
+    DeviceCode &result = codes.emplace_back(DeviceCode{code.getName().str(), std::move(*ptx), {}, {}, {}});
+    if (!target->isExactly(attribute.getName())) {
+      // Machine code of an older GPU runs on no newer one; its PTX does.
+      result.whyNoCubin = "target '" + attribute.getName().str() + "' is newer than this compiler: there is PTX for '" +
+                          target->name.str() + "', which the driver translates, and no machine code";
+      continue;
+    }
     Result<Assembled> assembled = assemble(result.ptx, target->name);
     if (assembled.ok()) {
       result.cubin = std::move(assembled->cubin);
       result.log = std::move(assembled->log);
-    } else if (assembled.status().code() != FGLA_NOT_FOUND) {
+    } else if (assembled.status().code() == FGLA_NOT_FOUND) {
+      result.whyNoCubin = assembled.message();
+    } else {
       return Status(assembled.status().code(), "gpu module '" + result.module + "': " + assembled.message());
     }
   }
+  if (!codes.empty() && !target->isExactly(attribute.getName()))
+    mlir::emitRemark(mlir::UnknownLoc::get(module.getContext())) << codes.front().whyNoCubin;
   return codes;
 }
 

@@ -18,7 +18,8 @@ namespace fgla::binary {
 struct DeviceCode {
   std::string module;
   std::string ptx;
-  std::string cubin; ///< empty where there is no assembler
+  std::string cubin;      ///< empty where there is none
+  std::string whyNoCubin; ///< then: no assembler, or no such target
   AssemblerLog log;
 };
 

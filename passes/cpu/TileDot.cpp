@@ -42,7 +42,7 @@ struct SplitTransposedDot : OpRewritePattern<tile::DotOp> {
     auto type = RankedTensorType::get({shape[1], shape[0]}, getElementTypeOrSelf(op.getB()));
     Value transposed = tile::TransposeOp::create(rewriter, op.getLoc(), type, op.getB());
     rewriter.replaceOpWithNewOp<tile::DotOp>(op, op.getResult().getType(), op.getA(), transposed, op.getAcc(),
-                                             op.getTransposeA(), /*transpose_b=*/false);
+                                             op.getTransposeA(), /*transpose_b=*/false, op.getLowerA());
     return success();
   }
 };
@@ -81,19 +81,24 @@ private:
       for (Value c : columns)
         sums.push_back(acc ? loops.read(acc, {r, c}, block.vector) : loops.constant(block.vector, 0));
 
-    int64_t inner = shapeOf(op.getB())[0];
-    sums = loops.loop(0, inner, 1, sums, [&](Value k, ValueRange carried) {
-      SmallVector<Value> next, b;
+    auto addProducts = [&](Value k, ValueRange carried, int64_t firstRow) {
+      SmallVector<Value> next(carried.take_front(firstRow * block.vectors)), b;
       for (Value c : columns)
         b.push_back(loops.read(op.getB(), {k, c}, block.vector));
-      for (auto [i, r] : llvm::enumerate(rows)) {
-        Value scalar = loops.extract(op.getA(), op.getTransposeA() ? ValueRange{k, r} : ValueRange{r, k});
+      for (int64_t i = firstRow; i < block.rows; ++i) {
+        Value scalar = loops.extract(op.getA(), op.getTransposeA() ? ValueRange{k, rows[i]} : ValueRange{rows[i], k});
         Value a = loops.splat(block.vector, scalar);
         for (int64_t j = 0; j < block.vectors; ++j)
           next.push_back(buildFma(loops, a, b[j], carried[i * block.vectors + j]));
       }
       return next;
-    });
+    };
+    Value end = op.getLowerA() ? row : loops.index(shapeOf(op.getB())[0]);
+    sums = loops.loop(loops.index(0), end, 1, sums,
+                      [&](Value k, ValueRange carried) { return addProducts(k, carried, /*firstRow=*/0); });
+    if (op.getLowerA()) // and the triangle on the diagonal
+      for (auto [i, r] : llvm::enumerate(rows))
+        sums = addProducts(r, sums, /*firstRow=*/i);
 
     for (auto [i, r] : llvm::enumerate(rows))
       for (auto [j, c] : llvm::enumerate(columns))

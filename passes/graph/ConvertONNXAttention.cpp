@@ -29,6 +29,11 @@ private:
   LogicalResult convertDecay();
   LogicalResult convertBeta();
   LogicalResult convertPastState();
+  /// The element type of the state where it is not what the model has, and whether it can be that (attention_c8).
+  Type stateOfAttention() { return fgla::getComputeType(lowering.lookup(node.getInput(0)).element); }
+  bool isKept(Type element) {
+    return element == stateOfAttention() || element == lowering.lookup(node.getInput(0)).element;
+  }
   LogicalResult bindResults(const Tensor &query, const Tensor &key, const Tensor &value);
 
   ONNXLowering &lowering;
@@ -193,7 +198,7 @@ LogicalResult AttentionConversion::convertPastState() {
   if (ArrayRef<Dim>(given.dims) != ArrayRef<Dim>({batch, Dim(heads), Dim(keyDim), Dim(valueDim)}))
     return lowering.error(node) << "input 'past_state' must have shape [B, " << heads << ", " << keyDim << ", "
                                 << valueDim << "], got " << formatDims(given.dims);
-  pastState = lowering.cast(given, b.getF32Type()).value;
+  pastState = (isKept(stateElement) ? given : lowering.cast(given, stateOfAttention())).value;
   return success();
 }
 
@@ -202,11 +207,12 @@ LogicalResult AttentionConversion::bindResults(const Tensor &query, const Tensor
   SmallVector<Dim> stateDims = {batch, Dim(heads), Dim(keyDim), Dim(valueDim)};
   Value present = node.getOutput(1);
   bool hasState = present && !present.use_empty();
+  Type element = isKept(stateElement) ? stateElement : stateOfAttention();
   double factor = scale == 0 ? 1 / std::sqrt(static_cast<double>(keyDim)) : scale;
   auto attention = fgla::AttentionOp::create(b, loc, tensorType(dims, query.element),
-                                             hasState ? tensorType(stateDims, b.getF32Type()) : Type(), Type(),
-                                             query.value, key.value, value.value, decay, logDecay, beta, pastState,
-                                             Value(), axis, fgla::Stabilizer::None, rule, b.getF64FloatAttr(factor));
+                                             hasState ? tensorType(stateDims, element) : Type(), Type(), query.value,
+                                             key.value, value.value, decay, logDecay, beta, pastState, Value(), axis,
+                                             fgla::Stabilizer::None, rule, b.getF64FloatAttr(factor));
   if (hasState)
     lowering.bind(present, lowering.cast(lowering.make(attention.getFinalState(), stateDims), stateElement));
   FailureOr<Tensor> packed =

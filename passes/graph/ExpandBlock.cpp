@@ -34,8 +34,8 @@ namespace {
 class BlockExpansion {
 public:
   BlockExpansion(RewriterBase &rewriter, BlockOp op)
-      : rewriter(rewriter), loc(op.getLoc()), op(op), element(op.getInput().getType().getElementType()),
-        sizes(tensor::getMixedSizes(rewriter, loc, op.getInput())) {}
+      : rewriter(rewriter), loc(NameLoc::get(rewriter.getStringAttr("'fgla.block'"), op.getLoc())), op(op),
+        element(op.getInput().getType().getElementType()), sizes(tensor::getMixedSizes(rewriter, loc, op.getInput())) {}
 
   SmallVector<Value> build();
 

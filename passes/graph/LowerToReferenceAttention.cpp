@@ -15,14 +15,6 @@ using namespace fgla::graph;
 
 static constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
-/// exp(x - m), where m >= x; zero for x = -inf, the maximum of no keys, also where m is -inf as well.
-static Value buildExpBelow(OpBuilder &b, Location loc, Value x, Value m) {
-  Value minusInfinity = buildConstant(b, loc, x.getType(), kMinusInfinity);
-  Value isNothing = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, x, minusInfinity);
-  Value exp = math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, x, m));
-  return arith::SelectOp::create(b, loc, isNothing, buildConstant(b, loc, x.getType(), 0), exp);
-}
-
 static Value buildMaximum(OpBuilder &b, Location loc, ValueRange v) {
   return arith::MaximumFOp::create(b, loc, v[0], v[1]);
 }
@@ -59,8 +51,10 @@ public:
 
 private:
   State buildInitialState();
-  /// The maximum of keys `[B, T, H, K]` or `[B, H, K]`, for each batch and head.
-  Value buildKeyMaximum(StringRef notation, Value keys);
+  /// The maximum of the keys `[B, H, K]` of a token, for each batch and head.
+  Value buildKeyMaximum(Value keys);
+  /// That of all tokens, but for those that have none: a key of NaN or +inf reaches no earlier token.
+  Value buildSequenceMaximum();
   /// m_new = max(m, `maximum`), S relative to it: S exp(m - m_new).
   State raiseMaximum(State state, Value maximum);
 
@@ -89,7 +83,7 @@ private:
 SmallVector<Value> Recurrence::build() {
   State state = buildInitialState();
   if (op.getStabilizer() == Stabilizer::Sequence)
-    state = raiseMaximum(state, buildKeyMaximum("bthk->bh", op.getKey()));
+    state = raiseMaximum(state, buildSequenceMaximum());
 
   SmallVector<OpFoldResult> outputSizes = tensor::getMixedSizes(builder, loc, op.getQuery());
   outputSizes.back() = valueDim;
@@ -125,7 +119,8 @@ SmallVector<Value> Recurrence::build() {
   if (op.getFinalMax())
     results.push_back(carriesMaximum ? loop.getResult(2) : state.maximum);
   for (auto [result, type] : llvm::zip_equal(results, op.getResultTypes()))
-    result = castTensor(builder, loc, result, type);
+    result = castTensor(builder, loc,
+                        convertTensor(builder, loc, result, cast<RankedTensorType>(type).getElementType()), type);
   return results;
 }
 
@@ -136,7 +131,8 @@ SmallVector<Value> Recurrence::build() {
 State Recurrence::buildInitialState() {
   State state{fill({batch, heads, keyDim, valueDim}, 0), {}};
   if (op.getInitialState())
-    state.matrix = castTensor(builder, loc, op.getInitialState(), state.matrix.getType());
+    state.matrix =
+        castTensor(builder, loc, convertTensor(builder, loc, op.getInitialState(), compute), state.matrix.getType());
   if (!op.hasMaxState())
     return state;
   state.maximum = fill({batch, heads}, kMinusInfinity);
@@ -145,8 +141,17 @@ State Recurrence::buildInitialState() {
   return state;
 }
 
-Value Recurrence::buildKeyMaximum(StringRef notation, Value keys) {
-  return generic(notation, keys, fill({batch, heads}, kMinusInfinity), buildMaximum);
+Value Recurrence::buildKeyMaximum(Value keys) {
+  return generic("bhk->bh", keys, fill({batch, heads}, kMinusInfinity), buildMaximum);
+}
+
+Value Recurrence::buildSequenceMaximum() {
+  OpFoldResult tokens = tensor::getMixedSize(builder, loc, op.getKey(), 1);
+  Value ofTokens = generic("bthk->bth", op.getKey(), fill({batch, tokens, heads}, kMinusInfinity), buildMaximum);
+  return generic("bth->bh", ofTokens, fill({batch, heads}, kMinusInfinity),
+                 [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                   return arith::MaximumFOp::create(b, l, buildCountedMax(b, l, v[0]), v[1]);
+                 });
 }
 
 State Recurrence::raiseMaximum(State state, Value maximum) {
@@ -192,10 +197,10 @@ Value Recurrence::buildKeyFeatures(Token token, State &state) {
     return generic("bhk->bhk", token.key, empty({batch, heads, keyDim}),
                    [](OpBuilder &, Location, ValueRange v) { return v[0]; });
   case Stabilizer::Token:
-    maximum = buildKeyMaximum("bhk->bh", token.key);
+    maximum = buildKeyMaximum(token.key);
     break;
   case Stabilizer::Running:
-    state = raiseMaximum(state, buildKeyMaximum("bhk->bh", token.key));
+    state = raiseMaximum(state, buildKeyMaximum(token.key));
     maximum = state.maximum;
     break;
   case Stabilizer::Sequence:

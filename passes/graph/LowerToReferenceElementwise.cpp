@@ -49,18 +49,17 @@ static Value buildProjection(OpBuilder &builder, Location loc, Value x, Value we
 static Value buildSafeExp(OpBuilder &builder, Location loc, Value x, Type element) {
   Value max = reduceChannels<arith::MaximumFOp>(builder, loc, x, -kInfinity);
   return buildGeneric(builder, loc, "bthd,bth->bthd", {x, max}, emptyLike(builder, loc, x, element),
-                      [](OpBuilder &b, Location l, ValueRange v) -> Value {
-                        return math::ExpOp::create(b, l, arith::SubFOp::create(b, l, v[0], v[1]));
-                      });
+                      [](OpBuilder &b, Location l, ValueRange v) { return buildExpBelow(b, l, v[0], v[1]); });
 }
 
 /// exp(x - max_d x) / sum_d exp(x - max_d x)
 static Value buildSoftmax(OpBuilder &builder, Location loc, Value x, Type compute, Type element) {
   Value exp = buildSafeExp(builder, loc, x, compute);
   Value sum = reduceChannels<arith::AddFOp>(builder, loc, exp, 0);
-  return buildGeneric(
-      builder, loc, "bthd,bth->bthd", {exp, sum}, emptyLike(builder, loc, x, element),
-      [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::DivFOp::create(b, l, v[0], v[1]); });
+  return buildGeneric(builder, loc, "bthd,bth->bthd", {exp, sum}, emptyLike(builder, loc, x, element),
+                      [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                        return arith::DivFOp::create(b, l, v[0], buildSoftmaxSum(b, l, v[1]));
+                      });
 }
 
 /// [softmax(x), softmax(-x)]

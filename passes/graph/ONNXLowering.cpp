@@ -531,6 +531,8 @@ LogicalResult ONNXLowering::run() {
     b.setInsertionPoint(op);
     location = op->getLoc();
     if (auto node = dyn_cast<NodeOp>(op)) {
+      // Later phases tell of the node by this.
+      location = NameLoc::get(b.getStringAttr("operator " + node.describe()), location);
       converted.push_back(op);
       return failed(convertNode(node)) ? WalkResult::interrupt() : WalkResult::advance();
     }

@@ -27,6 +27,20 @@ static bool computes(Operation *op) {
          llvm::any_of(op->getResultTypes(), llvm::IsaPred<TensorType>);
 }
 
+/// "operator 'MatMul' (node 'x'): " or "'fgla.block': ", where an op was made of such a thing, which its location
+/// names.
+static std::string describeOrigin(Location loc) {
+  std::string text;
+  loc->walk([&](Location part) {
+    auto named = dyn_cast<NameLoc>(part);
+    if (!named)
+      return WalkResult::advance();
+    text = named.getName().str() + ": ";
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
 namespace {
 struct CheckHost : fgla::host::impl::CheckHostBase<CheckHost> {
   void runOnOperation() override {
@@ -37,8 +51,11 @@ struct CheckHost : fgla::host::impl::CheckHostBase<CheckHost> {
       WalkResult result = function.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
         if (!computes(op))
           return WalkResult::advance();
-        op->emitError() << "'" << op->getName() << "' is outside of a kernel; target '"
-                        << (target ? target.getName() : "gpu") << "' runs kernels only";
+        op->emitError()
+            << describeOrigin(op->getLoc()) << "'" << op->getName() << "' is outside of a kernel; target '"
+            << (target ? target.getName() : "gpu")
+            << "' runs kernels only: an 'fgla.attention' with the maps, gates, norm and output gate that are "
+               "used there alone, and reshapes around it";
         return WalkResult::interrupt();
       });
       if (result.wasInterrupted())

@@ -19,7 +19,7 @@ def CheckHost : Pass<"fgla-check-host", "::mlir::ModuleOp"> {
   let summary = "finds what is computed outside of kernels";
   let description = [{
     The memory of all tensors is the GPU's, so host code can shape, allocate and launch, but not compute. Fails at the first op of an
-    entry function that reads or makes the values of a tensor.
+    entry function that reads or makes the values of a tensor, and names what that was made of: a block, an operator of a model.
 
     Before: entry functions on tensors, with launches. After: the same.
   }];

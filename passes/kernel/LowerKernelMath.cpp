@@ -37,21 +37,15 @@ public:
         isPrecise(op->getParentOfType<LLVM::LLVMFuncOp>()->hasAttr(fgla::kPreciseAttrName)) {}
 
   Value exp2(Value x) { return code.intrinsic("llvm.nvvm.ex2.approx.ftz.f", f32, x); }
-  /// e^x c, where c is 1 or a positive constant. Of e^(a - b), often one b serves a whole row: b log2 e is one value,
-  /// and what is left for each element is a multiply-add.
+  /// e^x c, where c is 1 or a positive constant. Of e^(a - b) the difference comes first: a log2 e - b log2 e is as
+  /// wrong as a and b are large.
   Value exp(Value x, double c = 1) {
     constexpr double kLog2E = llvm::numbers::log2e;
     if (isPrecise)
       return preciseExp(x, c);
-    auto difference = x.getDefiningOp<arith::SubFOp>();
-    if (!difference && c == 1)
+    if (c == 1)
       return exp2(code.mulF(x, code.f32(kLog2E)));
-    Value a = difference ? difference.getLhs() : x;
-    Value rest = code.f32(std::log2(c));
-    if (difference)
-      rest = c == 1 ? code.mulF(difference.getRhs(), code.f32(-kLog2E))
-                    : Value(math::FmaOp::create(builder, code.loc, difference.getRhs(), code.f32(-kLog2E), rest));
-    return exp2(math::FmaOp::create(builder, code.loc, a, code.f32(kLog2E), rest));
+    return exp2(math::FmaOp::create(builder, code.loc, x, code.f32(kLog2E), code.f32(std::log2(c))));
   }
   /// With x log2 e = high + low, high rounded: 2^high c (1 + low ln 2).
   Value preciseExp(Value x, double c) {

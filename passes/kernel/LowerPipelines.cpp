@@ -162,14 +162,28 @@ LogicalResult KernelBuilder::findCluster() {
   return failure(result.wasInterrupted());
 }
 
+/// Whether few registers are enough: a role that loads, or makes one number of each row.
+static bool isLight(warp::RoleOp role) {
+  if (!contains<warp::GetOp>(role))
+    return true;
+  WalkResult result = role.walk([](warp::PutOp put) {
+    return tile::shapeOf(put.getValue())[1] > 1 ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return !result.wasInterrupted() && !contains<tile::DotOp, tile::DecayedScoresOp>(role);
+}
+
 LogicalResult KernelBuilder::groupRoles() {
   auto warpsOf = [](warp::RoleOp role) { return static_cast<int64_t>(role.getWarps() * role.getInstances()); };
   auto roles = llvm::to_vector(pipeline.getBody().getOps<warp::RoleOp>());
-  // Small roles share a group; each large one has its own.
+  // Small roles share a group; each large one has its own, and so has a small one that needs registers, where a group
+  // can have more of them.
   WarpGroup small;
+  auto sharesGroup = [&](warp::RoleOp role) {
+    return warpsOf(role) < kWarpsOfGroup && (!context.target.hasRegisterMoves || isLight(role));
+  };
   for (auto [number, role] : llvm::enumerate(roles)) {
     context.roles[role] = number;
-    if (warpsOf(role) < kWarpsOfGroup) {
+    if (sharesGroup(role)) {
       small.roles.push_back(role);
       small.numWarps += warpsOf(role);
     }
@@ -177,7 +191,7 @@ LogicalResult KernelBuilder::groupRoles() {
   if (!small.roles.empty())
     groups.push_back(small);
   for (warp::RoleOp role : roles)
-    if (warpsOf(role) >= kWarpsOfGroup)
+    if (!sharesGroup(role))
       groups.push_back({{role}, 0, warpsOf(role)});
   int64_t next = 0;
   for (WarpGroup &group : groups) {

@@ -238,6 +238,11 @@ private:
   void emitDecayMatrix(tile::DecayMatrixOp op);
   void emitDecayedSum(tile::DecayedSumOp op);
   Registers loadOperand(const Operand &operand, Places blocks, mlir::Value warpOffset);
+  /// The words of blocks of an operand of the matrix instruction.
+  using LoadWords = llvm::function_ref<Registers(Places)>;
+  Registers multiplyTiles(tile::DotOp dot, const ProductForm &form, LoadWords loadA, LoadWords loadB,
+                          llvm::function_ref<mlir::Value(int64_t)> begin);
+  void confineRows(tile::DotOp dot, const ProductForm &form, LoadWords loadA, LoadWords loadB, Registers &values);
   void multiply(llvm::MutableArrayRef<mlir::Value> sums, llvm::ArrayRef<mlir::Value> a, llvm::ArrayRef<mlir::Value> b,
                 const ProductForm &form);
   void multiplyWords(llvm::MutableArrayRef<mlir::Value> sums, Registers a, Registers b, const ProductForm &form);
@@ -273,7 +278,7 @@ private:
       return tie(*this) < tie(other);
     }
   };
-  std::map<OffsetKey, mlir::Value> threadOffsets;       ///< of a thread's element in a tile's memory
+  std::map<OffsetKey, mlir::Value> threadOffsets;     ///< of a thread's element in a tile's memory
   llvm::DenseMap<mlir::Value, mlir::Value> movedRows; ///< a thread's row where it is counted from the share's first
 
   // The turn that is being emitted; i32.

@@ -83,7 +83,7 @@ private:
   void planCompanions();
   Span multiplyDecays(int32_t column, int32_t first, int32_t size);
   Value multiplyDecays();
-  Value isUnder(ArrayRef<Span> spans, double smallest);
+  Value leavesRange(ArrayRef<Span> spans, double smallest);
   Value isOutside(Value tile, double least, double most);
   Value isAnywhere(Value condition);
   SmallVector<Value *> getMiddles();
@@ -216,16 +216,22 @@ Value ScoresEmitter::multiplyDecays() {
     spans.push_back(products.tile);
     columns.push_back(std::move(products));
   }
-  return isUnder(spans, kSmallestOfTile);
+  return leavesRange(spans, kSmallestOfTile);
 }
 
-/// Whether a product of this thread from or to the middle of one of `spans` is under `smallest`.
-Value ScoresEmitter::isUnder(ArrayRef<Span> spans, double smallest) {
-  Value least;
+/// Whether a product of this thread from or to the middle of one of `spans` is under `smallest`, or no product of
+/// decays: a later token's would reach earlier ones through what they have in common.
+Value ScoresEmitter::leavesRange(ArrayRef<Span> spans, double smallest) {
+  constexpr double kMost = 2; // more than rounding makes of ones
+  Value least, most;
   for (const Span &span : spans)
-    for (Value x : {span.front, span.fromMiddle})
+    for (Value x : {span.front, span.fromMiddle}) {
       least = least ? Value(arith::MinimumFOp::create(builder, code.loc, least, x)) : x;
-  return arith::CmpFOp::create(builder, code.loc, arith::CmpFPredicate::ULT, least, code.f32(smallest));
+      most = most ? Value(arith::MaximumFOp::create(builder, code.loc, most, x)) : x;
+    }
+  Value isSmall = arith::CmpFOp::create(builder, code.loc, arith::CmpFPredicate::ULT, least, code.f32(smallest));
+  Value isLarge = arith::CmpFOp::create(builder, code.loc, arith::CmpFPredicate::UGT, most, code.f32(kMost));
+  return arith::OrIOp::create(builder, code.loc, isSmall, isLarge);
 }
 
 /// Whether an element of this thread is smaller than `least`, but not zero, or larger than `most`.
@@ -348,7 +354,7 @@ Value ScoresEmitter::chooseMiddles(Value isOutOfRange) {
       llvm::append_range(spans, halves.back());
     }
     splitAtHalves(halves);
-    Value isOut = isUnder(spans, kSmallestOfHalf);
+    Value isOut = leavesRange(spans, kSmallestOfHalf);
     if (!op.getBounded()) {
       // What is computed for this is computed again where it is needed.
       auto saved = role.memo;

@@ -92,7 +92,7 @@ void PipelineBuilder::sizeRoles() {
       shape.isWide |= shape.sums > rows * columns; // what sums lose is carried too
       shape.values = std::max(shape.values, columns);
     }
-  ScheduleAttr schedule = completeSchedule(getGivenSchedule(), shape);
+  ScheduleAttr schedule = completeSchedule(getGivenSchedule(), shape, getGPUTarget(forall));
   for (RoleSpec &role : body.roles) {
     if (role.kind == RoleKind::Elementwise) {
       // A loop that runs down fewer columns than the kernel's other one has more instances of fewer warps.

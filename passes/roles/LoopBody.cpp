@@ -83,6 +83,15 @@ int LoopBody::addRole(RoleKind kind, std::string name) {
   return roles.size() - 1;
 }
 
+/// Whether it is a product that a product of `role` is added to, and nothing else.
+static bool startsSum(Operation &op, const RoleSpec &role) {
+  auto dot = dyn_cast<tile::DotOp>(op);
+  return dot && llvm::all_of(dot->getUses(), [&](OpOperand &use) {
+           auto user = dyn_cast<tile::DotOp>(use.getOwner());
+           return user && user.getAcc() == use.get() && role.ops.contains(user);
+         });
+}
+
 /// What depends on the carried tiles. One carried number is the rows' own (the running maximum).
 void LoopBody::assignMatrix() {
   llvm::DenseSet<Value> dependent;
@@ -99,6 +108,11 @@ void LoopBody::assignMatrix() {
     roles[role].ops.insert(&op);
     dependent.insert(op.result_begin(), op.result_end());
   }
+  for (Operation &op : loop.getBody()->without_terminator())
+    if (startsSum(op, roles[role])) {
+      owners[&op] = role;
+      roles[role].ops.insert(&op);
+    }
   splitEpilogue(role);
 }
 

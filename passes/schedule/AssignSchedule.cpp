@@ -65,14 +65,19 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
                                   << ", got '" << target << "'";
       return signalPassFailure();
     }
-    if (tile != 0 && !llvm::isPowerOf2_64(tile)) {
-      getOperation()->emitError() << "'tile' must be a power of two, got " << int64_t(tile);
+    // Before anything is computed from it: the other members are open.
+    auto emitError = [&] { return getOperation()->emitError(); };
+    if (tile != 0 && failed(ScheduleAttr::verify(emitError, tile, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)))
       return signalPassFailure();
-    }
     if (gpu && failed(readTable()))
       return signalPassFailure();
     getOperation()->walk([&](AttentionOp op) {
       FailureOr<ScheduleAttr> given = op->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
+      if (op.isDeltaRule() && gpu) {
+        op.emitError() << "rule '" << stringifyUpdateRule(op.getRule()) << "' has no kernel for a GPU yet, got target '"
+                       << target << "'; target 'cpu' runs it";
+        return signalPassFailure();
+      }
       if (op.isDeltaRule() && !*given) {
         op.emitRemark() << "rule '" << stringifyUpdateRule(op.getRule())
                         << "' has no kernel yet and runs by the sequential lowering";
@@ -94,7 +99,7 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
                          << slice;
           return signalPassFailure();
         }
-      op->setAttr(kScheduleAttrName, gpu ? completeSchedule(*given, getKernelShape(op, *given)) : *given);
+      op->setAttr(kScheduleAttrName, gpu ? completeSchedule(*given, getKernelShape(op, *given), gpu) : *given);
     });
   }
 

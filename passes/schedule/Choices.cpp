@@ -37,12 +37,13 @@ static bool hasHalves(Value features) {
 /// but their outputs are parts of sums, which cost a trip through memory.
 ///
 /// Two turns have to fit shared memory too. Where that is about 100 KB, tiles of 128 keys and 128 values of f32 do not,
-/// nor decays of 256 values, of which a turn holds two tiles of f32 and two more of what they are computed from.
+/// nor decays of 256 values, of which a turn holds two tiles of f32 and two more of what they are computed from. Where
+/// registers stay where they are, sums of f32 and what else is lost of them take too many for so many keys and values.
 std::pair<int64_t, int64_t> fgla::chooseSlices(AttentionOp op, const GPUTarget &target) {
   constexpr int64_t kMostKeys = 128, kMostValuesWithDecays = 128;
   constexpr unsigned kLargeShared = 160 * 1024;
   bool isSmall = target.sharedPerBlock < kLargeShared, isWide = op.getQuery().getType().getElementType().isF32();
-  const int64_t mostElements = 128 * (isSmall && isWide ? 64 : 128);
+  const int64_t mostElements = 128 * (isWide && (isSmall || !target.hasRegisterMoves) ? 64 : 128);
   int64_t keys = padForLayouts(op.getKeyDim()), values = padForLayouts(op.getValueDim());
   // Few values are few warps: of f32, a sum in a thread has two registers.
   const int64_t mostInWarps = values / kValuesOfWarp * 32 * kMostSums / (isWide ? 2 : 1);
@@ -143,29 +144,38 @@ int64_t fgla::getMostElementwiseWarps(const KernelShape &shape) {
   return std::max<int64_t>(llvm::PowerOf2Ceil(shape.keys) / kKeysOfWarp, 1);
 }
 
-ScheduleAttr fgla::completeSchedule(ScheduleAttr given, const KernelShape &shape) {
+ScheduleAttr fgla::completeSchedule(ScheduleAttr given, const KernelShape &shape, const GPUTarget *target) {
   // A warp alone is too slow (16 warps in all: 0.224 ms where these take 0.18).
   constexpr int64_t kEpilogue = 4;
   // The elementwise role has the most instructions: as many warps as registers allow. f32 needs twice the registers.
   constexpr int64_t kElementwise = 8;
   // The matrix role: as few as hold the state, since each reads all queries and keys.
   constexpr int64_t kMatrix = 4;
+  // Where registers stay where they are, a thread of 16 warps has 128, which is enough for half of the sums and for
+  // elements: with more warps both are spilled. One group of four is left for loads, rows and the epilogue.
+  constexpr int64_t kEvenWarps = 16, kEvenSmall = 4;
+  bool isEven = target && !target->hasRegisterMoves;
 
   int64_t epilogue = given.getEpilogue(), elementwise = given.getElementwise(), instances = given.getInstances(),
-          matrix = given.getMatrix();
+          matrix = given.getMatrix(), load = given.getLoad();
+  if (!matrix) {
+    int64_t needed = llvm::PowerOf2Ceil(shape.sums) / (32 * (isEven ? kMostSums / 2 : kMostSums));
+    matrix =
+        std::min<int64_t>(llvm::PowerOf2Ceil(shape.values) / kValuesOfWarp, std::clamp(needed, kMatrix, 2 * kMatrix));
+  }
   int64_t all = shape.isWide ? kElementwise / 2 : kElementwise;
+  if (isEven)
+    all =
+        std::clamp<int64_t>(llvm::bit_floor<uint64_t>(std::max<int64_t>(kEvenWarps - kEvenSmall - matrix, 1)), 1, all);
   if (!elementwise)
     elementwise = std::min(getMostElementwiseWarps(shape), all);
   if (!instances)
     instances = std::max<int64_t>(all / elementwise, 1);
-  if (!matrix) {
-    int64_t needed = llvm::PowerOf2Ceil(shape.sums) / (32 * kMostSums);
-    matrix =
-        std::min<int64_t>(llvm::PowerOf2Ceil(shape.values) / kValuesOfWarp, std::clamp(needed, kMatrix, 2 * kMatrix));
-  }
   if (!epilogue)
-    epilogue = kEpilogue;
+    epilogue = isEven ? 1 : kEpilogue;
+  if (!load && isEven)
+    load = 1;
   return ScheduleAttr::get(given.getContext(), given.getTile(), given.getSegments(), given.getKeySlice(),
-                           given.getValueSlice(), given.getCluster(), given.getStages(), given.getLoad(), elementwise,
-                           instances, matrix, epilogue);
+                           given.getValueSlice(), given.getCluster(), given.getStages(), load, elementwise, instances,
+                           matrix, epilogue);
 }

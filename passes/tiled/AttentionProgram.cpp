@@ -130,6 +130,12 @@ Decay AttentionProgram::buildGivenDecay(TileReader &reader) {
   return decay;
 }
 
+/// [C, 1] or [1, 1]: the maxima that are subtracted, which no -inf is.
+Value AttentionProgram::makeFinite(Value max) {
+  return buildMap(builder, loc, {max}, shapeOf(max),
+                  [](OpBuilder &b, Location l, ValueRange v) { return buildFiniteMax(b, l, v[0]); });
+}
+
 /// The keys of a tile from their logits, those of the slice from `part`; for `running` also the maximum after the tile
 /// and the decay that the growth of the maximum is. Where a maximum is subtracted, keys behind the end are zero because
 /// theirs is infinite: one number a row is masked, not one an element.
@@ -145,17 +151,18 @@ Value AttentionProgram::buildKeys(Value logits, Value part, Value rows, KeyTiles
   case Stabilizer::None:
     return mask(part, rows, 0);
   case Stabilizer::Token:
-    return mask(subtractExp(part, reduce(ReduceKind::Max, logits, 1)), rows, 0);
+    return mask(subtractExp(part, makeFinite(reduce(ReduceKind::Max, logits, 1))), rows, 0);
   case Stabilizer::Sequence:
     tiles.nextMax = max;
-    return subtractExp(part, mask(repeatRow(max), rows, -kMinusInf));
+    return subtractExp(part, mask(repeatRow(makeFinite(max)), rows, -kMinusInf));
   case Stabilizer::Running:
     break;
   }
   Value rowMax = reduce(ReduceKind::Max, mask(logits, rows, kMinusInf), 1);
   Value running = scan(ReduceKind::Max, rowMax, max, /*exclusive=*/false, /*reverse=*/false);
   Value before = scan(ReduceKind::Max, rowMax, max, /*exclusive=*/true, /*reverse=*/false);
-  auto map = buildMap(builder, loc, {before, running}, shapeOf(running), {compute, compute},
+  Value subtracted = makeFinite(running);
+  auto map = buildMap(builder, loc, {before, subtracted}, shapeOf(running), {compute, compute},
                       [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
                         Value growth = arith::SubFOp::create(b, l, v[0], v[1]);
                         Decay decay = buildDecayFromLog(b, l, growth);
@@ -163,7 +170,7 @@ Value AttentionProgram::buildKeys(Value logits, Value part, Value rows, KeyTiles
                       });
   stabilizer = {map.getResult(0), map.getResult(1)};
   tiles.nextMax = lastRow(running);
-  return subtractExp(part, mask(running, rows, -kMinusInf));
+  return subtractExp(part, mask(subtracted, rows, -kMinusInf));
 }
 
 /// The decays of the tokens, one behind the end.
@@ -304,7 +311,13 @@ Value AttentionProgram::buildScores(const KeyTiles &tiles, Value query) {
   Value decay = tiles.decay.factor;
   if (!decay)
     decay = buildSplat(builder, loc, {tileLength, 1}, compute, 1);
-  return multiply(scores, tile::DecayMatrixOp::create(builder, loc, type, decay));
+  Value decays = tile::DecayMatrixOp::create(builder, loc, type, decay);
+  // Not a product where the decay is zero: above the diagonal there are keys of later tokens, which may be no numbers.
+  return buildMap(builder, loc, {scores, decays}, type.getShape(), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Value zero = buildConstant(b, l, v[0].getType(), 0);
+    Value isNone = arith::CmpFOp::create(b, l, arith::CmpFPredicate::OEQ, v[1], zero);
+    return arith::SelectOp::create(b, l, isNone, zero, arith::MulFOp::create(b, l, v[0], v[1]));
+  });
 }
 
 Value AttentionProgram::buildOutput(TileReader &reader, const KeyTiles &tiles, Value state) {
@@ -324,8 +337,10 @@ Value AttentionProgram::buildOutput(TileReader &reader, const KeyTiles &tiles, V
                     });
   }
   Value decayed = tiles.fromStart ? multiply(query, tiles.fromStart) : query;
-  Value fromState = dot(decayed, state, Value(), /*transposeA=*/false, /*transposeB=*/false);
-  return dot(scores, tiles.value, fromState, /*transposeA=*/false, /*transposeB=*/false);
+  auto type = RankedTensorType::get(shapeOf(tiles.value), compute);
+  Value inside = tile::DotOp::create(builder, loc, type, scores, tiles.value, /*acc=*/Value(), /*transpose_a=*/false,
+                                     /*transpose_b=*/false, /*lower_a=*/true);
+  return dot(decayed, state, inside, /*transposeA=*/false, /*transposeB=*/false);
 }
 
 void AttentionProgram::buildConsumers(TileReader &reader, Value result, Value output, ValueRange indices, Value rows) {
@@ -473,10 +488,12 @@ Carried AttentionProgram::buildInitial(Value batch, Value head, Value sequenceMa
   Carried carried = buildEmpty();
   carried.total = {};
   if (root.getInitialState()) {
-    auto type = RankedTensorType::get({keyDim, valueDim}, compute);
-    carried.state = tile::LoadOp::create(builder, loc, type, arrays.lookup(root.getInitialState()),
-                                         ValueRange{batch, head, getFirstKey(), getFirstValue()}, getKeyCount(),
-                                         getValueCount(), ArrayRef<int64_t>{2, 3});
+    Value array = arrays.lookup(root.getInitialState());
+    auto type = RankedTensorType::get({keyDim, valueDim}, cast<MemRefType>(array.getType()).getElementType());
+    carried.state =
+        tile::LoadOp::create(builder, loc, type, array, ValueRange{batch, head, getFirstKey(), getFirstValue()},
+                             getKeyCount(), getValueCount(), ArrayRef<int64_t>{2, 3});
+    carried.state = convertTile(builder, loc, carried.state, compute);
   }
   Value initialMax;
   if (root.getInitialMax())
@@ -487,7 +504,7 @@ Carried AttentionProgram::buildInitial(Value batch, Value head, Value sequenceMa
     return carried;
   carried.max = sequenceMax;
   if (initialMax)
-    carried.state = buildMap(builder, loc, {carried.state, initialMax, sequenceMax}, shapeOf(carried.state),
+    carried.state = buildMap(builder, loc, {carried.state, initialMax, makeFinite(sequenceMax)}, shapeOf(carried.state),
                              [](OpBuilder &b, Location l, ValueRange v) -> Value {
                                Value growth = arith::SubFOp::create(b, l, v[1], v[2]);
                                Value factor = math::ExpOp::create(b, l, growth);
@@ -507,6 +524,8 @@ Value AttentionProgram::buildSequenceMax(Value batch, Value head, Value tokens) 
   builder.setInsertionPointToStart(walk.getBody());
   reader.moveTo(walk.getToken(), walk.getRows());
   Value rowMax = reduce(ReduceKind::Max, mask(reader.read(root.getKey()), walk.getRows(), kMinusInf), 1);
+  rowMax = buildMap(builder, loc, {rowMax}, shapeOf(rowMax),
+                    [](OpBuilder &b, Location l, ValueRange v) { return buildCountedMax(b, l, v[0]); });
   Value max = buildMap(
       builder, loc, {reduce(ReduceKind::Max, rowMax, 0), walk.getRegionIterArgs()[0]}, {1, 1},
       [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::MaximumFOp::create(b, l, v[0], v[1]); });
@@ -639,10 +658,8 @@ Carried AttentionProgram::buildMerge(Carried earlier, Carried later) {
     auto map = buildMap(builder, loc, {earlier.max, later.max}, {1, 1}, {compute, compute, compute},
                         [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
                           SmallVector<Value> results{arith::MaximumFOp::create(b, l, v[0], v[1])};
-                          for (Value max : v) {
-                            Value growth = arith::SubFOp::create(b, l, max, results[0]);
-                            results.push_back(math::ExpOp::create(b, l, growth));
-                          }
+                          for (Value max : v)
+                            results.push_back(buildExpBelow(b, l, max, results[0]));
                           return results;
                         });
     merged.max = map.getResult(0);

@@ -84,6 +84,7 @@ private:
   KeyTiles buildKeyTiles(TileReader &reader, mlir::Value rows, mlir::Value max);
   mlir::Value buildKeys(mlir::Value logits, mlir::Value part, mlir::Value rows, KeyTiles &tiles, mlir::Value max,
                         Decay &stabilizer);
+  mlir::Value makeFinite(mlir::Value max);
   Decay buildGivenDecay(TileReader &reader);
   Decay combineDecays(Decay given, Decay stabilizer, mlir::Value rows);
   mlir::Value buildOutput(TileReader &reader, const KeyTiles &tiles, mlir::Value state);

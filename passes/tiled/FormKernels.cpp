@@ -79,7 +79,7 @@ private:
   Value loadState(AttentionProgram &program, Value buffer, ValueRange position);
   void storeState(AttentionProgram &program, Value state, Value buffer, ValueRange position);
   void storeFinal(AttentionProgram &program, const Carried &carried, Value batch, Value head);
-  void storeWhole(AttentionProgram &program, const Carried &carried, Value batch, Value head, Value condition);
+  void storeWhole(AttentionProgram &program, Carried carried, Value batch, Value head, Value condition);
   Value isWhole(Value queryHead, Value segment);
   Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
   /// A buffer [B, H, pieces of segments but the last, trailing...], for what they tell later ones: with one segment it
@@ -400,8 +400,9 @@ Value KernelWriter::isWhole(Value queryHead, Value segment) {
 }
 
 /// Stores what a head ends with where `condition` holds, or everywhere.
-void KernelWriter::storeWhole(AttentionProgram &program, const Carried &carried, Value batch, Value head,
-                              Value condition) {
+void KernelWriter::storeWhole(AttentionProgram &program, Carried carried, Value batch, Value head, Value condition) {
+  if (finalState)
+    carried.state = convertTile(builder, loc, carried.state, cast<MemRefType>(finalState.getType()).getElementType());
   if (!condition)
     return storeFinal(program, carried, batch, head);
   auto branch = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/false);

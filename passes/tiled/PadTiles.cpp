@@ -368,13 +368,32 @@ LogicalResult Padder::run() {
   return success();
 }
 
+/// Tiles of whole rows fit no shared memory long before; to find that out where elements get registers would take
+/// gigabytes.
+static LogicalResult checkSizes(func::FuncOp kernel) {
+  constexpr int64_t kMost = 1 << 17;
+  WalkResult result = kernel.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      if (auto tile = dyn_cast<RankedTensorType>(type))
+        for (int64_t size : tile.getShape())
+          if (size > kMost) {
+            emitNamedError(op) << "makes a tile of " << tile.getDimSize(0) << " x " << tile.getDimSize(1)
+                               << " elements, but on a GPU no side is longer than " << kMost;
+            return WalkResult::interrupt();
+          }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 namespace {
 struct PadTiles : fgla::impl::PadTilesBase<PadTiles> {
   using PadTilesBase::PadTilesBase;
 
   void runOnOperation() override {
     WalkResult result = getOperation()->walk([&](func::FuncOp kernel) {
-      bool failed = kernel->hasAttr(kKernelAttrName) && mlir::failed(Padder(kernel, isWidening).run());
+      bool failed = kernel->hasAttr(kKernelAttrName) && ((isWidening && mlir::failed(checkSizes(kernel))) ||
+                                                         mlir::failed(Padder(kernel, isWidening).run()));
       return failed ? WalkResult::interrupt() : WalkResult::advance();
     });
     if (result.wasInterrupted())

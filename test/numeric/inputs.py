@@ -7,7 +7,7 @@ import numpy as np
 import reference
 from program import CUSTOM_FEATURE, NUMPY_DTYPES
 
-PROFILES = ["normal", "strong", "extreme", "jumps", "rising", "falling", "constant", "huge", "spread"]
+PROFILES = ["normal", "strong", "extreme", "jumps", "rising", "falling", "constant", "huge", "spread", "far"]
 
 # Feature maps that are bounded whatever goes in; the others get ordinary inputs in every profile, since exp(100) is no f32.
 BOUNDED_MAPS = ("safe_exp", "softmax", "hedgehog")
@@ -72,6 +72,11 @@ class Values:
         choice = self.generator.integers(0, 4, self.shape)
         return np.where(choice == 0, 100.0, np.where(choice == 1, -100.0, self.generator.standard_normal(self.shape)))
 
+    def far(self):
+        """Logits of a million, then of 1e30: what is not the largest counts for nothing."""
+        token = np.arange(self.shape[1])[None, :, None, None] if len(self.shape) == 4 else 0
+        return np.where(token < 20, 1e6, 1e30) * (1 - self.generator.integers(0, 2, self.shape) / 64)
+
     def spread(self, feature_map):
         """Features of all sizes, where the map has them; products and sums stay f32s."""
         if feature_map in ("identity", "relu"):
@@ -81,6 +86,8 @@ class Values:
     def query(self):
         if self.profile == "spread":
             return self.spread(self.config.query)
+        if self.profile == "far" and self.config.query in BOUNDED_MAPS:
+            return self.far()
         return self.hundreds() if self.profile == "extreme" and self.config.query in BOUNDED_MAPS else self.ordinary()
 
     def key(self):
@@ -90,6 +97,8 @@ class Values:
         token = np.arange(self.shape[1])[None, :, None, None] if len(self.shape) == 4 else 0
         if self.profile == "extreme":
             return self.hundreds()
+        if self.profile == "far":
+            return self.far()
         if self.profile == "jumps":  # the running maximum moves by 150 within a tile
             return z + 150.0 * (token >= 5) + 150.0 * (token >= 37) - 400.0 * (token >= 71)
         if self.profile == "rising":

@@ -19,6 +19,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import block_cases
 import math_cases
+import nonfinite
 from cover import pairwise
 from harness import Case, compare, run_cases
 from inputs import make_inputs
@@ -155,6 +156,10 @@ def hard_cases(target):
     for dtype, query, key, gate in (("bf16", "identity", "identity", "refined.key"), ("f32", "exp", "exp", "factor.key"), ("bf16", "relu", "exp", "log.key")):
         config = Config(heads=1, dtype=dtype, query=query, key=key, gate=gate, **both)
         yield Case(f"hard: {config}", against_reference(config, [(2, t, "spread") for t in (16, 47, 130)]))
+    for key in ("logits:running", "logits:token", "logits:sequence"):
+        for dtype in ("bf16", "f32"):
+            config = Config(heads=1, dtype=dtype, key=key, gate="log.key", **small, **both)
+            yield Case(f"hard: {config} far", against_reference(config, [(2, t, "far") for t in (16, 47)]))
     for scale in (1e18, 1e-18):  # features of at most one, times this
         config = Config(heads=1, query="softmax", key="logits:token", gate="refined.key", scale=scale, **both)
         yield Case(f"hard: {config}", against_reference(config, [(2, 47, "spread")]))
@@ -175,6 +180,12 @@ def hard_cases(target):
     for norm in ("rms+w", "layer+wb"):
         config = Config(heads=1, norm=norm, **small)
         yield Case(f"hard: {config}", against_reference(config, [(1, 50, "huge")]))
+    for config in (
+        Config(dtype="bf16", narrow_state=True, norm="rms+w", **both),
+        Config(dtype="f16", narrow_state=True, gate="log.head", key="identity", value_dim=100, **both),
+        Config(dtype="f16", narrow_state=True, gate="factor.value", key="logits:sequence", group=2, state="out"),
+    ):
+        yield Case(f"narrow state: {config}", against_reference(config, [(2, t, "normal") for t in (1, 16, 33, 200)]))
     wide = Config(heads=1, key_dim=16, value_dim=512, norm="rms")
     yield Case(f"wide: {wide}", against_reference(wide, [(1, 100, "normal")]))
     every = Config(heads=1, **small, **both)
@@ -187,6 +198,8 @@ def step_cases(target):
             config = Config(op="step", query="identity", key=key, gate=gate, state="inout", group=2)
             if config.is_valid():
                 yield Case(f"step: {config}", against_reference(config, [(1, 1, "normal"), (5, 1, "normal"), (3, 1, "extreme")]))
+    narrow = Config(op="step", query="identity", key="logits:running", gate="log.key", dtype="bf16", state="inout", narrow_state=True)
+    yield Case(f"step: {narrow}", against_reference(narrow, [(3, 1, "normal")]))
     if target != "cpu":
         return
     for rule, gate in (("delta", "none"), ("gated_delta", "refined.key")):
@@ -428,7 +441,7 @@ def quick_cases(target):
         Config(heads=1, key_dim=16, value_dim=16, gate="factor.value", key="logits:token", state="inout"),
     ]
     for config in configs:
-        runs = [(2, t, "normal") for t in (1, 16, 33, 100)] + [(1, 65, p) for p in ("strong", "extreme", "jumps")]
+        runs = [(2, t, "normal") for t in (1, 16, 33, 100)] + [(1, 65, p) for p in ("strong", "extreme", "jumps", "far")]
         yield Case(f"quick: {config}", against_reference(config, runs))
     if target == "cpu":
         delta = Config(heads=1, key_dim=16, value_dim=16, query="identity", key="identity", gate="log.key", rule="gated_delta", state="inout")
@@ -442,6 +455,7 @@ def quick_cases(target):
     yield Case("quick: slices", slices(SLICE_CONFIGS[0]))
     if target.startswith("sm_90"):
         yield Case("quick: clusters", clusters(CLUSTER_CONFIGS[0]))
+    yield from nonfinite.cases(quick=True)
     yield Case("quick: split in two", split_in_two(Config(heads=1, state="inout")))
 
 
@@ -460,6 +474,7 @@ def main():
         cases = [*quick_cases(arguments.target)]
     else:
         cases = [*matrix_cases(arguments.target), *hard_cases(arguments.target), *step_cases(arguments.target), *invariant_cases(arguments.target, arguments.lowering)]
+        cases += nonfinite.cases()
         if arguments.target == "cpu":
             cases += [*block_cases.cases(), *math_cases.cases(), *(sequential_cases() if arguments.lowering == "tiled" else ())]
     cases = [case for case in cases if arguments.only in case.name]

@@ -55,7 +55,7 @@ class Config:
     gate: `none`, or KIND.AXIS with KIND one of factor, log (given by the caller), sigmoid, refined, custom (ops), and log_sigmoid, log_refined,
         log_custom (ops that give a log decay), and AXIS one of key, value, head, constant.
     norm: `none`, `rms` or `layer`, then `+w` with a weight, `+wb` with a bias too, `+hw` with a weight for each head.
-    state: `none`, `in`, `out` or `inout`.
+    state: `none`, `in`, `out` or `inout`; narrow_state: of the arrays' type, not f32.
     """
 
     dtype: str = "f32"
@@ -71,6 +71,7 @@ class Config:
     norm: str = "none"
     output_gate: bool = False
     state: str = "none"
+    narrow_state: bool = False
     op: str = "attention"
     scale: float | None = None
     eps: float = 1e-5
@@ -208,8 +209,9 @@ class Program:
             beta, beta_type = self.argument("beta", self.tokens(c.heads if c.beta == "head" else 1))
             operand(f"beta({beta})", beta_type)
         state_shape, maximum_shape = ["B", c.heads, c.key_dim, c.value_dim], ["B", c.heads]
+        state_dtype = c.dtype if c.narrow_state else "f32"
         if "in" in c.state:
-            state, state_type = self.argument("initial_state", state_shape, "f32")
+            state, state_type = self.argument("initial_state", state_shape, state_dtype)
             operand(f"state({state})", state_type)
             if c.tracks_maximum:
                 maximum, maximum_type = self.argument("initial_max", maximum_shape, "f32")
@@ -223,7 +225,7 @@ class Program:
         output_type = self.type(self.tokens(c.heads * c.group, c.value_dim), c.dtype)
         results = [("o", output_type)]
         if "out" in c.state:
-            results.append(("final_state", self.type(state_shape, "f32")))
+            results.append(("final_state", self.type(state_shape, state_dtype)))
             if c.tracks_maximum:
                 results.append(("final_max", self.type(maximum_shape, "f32")))
         names = ", ".join("%" + name for name, _ in results)

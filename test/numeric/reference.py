@@ -29,9 +29,18 @@ def silu(z):
     return z * sigmoid(z)
 
 
+def exp_below(x, maximum):
+    """exp(x - maximum), but zero for x = -inf also where that is the maximum, the one of nothing."""
+    return np.exp(x - np.maximum(maximum, np.finfo(np.float64).min))
+
+
+def safe_exp(x):
+    return exp_below(x, x.max(axis=-1, keepdims=True))
+
+
 def softmax(x):
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    e = safe_exp(x)
+    return e / np.maximum(e.sum(axis=-1, keepdims=True), 1.0)
 
 
 FEATURE_MAPS = {
@@ -39,7 +48,7 @@ FEATURE_MAPS = {
     "relu": lambda x: np.maximum(x, 0.0),
     "elu1": lambda x: np.where(x > 0, 1.0 + x, np.exp(np.minimum(x, 0.0))),
     "exp": np.exp,
-    "safe_exp": lambda x: np.exp(x - x.max(axis=-1, keepdims=True)),
+    "safe_exp": safe_exp,
     "softmax": softmax,
     "hedgehog": lambda x: np.concatenate([softmax(x), softmax(-x)], axis=-1),
 }
@@ -134,8 +143,9 @@ def attention(
     if stabilizer in ("running", "sequence"):
         maximum = np.full((batch, heads), -np.inf) if initial_max is None else f64(initial_max).copy()
     if stabilizer == "sequence" and tokens > 0:
-        new = np.maximum(maximum, k.max(axis=(1, 3)))
-        state *= np.exp(maximum - new)[..., None, None]
+        of_tokens = k.max(axis=3)
+        new = np.maximum(maximum, np.where(of_tokens < np.inf, of_tokens, -np.inf).max(axis=1))
+        state *= exp_below(maximum, new)[..., None, None]
         maximum = new
 
     output = np.zeros((batch, tokens, heads, query_heads // heads, value_dim))
@@ -144,12 +154,12 @@ def attention(
         if stabilizer == "running":
             new = np.maximum(maximum, kt.max(axis=-1))
             if (new != maximum).any():
-                state *= np.exp(maximum - new)[..., None, None]
+                state *= exp_below(maximum, new)[..., None, None]
                 maximum = new
         if stabilizer in ("running", "sequence"):
-            kt = np.exp(kt - maximum[..., None])
+            kt = exp_below(kt, maximum[..., None])
         elif stabilizer == "token":
-            kt = np.exp(kt - kt.max(axis=-1, keepdims=True))
+            kt = safe_exp(kt)
         if factors is not None:
             state *= factors[:, t]
         if rule != "gated":

@@ -174,7 +174,7 @@ static Status writeKernels(ArrayRef<binary::DeviceCode> device, bool isText) {
     return Status(FGLA_INVALID_ARGUMENT,
                   "a .cubin holds one GPU module, and there are " + std::to_string(device.size()));
   if (device.front().cubin.empty())
-    return binary::assemble(device.front().ptx, "").status();
+    return Status(FGLA_NOT_FOUND, device.front().whyNoCubin);
   return write(outputPath, device.front().cubin);
 }
 

@@ -200,6 +200,14 @@ func.func @attention_c8_element(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x4x64xf3
 
 // -----
 
+func.func @attention_c8_narrow(%q: tensor<?x?x4x64xbf16>, %k: tensor<?x?x4x64xbf16>, %v: tensor<?x?x4x32xbf16>, %s: tensor<?x4x64x32xf16>) {
+  // expected-error @+1 {{operand 'initial_state' must hold 'f32' or 'bf16', got 'f16' (attention_c8)}}
+  %o = fgla.attention %q, %k, %v state(%s) : (tensor<?x?x4x64xbf16>, tensor<?x?x4x64xbf16>, tensor<?x?x4x32xbf16>, tensor<?x4x64x32xf16>) -> (tensor<?x?x4x32xbf16>)
+  return
+}
+
+// -----
+
 func.func @attention_c8_result(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x4x64xf32>, %v: tensor<?x?x4x32xf32>) {
   // expected-error @+1 {{result 'final_state' must hold 'f32', got 'f64' (attention_c8)}}
   %r:2 = fgla.attention %q, %k, %v : (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x32xf32>) -> (tensor<?x?x4x32xf32>, tensor<?x4x64x32xf64>)

@@ -24,6 +24,22 @@ func.func @dot_c2(%a: tensor<32x64xf32>, %b: tensor<64x48xf16>) {
 
 // -----
 
+func.func @dot_c3(%a: tensor<32x64xf32>, %b: tensor<64x48xf32>) {
+  // expected-error @+1 {{operand 'a' of 'lower' must be square and not transposed, got [32, 64] (dot_c3)}}
+  %0 = fgla_tile.dot %a lower, %b : tensor<32x64xf32>, tensor<64x48xf32> -> tensor<32x48xf32>
+  return
+}
+
+// -----
+
+func.func @dot_c3_transposed(%a: tensor<32x32xf32>, %b: tensor<32x48xf32>) {
+  // expected-error @+1 {{operand 'a' of 'lower' must be square and not transposed, got transposed [32, 32] (dot_c3)}}
+  %0 = fgla_tile.dot %a transposed lower, %b : tensor<32x32xf32>, tensor<32x48xf32> -> tensor<32x48xf32>
+  return
+}
+
+// -----
+
 func.func @decayed_scores_c1(%q: tensor<32x64xf32>) {
   // expected-error @+1 {{operands must have one type and the result must be 'tensor<32x32xf32>', got 'tensor<32x64xf32>', 'tensor<32x64xf32>', 'tensor<32x64xf32>' and 'tensor<64x64xf32>' (decayed_scores_c1)}}
   %0 = fgla_tile.decayed_scores %q, %q, %q : tensor<32x64xf32> -> tensor<64x64xf32>

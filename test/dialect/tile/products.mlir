@@ -12,6 +12,8 @@ func.func @products(%q: tensor<32x64xf32>, %f: tensor<32x1xf32>, %v: tensor<32x4
   %2 = fgla_tile.decayed_scores %q, %q, %q : tensor<32x64xf32> -> tensor<32x32xf32>
   // CHECK: fgla_tile.decayed_scores %{{.*}}, %{{.*}}, %{{.*}} bounded : tensor<32x64xf32> -> tensor<32x32xf32>
   %bounded = fgla_tile.decayed_scores %q, %q, %q bounded : tensor<32x64xf32> -> tensor<32x32xf32>
+  // CHECK: fgla_tile.dot %[[A]] lower, %{{[^ ]*}} : tensor<32x32xf32>, tensor<32x48xf32> -> tensor<32x48xf32>
+  %lower = fgla_tile.dot %2 lower, %v : tensor<32x32xf32>, tensor<32x48xf32> -> tensor<32x48xf32>
   // CHECK: fgla_tile.decay_matrix %{{.*}} : tensor<32x1xf32> -> tensor<32x32xf32>
   %3 = fgla_tile.decay_matrix %f : tensor<32x1xf32> -> tensor<32x32xf32>
   // CHECK: fgla_tile.decayed_sum %[[A]], %{{.*}}, %{{.*}} : tensor<32x32xf32>, tensor<32x48xf32>

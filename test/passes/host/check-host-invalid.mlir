@@ -37,3 +37,14 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
     return %y : tensor<?x4xf32>
   }
 }
+
+// -----
+
+// Where an op was made of another one, that is named.
+module attributes {fgla.target = #fgla.target<"sm_90a">} {
+  func.func @f(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<?xf32> {
+    // expected-error @below {{operator 'MatMul' (node 'm'): 'linalg.add' is outside of a kernel; target 'sm_90a' runs kernels only: an 'fgla.attention' with}}
+    %z = linalg.add ins(%x, %y : tensor<?xf32>, tensor<?xf32>) outs(%x : tensor<?xf32>) -> tensor<?xf32> loc("operator 'MatMul' (node 'm')"("check-host-invalid.mlir":0:0))
+    return %z : tensor<?xf32>
+  }
+}

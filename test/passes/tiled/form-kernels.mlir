@@ -31,8 +31,8 @@
 // CHECK:     %[[Q:.+]] = fgla_tile.map
 // CHECK:     %[[A:.+]] = fgla_tile.decayed_scores %[[Q]], %[[K]], %[[F]]#0
 // CHECK:     %[[QP:.+]] = fgla_tile.map(%[[Q]], %[[P]])
-// CHECK:     %[[O0:.+]] = fgla_tile.dot %[[QP]], %[[S]]
-// CHECK:     %[[O:.+]] = fgla_tile.dot %[[A]], %[[VT]] acc(%[[O0]] : tensor<32x32xf32>)
+// CHECK:     %[[O0:.+]] = fgla_tile.dot %[[A]] lower, %[[VT]] :
+// CHECK:     %[[O:.+]] = fgla_tile.dot %[[QP]], %[[S]] acc(%[[O0]] : tensor<32x32xf32>)
 // CHECK:     math.sqrt
 // CHECK:     fgla_tile.store %{{.+}}, %[[Y]][%[[B]], %[[T0]], %[[H]], %{{.+}}] rows(%[[N]]) dims [1, 3]
 // What rounding lost of the state before is added first.
@@ -60,7 +60,10 @@ func.func @fgla(%zq: tensor<?x?x4x64xf32>, %zk: tensor<?x?x4x64xf32>, %v: tensor
 // CHECK: fgla_tile.map({{.*}} -> (tensor<16x1xf32>, tensor<16x1xf32>)
 // CHECK: %[[A:.+]] = fgla_tile.dot %{{.+}}, %{{.+}} transposed
 // CHECK: %[[D:.+]] = fgla_tile.decay_matrix %{{.+}} : tensor<16x1xf32> -> tensor<16x16xf32>
+// Keys of later tokens may be no numbers: zero times those would not be zero.
 // CHECK: fgla_tile.map(%[[A]], %[[D]])
+// CHECK:   arith.cmpf oeq
+// CHECK:   arith.select
 // CHECK-NOT: decayed_scores
 func.func @head(%q: tensor<?x?x2x16xf32>, %k: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>, %a: tensor<?x?x2x1xf32>) -> tensor<?x?x2x16xf32> {
   %o = fgla.attention %q, %k, %v log_decay(%a) axis(head) {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x1xf32>) -> (tensor<?x?x2x16xf32>)

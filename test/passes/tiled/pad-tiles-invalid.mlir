@@ -6,3 +6,9 @@ func.func @halves(%zq: tensor<?x?x4x24xf32>, %k: tensor<?x?x4x48xf32>, %v: tenso
   %o = fgla.attention %q, %k, %v {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x4x48xf32>, tensor<?x?x4x48xf32>, tensor<?x?x4x16xf32>) -> (tensor<?x?x4x16xf32>)
   return %o : tensor<?x?x4x16xf32>
 }
+
+func.func @wide(%q: tensor<?x?x1x1000000xbf16>, %v: tensor<?x?x1x16xbf16>) -> tensor<?x?x1x16xbf16> {
+  // expected-error @+1 {{makes a tile of 16 x 1000000 elements, but on a GPU no side is longer than 131072}}
+  %o = fgla.attention %q, %q, %v stabilizer(running) {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x1x1000000xbf16>, tensor<?x?x1x1000000xbf16>, tensor<?x?x1x16xbf16>) -> (tensor<?x?x1x16xbf16>)
+  return %o : tensor<?x?x1x16xbf16>
+}

@@ -79,6 +79,7 @@ TEST(Targets, KnownAndUnknown) {
   ASSERT_NE(findGPUTarget("sm_130a"), nullptr);
   EXPECT_EQ(findGPUTarget("sm_130a")->name, "sm_120");
   EXPECT_TRUE(getTarget(context, "sm_130").ok());
+  EXPECT_EQ(findGPUTarget("sm_0130"), nullptr);
   EXPECT_NE(getTarget(context, "sm_1").message().find("known: cpu, sm_80"), std::string::npos);
 }
 
