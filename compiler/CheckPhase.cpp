@@ -12,16 +12,16 @@ using namespace mlir;
 using fgla::Phase;
 
 /// The dialects whose ops a phase may leave. Shape functions store to a memref; `fgla_tile` may stand in kernels
-/// and launches only.
+/// and launches only; of `cf` there is `cf.assert`.
 static ArrayRef<StringRef> allowedDialects(Phase phase) {
   static constexpr StringRef graph[] = {"builtin", "func",   "arith", "math",   "tensor", "linalg",
-                                        "scf",     "affine", "index", "memref", "fgla"};
-  static constexpr StringRef tiled[] = {"builtin", "func",   "arith", "math",   "tensor",   "linalg",
-                                        "scf",     "affine", "index", "memref", "fgla_tile"};
-  static constexpr StringRef roles[] = {"builtin", "func",   "arith", "math",   "tensor",    "linalg",
-                                        "scf",     "affine", "index", "memref", "fgla_tile", "fgla_warp"};
-  static constexpr StringRef reference[] = {"builtin", "func", "arith",  "math",  "tensor",
-                                            "linalg",  "scf",  "affine", "index", "memref"};
+                                        "scf",     "affine", "index", "memref", "cf",     "fgla"};
+  static constexpr StringRef tiled[] = {"builtin", "func",   "arith", "math",   "tensor", "linalg",
+                                        "scf",     "affine", "index", "memref", "cf",     "fgla_tile"};
+  static constexpr StringRef roles[] = {"builtin", "func",  "arith",  "math", "tensor",    "linalg",   "scf",
+                                        "affine",  "index", "memref", "cf",   "fgla_tile", "fgla_warp"};
+  static constexpr StringRef reference[] = {"builtin", "func",   "arith", "math",   "tensor", "linalg",
+                                            "scf",     "affine", "index", "memref", "cf"};
   static constexpr StringRef kernel[] = {"builtin", "llvm", "omp", "gpu", "nvvm"};
   switch (phase) {
   case Phase::Graph:

@@ -287,6 +287,8 @@ static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(fgla::host::createLowerLaunches());
   manager.addPass(fgla::cpu::createVectorizeLinalg());
   manager.addPass(fgla::cpu::createApproximateMath());
+  manager.addPass(fgla::cpu::createRoundOnce());
+  manager.addPass(fgla::cpu::createLowerAsserts());
   addToLLVM(manager, /*parallel=*/true);
   manager.addPass(fgla::binary::createEmitEntryPoints());
 }

@@ -54,7 +54,7 @@ struct MemoryRange {
 };
 
 /// Memref descriptors {allocated, aligned, offset, sizes, strides}, all in one
-/// block of words.
+/// block of words. Behind their pointers is one to where the code may leave a message.
 class Descriptors {
 public:
   /// For tensors as `specs` say.
@@ -67,7 +67,7 @@ public:
         ++count;
       }
     words.reserve(size);
-    starts.reserve(count);
+    starts.reserve(count + 1);
   }
 
   void add(void *data, std::span<const int64_t> shape) {
@@ -81,7 +81,10 @@ public:
     writeContiguousStrides(shape, word + 3 + shape.size());
   }
 
-  void **pointers() { return starts.data(); }
+  void **pointers(const char **failure) {
+    starts.push_back(failure);
+    return starts.data();
+  }
 
 private:
   std::pmr::vector<int64_t> words; ///< of the size that was reserved
@@ -206,7 +209,7 @@ static Result<Dims> inferDims(const FunctionSpec &spec, Function::ShapeEntry sha
     descriptors.add(nullptr, shapeOf(arg));
   // -1 shows a dim that the function left alone.
   Dims dims(spec.numResultDims(), -1, memory);
-  shapeEntry(descriptors.pointers(), dims.data());
+  shapeEntry(descriptors.pointers(nullptr), dims.data());
 
   std::span<const int64_t> rest = dims;
   for (const ValueSpec &result : spec.results) {
@@ -375,14 +378,15 @@ Status Function::call(std::span<const fgla_tensor> args, std::span<const fgla_te
   }
   for (const fgla_tensor &result : results)
     descriptors.add(result.data, shapeOf(result));
+  const char *failure = nullptr;
   if (!program) {
-    entry(descriptors.pointers());
-    return {};
+    entry(descriptors.pointers(&failure));
+    return failure ? inFunction(signature, invalid(failure)) : Status();
   }
   if (args.empty() && results.empty())
     return inFunction(signature, invalid("a function without tensors has no device to run on"));
   int32_t device = (args.empty() ? results : args).front().device.index;
   Status status = program->call(reinterpret_cast<cuda::Program::Entry>(reinterpret_cast<void *>(entry)),
-                                descriptors.pointers(), device, options, wait);
+                                descriptors.pointers(&failure), device, options, wait);
   return status.ok() ? status : inFunction(signature, status);
 }

@@ -13,7 +13,8 @@ class Program;
 /// before the code runs (rules in fgla.h); calls are safe from many threads.
 class Function {
 public:
-  /// The code, one memref descriptor per argument, then per result.
+  /// The code, one memref descriptor per argument, then per result, then a pointer to a `const char *`: code on the CPU
+  /// that finds its arguments invalid writes a message there.
   using Entry = void (*)(void **descriptors);
   /// The shape function: argument descriptors in, dims of all results out. Its
   /// descriptors have sizes and strides, but null pointers.

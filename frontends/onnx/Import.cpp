@@ -269,8 +269,9 @@ OwningOpRef<ModuleOp> Importer::run() {
   if (failed(collectTypes()))
     return nullptr;
   // An input that has an initializer is a weight whose value could be given; it
-  // is taken as the weight.
-  ::llvm::StringSet<> weights;
+  // is taken as the weight. Before IR 4 all weights were inputs too.
+  ::llvm::StringSet<> weights, outputs;
+  std::string defaults;
   for (const auto &tensor : graph.initializer())
     weights.insert(tensor.name());
   for (const auto &[name, weight] : model.externalWeights)
@@ -279,8 +280,10 @@ OwningOpRef<ModuleOp> Importer::run() {
   SmallVector<DictionaryAttr> argAttrs;
   SmallVector<StringRef> argNames;
   for (const auto &input : graph.input()) {
-    if (weights.contains(input.name()))
+    if (weights.contains(input.name())) {
+      defaults += (defaults.empty() ? "'" : ", '") + input.name() + "'";
       continue;
+    }
     Type type = convertType(input.type(), input.name());
     if (!type)
       return nullptr;
@@ -288,6 +291,9 @@ OwningOpRef<ModuleOp> Importer::run() {
     argNames.push_back(input.name());
     argAttrs.push_back(describeValue(input, type).getDictionary(b.getContext()));
   }
+  if (!defaults.empty() && model.proto.ir_version() >= 4)
+    emitWarning(b.getUnknownLoc())
+        << "inputs with a default are taken as constants, what is given for them is not used: " << defaults;
   auto func = func::FuncOp::create(b, b.getUnknownLoc(), functionName(), b.getFunctionType(argTypes, {}), {}, argAttrs);
   b.setInsertionPointToEnd(func.addEntryBlock());
   for (auto [name, arg] : llvm::zip(argNames, func.getArguments()))
@@ -302,6 +308,10 @@ OwningOpRef<ModuleOp> Importer::run() {
       return nullptr;
   SmallVector<Value> results;
   for (const auto &output : graph.output()) {
+    if (!outputs.insert(output.name()).second) {
+      error() << "output '" << output.name() << "' is listed twice";
+      return nullptr;
+    }
     Value value = values.lookup(output.name());
     if (!value) {
       error() << "output '" << output.name() << "' is not produced by any node, initializer or input";

@@ -84,6 +84,29 @@ def ApproximateMath : Pass<"fgla-approximate-math", "::mlir::ModuleOp"> {
     "::mlir::vector::VectorDialect"];
 }
 
+def RoundOnce : Pass<"fgla-round-once", "::mlir::ModuleOp"> {
+  let summary = "conversions to f16 and bf16 round once";
+  let description = [{
+    `arith.truncf` from f64 to f16 or bf16, and `arith.sitofp` and `arith.uitofp` from 32 bits and more to bf16, for which a
+    processor has no instruction: by way of f32, which is rounded to odd, so that the second rounding is the only one. No library
+    is called.
+
+    Before: any ops. After: no such conversion.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+def LowerAsserts : Pass<"fgla-lower-asserts", "::mlir::ModuleOp"> {
+  let summary = "a condition that does not hold fails the call";
+  let description = [{
+    A function with `cf.assert` gets one more argument, a pointer to a C string, and writes the message there where the condition
+    does not hold. It goes on, so what comes after must be safe either way; the runtime then returns the message as an error.
+
+    Before: entry functions on memory, with their results as arguments. After: no `cf.assert`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
 def ThreadsToOpenMP : Pass<"fgla-threads-to-openmp", "::mlir::ModuleOp"> {
   let summary = "loops whose iterations run at once become teams of threads";
   let description = [{

@@ -99,12 +99,19 @@ LogicalResult AttentionConversion::readSizes() {
     if (place == 0) {
       batch = input->dims[0];
       tokens = input->dims[1];
-    } else if (input->dims[0] != batch || input->dims[1] != tokens) {
+    } else if (!lowering.unify(batch, input->dims[0]) || !lowering.unify(tokens, input->dims[1])) {
       return lowering.error(node) << "can't see that input '" << names[place]
-                                  << "' has the batch and tokens of 'query' (give free dims of inputs "
-                                  << "the same name where they are equal)";
+                                  << "' has the batch and tokens of 'query'";
     }
   }
+  // Those of the other inputs are looked at with the sizes that they have; what is free in the model becomes equal
+  // here.
+  for (size_t place = 3; place != 6; ++place)
+    if (Value value = node.getInput(place)) {
+      SmallVector<Dim> dims = lowering.lookup(value).dims, shared = {batch, tokens};
+      for (auto [free, given] : llvm::zip(ArrayRef<Dim>(shared).take_front(place == 3 ? 1 : 2), dims))
+        lowering.unify(free, given);
+    }
   keyDim = channels[0];
   valueDim = channels[2];
   if (channels[1] != keyDim)
@@ -263,6 +270,6 @@ std::optional<Tensor> fgla::onnx::raiseOutputGate(ONNXLowering &lowering, NodeOp
   return std::nullopt;
 }
 
-void fgla::onnx::addAttentionHandlers(llvm::StringMap<ONNXLowering::Handler> &handlers) {
-  handlers["LinearAttention"] = convertLinearAttention;
+void fgla::onnx::addAttentionHandlers(llvm::StringMap<OperatorInfo> &operators) {
+  operators["LinearAttention"] = {convertLinearAttention, 27};
 }

@@ -22,8 +22,9 @@ static LogicalResult checkFloat(ONNXLowering &lowering, NodeOp node, const Tenso
 // Contractions
 //===----------------------------------------------------------------------===//
 
-/// Rows of `left` times `right [K, N]`: all leading axes of `left` are rows of one matrix.
-static FailureOr<Tensor> multiplyMatrix(ONNXLowering &lowering, NodeOp node, const Tensor &left, const Tensor &right) {
+/// Rows of `left` times `right [K, N]`, as `element`: all leading axes of `left` are rows of one matrix.
+static FailureOr<Tensor> multiplyMatrix(ONNXLowering &lowering, NodeOp node, const Tensor &left, const Tensor &right,
+                                        Type element) {
   ArrayRef<Dim> leading = ArrayRef<Dim>(left.dims).drop_back();
   std::optional<Dim> rows = product(leading);
   if (!rows)
@@ -35,7 +36,7 @@ static FailureOr<Tensor> multiplyMatrix(ONNXLowering &lowering, NodeOp node, con
   Value init = lowering.filled(dims, arithmeticType(left.element), 0).value;
   auto op = linalg::MatmulOp::create(lowering.b, lowering.loc(), init.getType(), ValueRange{matrix->value, right.value},
                                      init);
-  Tensor result = lowering.cast(lowering.make(op.getResult(0), dims), left.element);
+  Tensor result = lowering.cast(lowering.make(op.getResult(0), dims), element);
   dims.assign(leading.begin(), leading.end());
   dims.push_back(right.dims[1]);
   return lowering.reshape(node, result, dims);
@@ -90,7 +91,7 @@ static LogicalResult convertMatMul(ONNXLowering &lowering, NodeOp node) {
   if (left->dims.back() != right->dims[right->rank() - 2])
     return lowering.error(node) << "can't see that " << formatDims(left->dims) << " and " << formatDims(right->dims)
                                 << " can be multiplied";
-  FailureOr<Tensor> result = right->rank() == 2 ? multiplyMatrix(lowering, node, *left, *right)
+  FailureOr<Tensor> result = right->rank() == 2 ? multiplyMatrix(lowering, node, *left, *right, left->element)
                                                 : multiplyBatches(lowering, node, *left, *right);
   if (failed(result) || (!isRow && !isColumn))
     return lowering.bind(node, result);
@@ -116,7 +117,9 @@ static LogicalResult convertGemm(ONNXLowering &lowering, NodeOp node) {
   if (left->dims[1] != right->dims[0])
     return lowering.error(node) << "can't see that " << formatDims(left->dims) << " and " << formatDims(right->dims)
                                 << " can be multiplied";
-  FailureOr<Tensor> result = multiplyMatrix(lowering, node, *left, *right);
+  // Narrow floats are rounded once, at the end.
+  Type type = arithmeticType(left->element);
+  FailureOr<Tensor> result = multiplyMatrix(lowering, node, *left, *right, type);
   if (failed(result))
     return failure();
   double alpha = getFloatAttr(node, "alpha", 1), beta = getFloatAttr(node, "beta", 1);
@@ -124,14 +127,13 @@ static LogicalResult convertGemm(ONNXLowering &lowering, NodeOp node) {
   if (node.getInput(2) && beta != 0)
     inputs.push_back(lowering.tensor(node.getInput(2)));
   if (inputs.size() == 1 && alpha == 1)
-    return lowering.bind(node, result);
+    return lowering.bind(node, lowering.cast(*result, left->element));
   FailureOr<SmallVector<Dim>> dims = lowering.broadcast(node, inputs);
   if (failed(dims) || *dims != result->dims)
     return failed(dims) ? failure()
                         : lowering.error(node) << "input 2 does not broadcast to " << formatDims(result->dims);
-  Type type = arithmeticType(result->element);
   return lowering.bind(
-      node, lowering.elementwise(inputs, *dims, result->element, [&](OpBuilder &b, Location loc, ValueRange args) {
+      node, lowering.elementwise(inputs, *dims, left->element, [&](OpBuilder &b, Location loc, ValueRange args) {
         auto scaled = [&](Value value, double factor) -> Value {
           value = castScalar(b, loc, value, type);
           if (factor == 1)
@@ -141,7 +143,7 @@ static LogicalResult convertGemm(ONNXLowering &lowering, NodeOp node) {
         Value sum = scaled(args[0], alpha);
         if (args.size() > 1)
           sum = arith::AddFOp::create(b, loc, sum, scaled(args[1], beta));
-        return castScalar(b, loc, sum, result->element);
+        return castScalar(b, loc, sum, left->element);
       }));
 }
 
@@ -417,11 +419,12 @@ static LogicalResult convertNorm(ONNXLowering &lowering, NodeOp node) {
   return lowering.bind(node, lowering.reshape(node, lowering.make(result, shape), dims));
 }
 
-void fgla::onnx::addMathHandlers(llvm::StringMap<ONNXLowering::Handler> &handlers) {
-  handlers["MatMul"] = convertMatMul;
-  handlers["Gemm"] = convertGemm;
-  handlers["ReduceMax"] = handlers["ReduceSum"] = handlers["ReduceMean"] = convertReduce;
-  handlers["Softmax"] = convertSoftmax;
-  handlers["CumSum"] = convertCumSum;
-  handlers["RMSNormalization"] = handlers["LayerNormalization"] = convertNorm;
+void fgla::onnx::addMathHandlers(llvm::StringMap<OperatorInfo> &operators) {
+  operators["MatMul"] = {convertMatMul, 1};
+  operators["Gemm"] = {convertGemm, 7};
+  operators["ReduceMax"] = operators["ReduceSum"] = operators["ReduceMean"] = {convertReduce, 1};
+  operators["Softmax"] = {convertSoftmax, 13};
+  operators["CumSum"] = {convertCumSum, 11};
+  operators["LayerNormalization"] = {convertNorm, 17};
+  operators["RMSNormalization"] = {convertNorm, 23};
 }

@@ -2,7 +2,9 @@
 #include "passes/graph/ONNXLowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -14,25 +16,45 @@ using Elements = SmallVector<Dim>;
 // Elementwise ops
 //===----------------------------------------------------------------------===//
 
-/// Arithmetic on sizes. Sums and rounded quotients become symbols.
-static std::optional<Dim> computeElement(ONNXLowering &lowering, StringRef name, ArrayRef<Dim> x) {
-  bool areConstant = llvm::all_of(x, [](const Dim &dim) { return dim.isConstant(); });
+/// Constants are computed in the width of their type, where they wrap around.
+static std::optional<int64_t> computeConstant(StringRef name, ArrayRef<Dim> x, unsigned width) {
+  SmallVector<APInt, 2> numbers;
+  for (const Dim &dim : x)
+    numbers.push_back(APInt(64, dim.getStatic(), /*isSigned=*/true).trunc(width));
+  if (numbers.size() != 2 || (name == "Div" && numbers[1].isZero()))
+    return std::nullopt;
+  const APInt &left = numbers[0], &right = numbers[1];
+  if (name == "Equal")
+    return left == right;
+  if (name == "Add")
+    return (left + right).getSExtValue();
+  if (name == "Sub")
+    return (left - right).getSExtValue();
+  if (name == "Mul")
+    return (left * right).getSExtValue();
+  if (name == "Div")
+    return left.sdiv(right).getSExtValue();
+  return std::nullopt;
+}
+
+/// Arithmetic on sizes. Sums and rounded quotients become symbols. A size fits its type, but types of less than 32 bits
+/// hold no sizes.
+static std::optional<Dim> computeElement(ONNXLowering &lowering, StringRef name, ArrayRef<Dim> x, unsigned width) {
   if (name == "Identity")
     return x[0];
+  if (name == "Where")
+    return x[0].isConstant() ? std::optional(x[0].isZero() ? x[2] : x[1]) : std::nullopt;
+  if (llvm::all_of(x, [](const Dim &dim) { return dim.isConstant(); })) {
+    std::optional<int64_t> number = computeConstant(name, x, width);
+    return number ? std::optional<Dim>(*number) : std::nullopt;
+  }
+  if (width < 32)
+    return std::nullopt;
   if (name == "Mul")
     return x[0].times(x[1]);
-  if (name == "Div") {
-    if (std::optional<Dim> exact = x[0].dividedBy(x[1]))
-      return exact;
-    if (areConstant && x[1].getStatic() > 0)
-      return Dim(x[0].getStatic() / x[1].getStatic());
-    return std::nullopt;
-  }
-  if (name == "Where" && x[0].isConstant())
-    return x[0].isZero() ? x[2] : x[1];
+  if (name == "Div")
+    return x[0].dividedBy(x[1]);
   if (name == "Equal") {
-    if (areConstant)
-      return Dim(x[0] == x[1]);
     // Exporters ask whether a size is -1; a free size is not.
     for (const Dim &dim : x)
       if (dim.isConstant() && dim.getStatic() < 0)
@@ -41,12 +63,6 @@ static std::optional<Dim> computeElement(ONNXLowering &lowering, StringRef name,
   }
   if (name != "Add" && name != "Sub")
     return std::nullopt;
-  int64_t sum = 0;
-  if (areConstant) {
-    bool overflows = name == "Add" ? llvm::AddOverflow(x[0].getStatic(), x[1].getStatic(), sum)
-                                   : llvm::SubOverflow(x[0].getStatic(), x[1].getStatic(), sum);
-    return overflows ? std::nullopt : std::optional<Dim>(sum);
-  }
   Value left = x[0].materialize(lowering.b, lowering.loc()), right = x[1].materialize(lowering.b, lowering.loc());
   return Dim::symbol(name == "Add" ? lowering.b.createOrFold<arith::AddIOp>(lowering.loc(), left, right)
                                    : lowering.b.createOrFold<arith::SubIOp>(lowering.loc(), left, right));
@@ -57,10 +73,12 @@ static std::optional<Tensor> computeElements(ONNXLowering &lowering, NodeOp node
   if (!node.getAbsentInputs().empty())
     return std::nullopt;
   size_t count = 1, rank = 0;
+  unsigned width = 64;
   for (Value value : node.getInputs()) {
     const Tensor &tensor = lowering.lookup(value);
     if (!tensor.elements)
       return std::nullopt;
+    width = tensor.element.getIntOrFloatBitWidth(); // the last operand's: a condition comes first
     if (tensor.rank() != 0 && tensor.elements->size() != 1)
       count = tensor.elements->size();
     rank = std::max(rank, tensor.rank());
@@ -74,7 +92,7 @@ static std::optional<Tensor> computeElements(ONNXLowering &lowering, NodeOp node
         return std::nullopt;
       x.push_back(elements[elements.size() == 1 ? 0 : i]);
     }
-    std::optional<Dim> computed = computeElement(lowering, node.getOpType(), x);
+    std::optional<Dim> computed = computeElement(lowering, node.getOpType(), x, width);
     if (!computed)
       return std::nullopt;
     result.push_back(*computed);
@@ -140,6 +158,18 @@ static LogicalResult convertIdentity(ONNXLowering &lowering, NodeOp node) {
   return lowering.bind(node, Tensor(lowering.lookup(node.getInput(0))));
 }
 
+/// Gives constants the values that they have in `element`; false where a size would not be one any more.
+static bool narrowElements(Elements &elements, Type element) {
+  unsigned width = element.getIntOrFloatBitWidth();
+  for (Dim &dim : elements) {
+    if (!dim.isConstant() && width < 32)
+      return false;
+    if (dim.isConstant())
+      dim = Dim(APInt(64, dim.getStatic(), /*isSigned=*/true).trunc(width).getSExtValue());
+  }
+  return true;
+}
+
 static LogicalResult convertCast(ONNXLowering &lowering, NodeOp node) {
   if (!node.getInput(0))
     return lowering.error(node) << "input 0 is missing";
@@ -148,10 +178,8 @@ static LogicalResult convertCast(ONNXLowering &lowering, NodeOp node) {
     return failure();
   Type element = *result;
   Tensor input = lowering.lookup(node.getInput(0));
-  auto isSupported = [](Type element) { return isa<FloatType>(element) || element.isSignlessInteger(); };
-  if (!isSupported(element) || !isSupported(input.element))
-    return lowering.error(node) << "the conversion of " << input.element << " to " << element << " is not supported";
-  if (input.elements && isa<IntegerType>(element) && !element.isInteger(1)) {
+  if (input.elements && element.isSignlessInteger() && !element.isInteger(1) &&
+      narrowElements(*input.elements, element)) {
     input.value = input.element == element ? input.value : Value();
     input.element = element;
     return lowering.bind(node, input);
@@ -269,13 +297,21 @@ static LogicalResult convertFlatten(ONNXLowering &lowering, NodeOp node) {
   return lowering.bind(node, lowering.reshape(node, *input, {*left, *right}));
 }
 
+/// What is an input since version 13 and was an attribute before.
+static std::optional<SmallVector<int64_t>> constantList(ONNXLowering &lowering, NodeOp node, size_t place,
+                                                        StringRef name) {
+  if (auto attr = dyn_cast_or_null<DenseI64ArrayAttr>(node.getNodeAttr(name)))
+    return SmallVector<int64_t>(attr.asArrayRef());
+  return lowering.constants(node.getInput(place));
+}
+
 /// Squeeze and Unsqueeze.
 static LogicalResult convertUnitDims(ONNXLowering &lowering, NodeOp node) {
   bool isSqueeze = node.getOpType() == "Squeeze";
   if (!node.getInput(0))
     return lowering.error(node) << "input 0 is missing";
   Tensor input = lowering.lookup(node.getInput(0));
-  std::optional<SmallVector<int64_t>> list = lowering.constants(node.getInput(1));
+  std::optional<SmallVector<int64_t>> list = constantList(lowering, node, 1, "axes");
   if (!list && (!isSqueeze || node.getInput(1)))
     return lowering.error(node) << "the axes must be constants";
   Elements dims;
@@ -349,10 +385,11 @@ static LogicalResult convertConstantOfShape(ONNXLowering &lowering, NodeOp node)
     if (dim.isConstant() && dim.getStatic() < 0)
       return lowering.error(node) << "shape " << formatDims(*shape) << " is not valid";
   auto integer = dyn_cast<IntegerAttr>(value);
-  if (integer && shape->size() <= 1 &&
+  if (integer && integer.getType().isSignlessInteger() && shape->size() <= 1 &&
       llvm::all_of(*shape, [](const Dim &d) { return d.isConstant() && d.getStatic() <= 64; })) {
     int64_t count = shape->empty() ? 1 : (*shape)[0].getStatic();
-    return lowering.bind(node, Tensor{Value(), value.getType(), *shape, Elements(count, Dim(integer.getInt()))});
+    return lowering.bind(node, Tensor{Value(), value.getType(), *shape,
+                                      Elements(count, elementOf(integer.getType(), integer.getValue()))});
   }
   Value scalar = arith::ConstantOp::create(b, lowering.loc(), value);
   Value init = lowering.empty(*shape, value.getType()).value;
@@ -402,12 +439,18 @@ static LogicalResult convertConcat(ONNXLowering &lowering, NodeOp node) {
       if (input.rank() != first.rank() || (static_cast<int64_t>(i) != *axis && dim != first.dims[i]))
         return lowering.error(node) << "can't see that " << formatDims(input.dims) << " and " << formatDims(first.dims)
                                     << " fit on axis " << *axis;
+    if (input.dims[*axis].isZero())
+      continue;
     offsets.push_back(dims[*axis]);
     dims[*axis] = sum(lowering, dims[*axis], input.dims[*axis]);
     inputs.push_back(input);
   }
+  if (inputs.size() == 1)
+    return lowering.bind(node, inputs.front());
   Value result = lowering.empty(dims, first.element).value;
-  for (auto [input, offset] : llvm::zip(inputs, offsets)) {
+  for (auto [input, offset] : llvm::zip_equal(inputs, offsets)) {
+    if (llvm::any_of(input.dims, [](const Dim &dim) { return dim.isZero(); }))
+      continue;
     SmallVector<OpFoldResult> starts(dims.size(), b.getIndexAttr(0)), sizes, strides(dims.size(), b.getIndexAttr(1));
     starts[*axis] = offset.fold(b, lowering.loc());
     for (const Dim &dim : input.dims)
@@ -426,11 +469,10 @@ static LogicalResult convertSplit(ONNXLowering &lowering, NodeOp node) {
     return failure();
   int64_t count = node.getNumOutputPlaces(), total = input->dims[*axis].getStatic();
   SmallVector<int64_t> sizes;
-  if (node.getInput(1)) {
-    std::optional<SmallVector<int64_t>> list = lowering.constants(node.getInput(1));
-    if (!list)
-      return lowering.error(node) << "the sizes must be constants";
+  if (std::optional<SmallVector<int64_t>> list = constantList(lowering, node, 1, "split")) {
     sizes = *list;
+  } else if (node.getInput(1)) {
+    return lowering.error(node) << "the sizes must be constants";
   } else {
     if (ShapedType::isDynamic(total) || getIntAttr(node, "num_outputs", count) != count)
       return lowering.error(node) << "axis " << *axis << " of " << formatDims(input->dims) << " can't be split into "
@@ -480,6 +522,9 @@ static Dim sliceBound(ONNXLowering &lowering, const Dim &bound, const Dim &size)
   return Dim::symbol(b.createOrFold<arith::MinSIOp>(loc, b.createOrFold<arith::MaxSIOp>(loc, value, zero), n));
 }
 
+/// Tensors have fewer elements than this.
+static constexpr int64_t maxElements = int64_t(1) << 48;
+
 /// The number of steps from `start` to `end`.
 static Dim sliceSize(ONNXLowering &lowering, const Dim &start, const Dim &end, int64_t step) {
   if (start.isConstant() && end.isConstant())
@@ -519,9 +564,12 @@ static LogicalResult convertSlice(ONNXLowering &lowering, NodeOp node) {
       return failure();
     if (step < 1)
       return lowering.error(node) << "step " << step << " is not supported (at least 1)";
-    offsets[*axis] = sliceBound(lowering, start, input.dims[*axis]);
-    dims[*axis] = sliceSize(lowering, offsets[*axis], sliceBound(lowering, end, input.dims[*axis]), step);
-    strides[*axis] = step;
+    const Dim size = input.dims[*axis];
+    offsets[*axis] = sliceBound(lowering, start, size);
+    dims[*axis] = sliceSize(lowering, offsets[*axis], sliceBound(lowering, end, size), std::min(step, maxElements));
+    // A step past the end takes one row, whatever it is; the largest ones are no strides of memory.
+    bool isPastEnd = step >= (size.isConstant() ? size.getStatic() : maxElements);
+    strides[*axis] = isPastEnd ? 1 : step;
   }
   if (input.elements && input.rank() == 1 && offsets[0].isConstant() && dims[0].isConstant()) {
     Elements elements;
@@ -538,23 +586,40 @@ static LogicalResult convertSlice(ONNXLowering &lowering, NodeOp node) {
   return lowering.bind(node, lowering.slice(input, folded, dims, strides));
 }
 
-/// Rows of `data` along `axis`, by indices known at run time. An index out of range is an error in ONNX; here it takes
-/// the nearest row, since reading past the tensor must not happen.
-static Tensor gather(ONNXLowering &lowering, const Tensor &data, const Tensor &indices, int64_t axis) {
-  Elements dims(data.dims.begin(), data.dims.begin() + axis);
-  dims.append(indices.dims);
-  dims.append(data.dims.begin() + axis + 1, data.dims.end());
+/// Lets the call fail where an index is not in [-limit, limit).
+static void assertInRange(ONNXLowering &lowering, NodeOp node, const Tensor &indices, Value limit) {
   OpBuilder &b = lowering.b;
+  Location loc = lowering.loc();
+  Type type = b.getI64Type();
+  Value size = arith::IndexCastOp::create(b, loc, type, limit);
+  Value least = arith::SubIOp::create(b, loc, arith::ConstantIntOp::create(b, loc, 0, 64), size);
+  auto axes = llvm::to_vector(llvm::seq<int64_t>(0, indices.rank()));
+  Tensor anyOutside = lowering.reduce(
+      indices, axes, type, b.getI64IntegerAttr(0), [&](OpBuilder &nested, Location at, ValueRange args) -> Value {
+        Value low = arith::CmpIOp::create(nested, at, arith::CmpIPredicate::slt, args[0], least);
+        Value high = arith::CmpIOp::create(nested, at, arith::CmpIPredicate::sge, args[0], size);
+        Value isOutside = arith::OrIOp::create(nested, at, low, high);
+        isOutside = arith::ExtUIOp::create(nested, at, type, isOutside);
+        return arith::MaxSIOp::create(nested, at, isOutside, args[1]);
+      });
+  Value count = tensor::ExtractOp::create(b, loc, anyOutside.value, ValueRange());
+  Value isInside =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, count, arith::ConstantIntOp::create(b, loc, 0, 64));
+  cf::AssertOp::create(b, loc, isInside, "operator " + node.describe() + ": an index is out of range");
+}
+
+/// Writes rows of `data` along `axis`, by indices known at run time, to `init`. An index out of range takes the nearest
+/// row, since reading past the tensor must not happen.
+static Value gatherRows(OpBuilder &b, Location loc, const Tensor &data, const Tensor &indices, int64_t axis,
+                        Value limit, Value init) {
+  int64_t rank = cast<RankedTensorType>(init.getType()).getRank();
   SmallVector<AffineExpr> exprs;
   for (size_t i = 0; i != indices.rank(); ++i)
     exprs.push_back(b.getAffineDimExpr(axis + i));
-  Value limit = data.dims[axis].materialize(b, lowering.loc());
-  SmallVector<AffineMap> maps = {AffineMap::get(dims.size(), 0, exprs, b.getContext()),
-                                 b.getMultiDimIdentityMap(dims.size())};
-  SmallVector<utils::IteratorType> iterators(dims.size(), utils::IteratorType::parallel);
-  Value init = lowering.empty(dims, data.element).value;
+  SmallVector<AffineMap> maps = {AffineMap::get(rank, 0, exprs, b.getContext()), b.getMultiDimIdentityMap(rank)};
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
   auto generic = linalg::GenericOp::create(
-      b, lowering.loc(), init.getType(), indices.value, init, maps, iterators,
+      b, loc, init.getType(), indices.value, init, maps, iterators,
       [&](OpBuilder &nested, Location loc, ValueRange args) {
         Value zero = arith::ConstantIndexOp::create(nested, loc, 0),
               one = arith::ConstantIndexOp::create(nested, loc, 1);
@@ -571,7 +636,29 @@ static Tensor gather(ONNXLowering &lowering, const Tensor &data, const Tensor &i
                         : linalg::IndexOp::create(nested, loc, i < axis ? i : i + indices.rank() - 1).getResult());
         linalg::YieldOp::create(nested, loc, tensor::ExtractOp::create(nested, loc, data.value, position).getResult());
       });
-  return lowering.make(generic.getResult(0), dims);
+  return generic.getResult(0);
+}
+
+/// Rows of `data` along `axis`; an index out of range fails the call.
+static Tensor gather(ONNXLowering &lowering, NodeOp node, const Tensor &data, const Tensor &indices, int64_t axis) {
+  OpBuilder &b = lowering.b;
+  Location loc = lowering.loc();
+  Elements dims(data.dims.begin(), data.dims.begin() + axis);
+  dims.append(indices.dims);
+  dims.append(data.dims.begin() + axis + 1, data.dims.end());
+  Value limit = data.dims[axis].materialize(b, loc), init = lowering.empty(dims, data.element).value;
+  assertInRange(lowering, node, indices, limit);
+  if (data.dims[axis].isConstant() && !data.dims[axis].isZero())
+    return lowering.make(gatherRows(b, loc, data, indices, axis, limit, init), dims);
+  // Where there may be no row there may be nothing to read: a loop of one turn or none.
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0), one = arith::ConstantIndexOp::create(b, loc, 1);
+  Value turns = arith::MinSIOp::create(b, loc, limit, one);
+  auto loop = scf::ForOp::create(b, loc, zero, turns, one, init,
+                                 [&](OpBuilder &nested, Location at, Value, ValueRange carried) {
+                                   Value rows = gatherRows(nested, at, data, indices, axis, limit, carried.front());
+                                   scf::YieldOp::create(nested, at, rows);
+                                 });
+  return lowering.make(loop.getResult(0), dims);
 }
 
 static LogicalResult convertGather(ONNXLowering &lowering, NodeOp node) {
@@ -609,30 +696,30 @@ static LogicalResult convertGather(ONNXLowering &lowering, NodeOp node) {
     Tensor row = lowering.slice(data, offsets, dims, SmallVector<int64_t>(dims.size(), 1));
     return lowering.bind(node, lowering.reshape(node, row, result));
   }
-  if (data.dims[*axis].isZero())
-    return lowering.error(node) << "axis " << *axis << " of " << formatDims(data.dims) << " is empty";
-  return lowering.bind(node, gather(lowering, data, lowering.tensor(node.getInput(1)), *axis));
+  Tensor positions = lowering.tensor(node.getInput(1));
+  return lowering.bind(node, gather(lowering, node, data, positions, *axis));
 }
 
-void fgla::onnx::addElementwiseHandlers(llvm::StringMap<ONNXLowering::Handler> &handlers) {
-  for (StringRef name : elementwiseNames())
-    handlers[name] = convertElementwise;
+void fgla::onnx::addElementwiseHandlers(llvm::StringMap<OperatorInfo> &operators) {
+  for (const auto &entry : elementwiseOperators())
+    operators[entry.getKey()] = {convertElementwise, entry.second.version};
 }
 
-void fgla::onnx::addStructureHandlers(llvm::StringMap<ONNXLowering::Handler> &handlers) {
-  handlers["Identity"] = handlers["Dropout"] = convertIdentity;
-  handlers["Cast"] = convertCast;
-  handlers["Constant"] = convertConstant;
-  handlers["Shape"] = convertShape;
-  handlers["Size"] = convertSize;
-  handlers["Reshape"] = convertReshape;
-  handlers["Flatten"] = convertFlatten;
-  handlers["Squeeze"] = handlers["Unsqueeze"] = convertUnitDims;
-  handlers["Transpose"] = convertTranspose;
-  handlers["Expand"] = convertExpand;
-  handlers["ConstantOfShape"] = convertConstantOfShape;
-  handlers["Concat"] = convertConcat;
-  handlers["Split"] = convertSplit;
-  handlers["Slice"] = convertSlice;
-  handlers["Gather"] = convertGather;
+void fgla::onnx::addStructureHandlers(llvm::StringMap<OperatorInfo> &operators) {
+  operators["Identity"] = {convertIdentity, 1};
+  operators["Dropout"] = {convertIdentity, 7};
+  operators["Cast"] = {convertCast, 6};
+  operators["Constant"] = {convertConstant, 1};
+  operators["Shape"] = {convertShape, 1};
+  operators["Size"] = {convertSize, 1};
+  operators["Reshape"] = {convertReshape, 5};
+  operators["Flatten"] = {convertFlatten, 1};
+  operators["Squeeze"] = operators["Unsqueeze"] = {convertUnitDims, 1};
+  operators["Transpose"] = {convertTranspose, 1};
+  operators["Expand"] = {convertExpand, 8};
+  operators["ConstantOfShape"] = {convertConstantOfShape, 9};
+  operators["Concat"] = {convertConcat, 4};
+  operators["Split"] = {convertSplit, 2};
+  operators["Slice"] = {convertSlice, 10};
+  operators["Gather"] = {convertGather, 1};
 }

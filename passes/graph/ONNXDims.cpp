@@ -49,12 +49,15 @@ std::optional<Dim> Dim::times(const Dim &other) const {
 std::optional<Dim> Dim::dividedBy(const Dim &other) const {
   Dim result = *this;
   SmallVector<Value, 2> rest(symbols);
-  if (other.factor == 0 || factor % other.factor != 0 || !removeAll(rest, other.symbols))
+  // The quotient by -1 may overflow, which stops a process; sizes are not negative.
+  if (other.factor == 0 || other.factor == -1 || factor % other.factor != 0 || !removeAll(rest, other.symbols))
     return std::nullopt;
   result.symbols = rest;
   result.factor = factor / other.factor;
   return result;
 }
+
+void Dim::replace(Value from, Value to) { llvm::replace(symbols, from, to); }
 
 Value Dim::materialize(OpBuilder &b, Location loc) const {
   Value result;

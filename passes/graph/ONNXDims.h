@@ -34,6 +34,11 @@ public:
   /// The exact quotient, or nothing where it can't be seen.
   std::optional<Dim> dividedBy(const Dim &other) const;
 
+  /// The symbol, where the size is that and nothing else.
+  mlir::Value getSymbol() const { return factor == 1 && symbols.size() == 1 ? symbols.front() : mlir::Value(); }
+  /// Where two symbols are found to be one size.
+  void replace(mlir::Value from, mlir::Value to);
+
   /// The size as a value or a constant at the insertion point.
   mlir::Value materialize(mlir::OpBuilder &b, mlir::Location loc) const;
   mlir::OpFoldResult fold(mlir::OpBuilder &b, mlir::Location loc) const;

@@ -13,7 +13,9 @@ using namespace mlir;
 using namespace fgla::onnx;
 
 using Scalars = ElementwiseOp::Scalars;
-using Numbers = ElementwiseOp::Numbers;
+using Terms = ElementwiseOp::Terms;
+using Term = ElementwiseOp::Term;
+using fgla::ScalarFormulas;
 
 double fgla::onnx::getFloatAttr(NodeOp node, StringRef name, double defaultValue) {
   auto attr = dyn_cast_or_null<FloatAttr>(node.getNodeAttr(name));
@@ -177,103 +179,137 @@ static Value castFloat(OpBuilder &b, Location loc, Value value, Type type) {
   return arith::TruncFOp::create(b, loc, type, value);
 }
 
+/// `arith` knows integers without a sign; whether one is unsigned is for the op to say.
+static Value reinterpret(OpBuilder &b, Location loc, Value value, Type type) {
+  return value.getType() == type ? value : UnrealizedConversionCastOp::create(b, loc, type, value).getResult(0);
+}
+
 Value fgla::onnx::castScalar(OpBuilder &b, Location loc, Value value, Type type) {
   Type from = value.getType();
   if (from == type)
     return value;
   if (isa<FloatType>(from) && isa<FloatType>(type))
     return castFloat(b, loc, value, type);
+  bool isUnsigned = from.isUnsignedInteger() || from.isInteger(1);
+  if (from.isUnsignedInteger())
+    value = reinterpret(b, loc, value, b.getIntegerType(from.getIntOrFloatBitWidth()));
   if (isa<FloatType>(type))
-    return from.isInteger(1) ? Value(arith::UIToFPOp::create(b, loc, type, value))
-                             : Value(arith::SIToFPOp::create(b, loc, type, value));
-  if (isa<FloatType>(from))
-    return type.isInteger(1)
-               ? Value(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, value, constant(b, loc, from, 0)))
-               : Value(arith::FPToSIOp::create(b, loc, type, value));
+    return isUnsigned ? Value(arith::UIToFPOp::create(b, loc, type, value))
+                      : Value(arith::SIToFPOp::create(b, loc, type, value));
+  if (isa<FloatType>(from) && type.isInteger(1))
+    return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, value, constant(b, loc, from, 0));
+  Type plain = b.getIntegerType(type.getIntOrFloatBitWidth());
+  if (isa<FloatType>(from)) {
+    value = type.isUnsignedInteger() ? Value(arith::FPToUIOp::create(b, loc, plain, value))
+                                     : Value(arith::FPToSIOp::create(b, loc, plain, value));
+    return reinterpret(b, loc, value, type);
+  }
+  unsigned width = from.getIntOrFloatBitWidth(), wanted = type.getIntOrFloatBitWidth();
   if (type.isInteger(1))
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, value, constant(b, loc, from, 0));
-  if (from.getIntOrFloatBitWidth() > type.getIntOrFloatBitWidth())
-    return arith::TruncIOp::create(b, loc, type, value);
-  return from.isInteger(1) ? Value(arith::ExtUIOp::create(b, loc, type, value))
-                           : Value(arith::ExtSIOp::create(b, loc, type, value));
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, value, constant(b, loc, value.getType(), 0));
+  if (width > wanted)
+    value = arith::TruncIOp::create(b, loc, plain, value);
+  else if (width < wanted)
+    value = isUnsigned ? Value(arith::ExtUIOp::create(b, loc, plain, value))
+                       : Value(arith::ExtSIOp::create(b, loc, plain, value));
+  return reinterpret(b, loc, value, type);
 }
 
 //===----------------------------------------------------------------------===//
 // The table
 //===----------------------------------------------------------------------===//
 
-static double sigmoidOf(double x) { return 1 / (1 + std::exp(-x)); }
-static double softplusOf(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
-static double geluOf(NodeOp node, double x) {
-  double inner =
-      isTanhGelu(node) ? std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)) : std::erf(x * std::sqrt(0.5));
-  return 0.5 * x * (1 + inner);
-}
-static double clipOf(Numbers x) {
-  double y = x[0];
-  if (x.size() > 1 && !std::isnan(x[1]))
-    y = std::max(y, x[1]);
-  if (x.size() > 2 && !std::isnan(x[2]))
-    y = std::min(y, x[2]);
-  return y;
-}
-static double sumOf(Numbers x) {
-  double sum = 0;
-  for (double value : x)
-    sum += value;
-  return sum;
-}
+using Formulas = ScalarFormulas;
 
-static const llvm::StringMap<ElementwiseOp> &table() {
+/// A formula of one, or of two operands that are always there.
+template <Term (Formulas::*make)(Term)> static Term unaryOf(Formulas &f, NodeOp, Terms x) { return (f.*make)(*x[0]); }
+template <Term (Formulas::*make)(Term, Term)> static Term binaryOf(Formulas &f, NodeOp, Terms x) {
+  return (f.*make)(*x[0], *x[1]);
+}
+template <Term (Formulas::*make)(Term, Term)> static Term variadicOf(Formulas &f, NodeOp, Terms x) {
+  Term result = *x[0];
+  for (std::optional<Term> term : x.drop_front())
+    result = (f.*make)(result, *term);
+  return result;
+}
+/// A function that no proof takes apart; its attributes make it another one.
+static Term opaqueOf(Formulas &f, NodeOp node, Terms x) {
+  std::string name;
+  llvm::raw_string_ostream(name) << node.getOpType() << node.getNodeAttributes();
+  return f.opaque(name, *x[0]);
+}
+/// `x` where it is not negative, else `negative`.
+static Term whereNotNegativeOf(Formulas &f, Term x, Term negative) {
+  return f.select(f.lessOrEqual(f.constant(0), x), x, negative);
+}
+static Term clipOf(Formulas &f, NodeOp, Terms x) {
+  Term result = *x[0];
+  if (x.size() > 1 && x[1])
+    result = f.max(result, *x[1]);
+  if (x.size() > 2 && x[2])
+    result = f.min(result, *x[2]);
+  return result;
+}
+static Term swishOf(Formulas &f, NodeOp node, Terms x) {
+  return f.mul(*x[0], f.sigmoid(f.mul(f.constant(getFloatAttr(node, "alpha", 1)), *x[0])));
+}
+static Term leakyReluOf(Formulas &f, NodeOp node, Terms x) {
+  return whereNotNegativeOf(f, *x[0], f.mul(f.constant(getFloatAttr(node, "alpha", 0.01)), *x[0]));
+}
+static Term eluOf(Formulas &f, NodeOp node, Terms x) {
+  Term below = f.sub(f.exp(*x[0]), f.constant(1));
+  return whereNotNegativeOf(f, *x[0], f.mul(f.constant(getFloatAttr(node, "alpha", 1)), below));
+}
+static Term whereOf(Formulas &f, NodeOp, Terms x) { return f.select(*x[0], *x[1], *x[2]); }
+static Term greaterOf(Formulas &f, NodeOp, Terms x) { return f.less(*x[1], *x[0]); }
+static Term greaterOrEqualOf(Formulas &f, NodeOp, Terms x) { return f.lessOrEqual(*x[1], *x[0]); }
+static Term identityOf(Formulas &, NodeOp, Terms x) { return *x[0]; }
+
+const llvm::StringMap<ElementwiseOp> &fgla::onnx::elementwiseOperators() {
   using FP = arith::CmpFPredicate;
   using IP = arith::CmpIPredicate;
+  using F = ScalarFormulas;
   // clang-format off
   static const llvm::StringMap<ElementwiseOp> rows = {
-    {"Add", {2, 2, binary<arith::AddFOp>, binary<arith::AddIOp>, [](NodeOp, Numbers x) { return x[0] + x[1]; }}},
-    {"Sub", {2, 2, binary<arith::SubFOp>, binary<arith::SubIOp>, [](NodeOp, Numbers x) { return x[0] - x[1]; }}},
-    {"Mul", {2, 2, binary<arith::MulFOp>, binary<arith::MulIOp>, [](NodeOp, Numbers x) { return x[0] * x[1]; }}},
-    {"Div", {2, 2, binary<arith::DivFOp>, divideInt, [](NodeOp, Numbers x) { return x[0] / x[1]; }}},
-    {"Pow", {2, 2, binary<math::PowFOp>, nullptr, [](NodeOp, Numbers x) { return std::pow(x[0], x[1]); }}},
-    {"Max", {1, -1, variadic<arith::MaximumFOp>, variadic<arith::MaxSIOp>,
-             [](NodeOp, Numbers x) { return *std::max_element(x.begin(), x.end()); }}},
-    {"Min", {1, -1, variadic<arith::MinimumFOp>, variadic<arith::MinSIOp>,
-             [](NodeOp, Numbers x) { return *std::min_element(x.begin(), x.end()); }}},
-    {"Sum", {1, -1, variadic<arith::AddFOp>, nullptr, [](NodeOp, Numbers x) { return sumOf(x); }}},
-    {"Neg", {1, 1, unary<arith::NegFOp>, negateInt, [](NodeOp, Numbers x) { return -x[0]; }}},
-    {"Abs", {1, 1, unary<math::AbsFOp>, unary<math::AbsIOp>, [](NodeOp, Numbers x) { return std::fabs(x[0]); }}},
-    {"Exp", {1, 1, unary<math::ExpOp>, nullptr, [](NodeOp, Numbers x) { return std::exp(x[0]); }}},
-    {"Log", {1, 1, unary<math::LogOp>, nullptr, [](NodeOp, Numbers x) { return std::log(x[0]); }}},
-    {"Sqrt", {1, 1, unary<math::SqrtOp>, nullptr, [](NodeOp, Numbers x) { return std::sqrt(x[0]); }}},
-    {"Reciprocal", {1, 1, reciprocal, nullptr, [](NodeOp, Numbers x) { return 1 / x[0]; }}},
-    {"Sigmoid", {1, 1, sigmoid, nullptr, [](NodeOp, Numbers x) { return sigmoidOf(x[0]); }}},
-    {"Softplus", {1, 1, softplus, nullptr, [](NodeOp, Numbers x) { return softplusOf(x[0]); }}},
-    {"Tanh", {1, 1, unary<math::TanhOp>, nullptr, [](NodeOp, Numbers x) { return std::tanh(x[0]); }}},
-    {"Sin", {1, 1, unary<math::SinOp>, nullptr, [](NodeOp, Numbers x) { return std::sin(x[0]); }}},
-    {"Cos", {1, 1, unary<math::CosOp>, nullptr, [](NodeOp, Numbers x) { return std::cos(x[0]); }}},
-    {"Erf", {1, 1, unary<math::ErfOp>, nullptr, [](NodeOp, Numbers x) { return std::erf(x[0]); }}},
-    {"Floor", {1, 1, unary<math::FloorOp>, nullptr, [](NodeOp, Numbers x) { return std::floor(x[0]); }}},
-    {"Ceil", {1, 1, unary<math::CeilOp>, nullptr, [](NodeOp, Numbers x) { return std::ceil(x[0]); }}},
-    {"Relu", {1, 1, relu, reluInt, [](NodeOp, Numbers x) { return std::max(x[0], 0.0); }}},
-    {"LeakyRelu", {1, 1, leakyRelu, nullptr,
-                   [](NodeOp n, Numbers x) { return x[0] >= 0 ? x[0] : getFloatAttr(n, "alpha", 0.01) * x[0]; }}},
-    {"Elu", {1, 1, elu, nullptr,
-             [](NodeOp n, Numbers x) { return x[0] >= 0 ? x[0] : getFloatAttr(n, "alpha", 1) * std::expm1(x[0]); }}},
-    {"Swish", {1, 1, swish, nullptr,
-               [](NodeOp n, Numbers x) { return x[0] * sigmoidOf(getFloatAttr(n, "alpha", 1) * x[0]); }}},
-    {"Gelu", {1, 1, gelu, nullptr, [](NodeOp n, Numbers x) { return geluOf(n, x[0]); }}},
-    {"Clip", {1, 3, clip<arith::MaximumFOp, arith::MinimumFOp>, clip<arith::MaxSIOp, arith::MinSIOp>,
-              [](NodeOp, Numbers x) { return clipOf(x); }}},
-    {"Identity", {1, 1, identity, identity, [](NodeOp, Numbers x) { return x[0]; }}},
-    {"Where", {3, 3, select, select, nullptr}},
-    {"Equal", {2, 2, compareFloat<FP::OEQ>, compareInt<IP::eq>, nullptr}},
-    {"Less", {2, 2, compareFloat<FP::OLT>, compareInt<IP::slt>, nullptr}},
-    {"LessOrEqual", {2, 2, compareFloat<FP::OLE>, compareInt<IP::sle>, nullptr}},
-    {"Greater", {2, 2, compareFloat<FP::OGT>, compareInt<IP::sgt>, nullptr}},
-    {"GreaterOrEqual", {2, 2, compareFloat<FP::OGE>, compareInt<IP::sge>, nullptr}},
-    {"And", {2, 2, nullptr, binary<arith::AndIOp>, nullptr}},
-    {"Or", {2, 2, nullptr, binary<arith::OrIOp>, nullptr}},
-    {"Xor", {2, 2, nullptr, binary<arith::XOrIOp>, nullptr}},
-    {"Not", {1, 1, nullptr, logicalNot, nullptr}},
+    {"Add", {7, 2, 2, binary<arith::AddFOp>, binary<arith::AddIOp>, binaryOf<&F::add>}},
+    {"Sub", {7, 2, 2, binary<arith::SubFOp>, binary<arith::SubIOp>, binaryOf<&F::sub>}},
+    {"Mul", {7, 2, 2, binary<arith::MulFOp>, binary<arith::MulIOp>, binaryOf<&F::mul>}},
+    {"Div", {7, 2, 2, binary<arith::DivFOp>, divideInt, binaryOf<&F::div>}},
+    {"Pow", {7, 2, 2, binary<math::PowFOp>, nullptr, binaryOf<&F::power>}},
+    {"Max", {8, 1, -1, variadic<arith::MaximumFOp>, variadic<arith::MaxSIOp>, variadicOf<&F::max>}},
+    {"Min", {8, 1, -1, variadic<arith::MinimumFOp>, variadic<arith::MinSIOp>, variadicOf<&F::min>}},
+    {"Sum", {8, 1, -1, variadic<arith::AddFOp>, nullptr, variadicOf<&F::add>}},
+    {"Neg", {6, 1, 1, unary<arith::NegFOp>, negateInt, unaryOf<&F::neg>}},
+    {"Abs", {6, 1, 1, unary<math::AbsFOp>, unary<math::AbsIOp>, unaryOf<&F::abs>}},
+    {"Exp", {6, 1, 1, unary<math::ExpOp>, nullptr, unaryOf<&F::exp>}},
+    {"Log", {6, 1, 1, unary<math::LogOp>, nullptr, unaryOf<&F::log>}},
+    {"Sqrt", {6, 1, 1, unary<math::SqrtOp>, nullptr, opaqueOf}},
+    {"Reciprocal", {6, 1, 1, reciprocal, nullptr, unaryOf<&F::reciprocal>}},
+    {"Sigmoid", {6, 1, 1, sigmoid, nullptr, unaryOf<&F::sigmoid>}},
+    {"Softplus", {1, 1, 1, softplus, nullptr, unaryOf<&F::softplus>}},
+    {"Tanh", {6, 1, 1, unary<math::TanhOp>, nullptr, unaryOf<&F::tanh>}},
+    {"Sin", {7, 1, 1, unary<math::SinOp>, nullptr, opaqueOf}},
+    {"Cos", {7, 1, 1, unary<math::CosOp>, nullptr, opaqueOf}},
+    {"Erf", {9, 1, 1, unary<math::ErfOp>, nullptr, opaqueOf}},
+    {"Floor", {6, 1, 1, unary<math::FloorOp>, nullptr, opaqueOf}},
+    {"Ceil", {6, 1, 1, unary<math::CeilOp>, nullptr, opaqueOf}},
+    {"Relu", {6, 1, 1, relu, reluInt, unaryOf<&F::relu>}},
+    {"LeakyRelu", {6, 1, 1, leakyRelu, nullptr, leakyReluOf}},
+    {"Elu", {6, 1, 1, elu, nullptr, eluOf}},
+    {"Swish", {24, 1, 1, swish, nullptr, swishOf}},
+    {"Gelu", {20, 1, 1, gelu, nullptr, opaqueOf}},
+    {"Clip", {11, 1, 3, clip<arith::MaximumFOp, arith::MinimumFOp>, clip<arith::MaxSIOp, arith::MinSIOp>, clipOf}},
+    {"Identity", {1, 1, 1, identity, identity, identityOf}},
+    {"Where", {9, 3, 3, select, select, whereOf}},
+    {"Equal", {7, 2, 2, compareFloat<FP::OEQ>, compareInt<IP::eq>, binaryOf<&F::equal>, true}},
+    {"Less", {7, 2, 2, compareFloat<FP::OLT>, compareInt<IP::slt>, binaryOf<&F::less>, true}},
+    {"LessOrEqual", {12, 2, 2, compareFloat<FP::OLE>, compareInt<IP::sle>, binaryOf<&F::lessOrEqual>, true}},
+    {"Greater", {7, 2, 2, compareFloat<FP::OGT>, compareInt<IP::sgt>, greaterOf, true}},
+    {"GreaterOrEqual", {12, 2, 2, compareFloat<FP::OGE>, compareInt<IP::sge>, greaterOrEqualOf, true}},
+    {"And", {7, 2, 2, nullptr, binary<arith::AndIOp>, nullptr}},
+    {"Or", {7, 2, 2, nullptr, binary<arith::OrIOp>, nullptr}},
+    {"Xor", {7, 2, 2, nullptr, binary<arith::XOrIOp>, nullptr}},
+    {"Not", {1, 1, 1, nullptr, logicalNot, nullptr}},
   };
   // clang-format on
   return rows;
@@ -282,8 +318,6 @@ static const llvm::StringMap<ElementwiseOp> &table() {
 const ElementwiseOp *fgla::onnx::lookupElementwise(NodeOp node) {
   if (!node.getDomain().empty())
     return nullptr;
-  auto it = table().find(node.getOpType());
-  return it == table().end() ? nullptr : &it->second;
+  auto it = elementwiseOperators().find(node.getOpType());
+  return it == elementwiseOperators().end() ? nullptr : &it->second;
 }
-
-SmallVector<StringRef> fgla::onnx::elementwiseNames() { return llvm::to_vector(table().keys()); }

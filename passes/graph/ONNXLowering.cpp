@@ -379,6 +379,60 @@ Tensor ONNXLowering::cast(const Tensor &input, Type element) {
 // The walk
 //===----------------------------------------------------------------------===//
 
+/// The name of a free dim of an argument; empty where it has none.
+static StringRef dimName(func::FuncOp func, unsigned argument, unsigned axis) {
+  auto names = func.getArgAttrOfType<ArrayAttr>(argument, fgla::kDimsAttrName);
+  auto name = names && axis < names.size() ? dyn_cast<StringAttr>(names[axis]) : StringAttr();
+  return name && name.getValue() != "?" ? name.getValue() : StringRef();
+}
+
+static void setDimName(func::FuncOp func, unsigned argument, unsigned axis, StringRef text) {
+  Builder b(func.getContext());
+  SmallVector<Attribute> names;
+  for (auto [i, size] : llvm::enumerate(cast<RankedTensorType>(func.getArgument(argument).getType()).getShape())) {
+    StringRef old = dimName(func, argument, i);
+    std::string free = old.empty() ? "?" : old.str();
+    names.push_back(b.getStringAttr(i == axis ? text : ShapedType::isDynamic(size) ? free : std::to_string(size)));
+  }
+  func.setArgAttr(argument, fgla::kDimsAttrName, b.getArrayAttr(names));
+}
+
+bool ONNXLowering::unify(const Dim &left, const Dim &right) {
+  Value kept = left.getSymbol(), gone = right.getSymbol();
+  if (left == right)
+    return true;
+  if (!freeDims.contains(kept) || !freeDims.contains(gone))
+    return false;
+  // One name for both is what makes the runtime refuse other tensors.
+  SmallVector<FreeDim, 1> all = freeDims[kept];
+  all.append(freeDims[gone]);
+  std::string name;
+  for (FreeDim dim : all)
+    if (name.empty())
+      name = dimName(func, dim.argument, dim.axis).str();
+  for (int i = 0; name.empty(); ++i) {
+    std::string wish = "D" + std::to_string(i);
+    bool isTaken = llvm::any_of(freeDims, [&](const auto &entry) {
+      return llvm::any_of(entry.second, [&](FreeDim dim) { return dimName(func, dim.argument, dim.axis) == wish; });
+    });
+    if (!isTaken)
+      name = wish;
+  }
+  for (FreeDim dim : all)
+    setDimName(func, dim.argument, dim.axis, name);
+  freeDims[kept] = all;
+  freeDims.erase(gone);
+  for (auto *table : {&values, &roots})
+    for (auto &entry : *table) {
+      for (Dim &dim : entry.second.dims)
+        dim.replace(gone, kept);
+      if (entry.second.elements)
+        for (Dim &element : *entry.second.elements)
+          element.replace(gone, kept);
+    }
+  return true;
+}
+
 LogicalResult ONNXLowering::bindArguments() {
   if (func.isExternal())
     return success();
@@ -389,22 +443,20 @@ LogicalResult ONNXLowering::bindArguments() {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (!type)
       continue;
-    auto names = func.getArgAttrOfType<ArrayAttr>(index, fgla::kDimsAttrName);
     SmallVector<Dim> dims;
     for (auto [i, size] : llvm::enumerate(type.getShape())) {
       if (!ShapedType::isDynamic(size)) {
         dims.push_back(Dim(size));
         continue;
       }
-      auto name = names && i < names.size() ? dyn_cast<StringAttr>(names[i]) : StringAttr();
-      bool isNamed = name && name.getValue() != "?" && !name.getValue().empty();
-      if (isNamed && symbols.contains(name.getValue())) {
-        dims.push_back(symbols[name.getValue()]);
-        continue;
-      }
-      dims.push_back(Dim::symbol(tensor::DimOp::create(b, location, argument, i)));
-      if (isNamed)
-        symbols[name.getValue()] = dims.back();
+      StringRef name = dimName(func, index, i);
+      if (name.empty() || !symbols.contains(name))
+        dims.push_back(Dim::symbol(tensor::DimOp::create(b, location, argument, i)));
+      else
+        dims.push_back(symbols[name]);
+      if (!name.empty())
+        symbols[name] = dims.back();
+      freeDims[dims.back().getSymbol()].push_back({static_cast<unsigned>(index), static_cast<unsigned>(i)});
     }
     bind(argument, make(argument, dims));
   }
@@ -430,7 +482,14 @@ static FailureOr<ElementsAttr> loadWeight(InitializerOp op, StringRef folder) {
   }
   if (length == 0)
     return ElementsAttr(DenseElementsAttr::get(type, ArrayRef<Attribute>()));
+  // Shapes, axes and scalars are for the compiler to read, wherever they lie.
+  if (length <= 1024)
+    return ElementsAttr(DenseElementsAttr::getFromRawBuffer(type, blob.getData().take_front(length)));
   return ElementsAttr(DenseResourceElementsAttr::get(type, op.getWeightName(), std::move(blob)));
+}
+
+Dim fgla::onnx::elementOf(Type type, const APInt &number) {
+  return Dim(type.isInteger(1) ? static_cast<int64_t>(number.getZExtValue()) : number.getSExtValue());
 }
 
 /// Elements of a small integer constant.
@@ -443,7 +502,7 @@ static std::optional<SmallVector<Dim>> elementsOf(ElementsAttr value) {
     return std::nullopt;
   SmallVector<Dim> elements;
   for (const APInt &number : dense.getValues<APInt>())
-    elements.push_back(Dim(type.getElementType().isInteger(1) ? number.getZExtValue() : number.getSExtValue()));
+    elements.push_back(elementOf(type.getElementType(), number));
   return elements;
 }
 
@@ -470,9 +529,9 @@ LogicalResult ONNXLowering::bindConstant(Value value, ElementsAttr elements) {
   return success();
 }
 
-static const llvm::StringMap<ONNXLowering::Handler> &handlers() {
-  static const llvm::StringMap<ONNXLowering::Handler> map = [] {
-    llvm::StringMap<ONNXLowering::Handler> all;
+const llvm::StringMap<OperatorInfo> &fgla::onnx::operators() {
+  static const llvm::StringMap<OperatorInfo> map = [] {
+    llvm::StringMap<OperatorInfo> all;
     addElementwiseHandlers(all);
     addStructureHandlers(all);
     addMathHandlers(all);
@@ -483,12 +542,14 @@ static const llvm::StringMap<ONNXLowering::Handler> &handlers() {
 }
 
 LogicalResult ONNXLowering::convertNode(NodeOp op) {
-  auto it = op.getDomain().empty() ? handlers().find(op.getOpType()) : handlers().end();
-  if (it == handlers().end())
-    return emitError(op.getLoc()) << "operator " << op.describe() << " is not supported";
-  // Axes became inputs, and Softmax got its meaning, in version 13.
-  if (op.getVersion() < 13)
-    return error(op) << "version " << op.getVersion() << " of the standard operators is not supported (at least 13)";
+  auto it = op.getDomain().empty() ? operators().find(op.getOpType()) : operators().end();
+  if (it == operators().end())
+    return emitError(op.getLoc()) << "operator " << op.describe()
+                                  << " is not supported; docs/onnx-operators.md lists those that are";
+  // Before, it meant something else, or had other inputs.
+  if (static_cast<int64_t>(op.getVersion()) < it->second.version)
+    return error(op) << "version " << op.getVersion() << " of the standard operators is not supported (at least "
+                     << it->second.version << " for this operator)";
   // Models always have outputs; text may not.
   if (op.getOutputs().empty())
     return success();
@@ -500,7 +561,7 @@ LogicalResult ONNXLowering::convertNode(NodeOp op) {
     if (isa_and_nonnull<NodeOp, InitializerOp>(value.getDefiningOp()))
       return error(op) << "an input is an output that its operator does not have";
   }
-  return it->second(*this, op);
+  return it->second.convert(*this, op);
 }
 
 /// Gives an op that stays what its operands became, with the types that it expects.

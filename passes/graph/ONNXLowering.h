@@ -82,6 +82,10 @@ public:
   /// The tensor that a chain of reshapes began with.
   Tensor root(const Tensor &input);
 
+  /// Makes two sizes one, where the operator says that they are and both are free dims of arguments, which the runtime
+  /// checks then; false where that can't be. What was looked up before has the old sizes.
+  bool unify(const Dim &left, const Dim &right);
+
   /// A normal axis from one that may be negative; an error if it is out of range.
   mlir::FailureOr<int64_t> axis(NodeOp node, int64_t axis, size_t rank);
   mlir::FailureOr<llvm::SmallVector<int64_t>> axes(NodeOp node, llvm::ArrayRef<int64_t> list, size_t rank);
@@ -96,19 +100,36 @@ private:
   mlir::LogicalResult replaceOperands(mlir::Operation *op);
   mlir::Value materializeElements(const Tensor &tensor);
 
+  struct FreeDim {
+    unsigned argument, axis;
+  };
+
   mlir::func::FuncOp func;
   std::string folder;
   bool raise;
   mlir::Location location;
   llvm::DenseMap<mlir::Value, Tensor> values;
   llvm::DenseMap<mlir::Value, Tensor> roots;
+  /// The dims of arguments that a symbol stands for.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<FreeDim, 1>> freeDims;
 };
 
-/// The conversions, by operator name.
-void addElementwiseHandlers(llvm::StringMap<ONNXLowering::Handler> &handlers);
-void addStructureHandlers(llvm::StringMap<ONNXLowering::Handler> &handlers);
-void addMathHandlers(llvm::StringMap<ONNXLowering::Handler> &handlers);
-void addAttentionHandlers(llvm::StringMap<ONNXLowering::Handler> &handlers);
+/// What there is for an operator of the standard domain. docs/onnx-operators.md lists them all.
+struct OperatorInfo {
+  ONNXLowering::Handler convert = nullptr;
+  /// The version of the operator set since which it has had this meaning and these inputs.
+  int64_t version = 0;
+};
+/// By name.
+const llvm::StringMap<OperatorInfo> &operators();
+
+void addElementwiseHandlers(llvm::StringMap<OperatorInfo> &operators);
+void addStructureHandlers(llvm::StringMap<OperatorInfo> &operators);
+void addMathHandlers(llvm::StringMap<OperatorInfo> &operators);
+void addAttentionHandlers(llvm::StringMap<OperatorInfo> &operators);
+
+/// The element of an integer tensor of type `type` that `number` is: booleans are 0 and 1.
+Dim elementOf(mlir::Type type, const llvm::APInt &number);
 
 /// Where `node` multiplies the output of attention or its norm by silu of something, the fgla op for that.
 std::optional<Tensor> raiseOutputGate(ONNXLowering &lowering, NodeOp node);

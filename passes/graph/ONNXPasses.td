@@ -11,6 +11,8 @@ def ConvertONNX : Pass<"fgla-convert-onnx", "::mlir::ModuleOp"> {
     becomes `fgla.attention`. What stands around it as plain ONNX ops is raised: feature maps, gates, norms and the output gate become their `fgla`
     ops, so that the block can be one kernel. Shape arithmetic is understood, not computed.
 
+    What a model may not do and only the numbers can show, a `Gather` by an index out of range, is a `cf.assert`.
+
     Weights in other files are read from the folder that the module's attribute `onnx.folder` names, and from nowhere else.
   }];
   let options = [
@@ -18,8 +20,8 @@ def ConvertONNX : Pass<"fgla-convert-onnx", "::mlir::ModuleOp"> {
     Option<"folder", "folder", "std::string", /*default=*/"\"\"", "the folder of the model, instead of the module's own `onnx.folder`">
   ];
   let dependentDialects = [
-    "::fgla::FGLADialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
-    "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
+    "::fgla::FGLADialect", "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
   ];
 }
 

@@ -3,13 +3,14 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
-#include <cmath>
-#include <random>
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace fgla::onnx;
 using fgla::FeatureKind;
 using fgla::GateKind;
+using fgla::ScalarFormulas;
+using Term = ScalarFormulas::Term;
 
 /// Expressions in models have a handful of steps; more than this is something else.
 static constexpr size_t maxSteps = 64;
@@ -17,6 +18,14 @@ static constexpr size_t maxSteps = 64;
 Expression::Expression(ONNXLowering &lowering, Value value, int64_t channels) : lowering(lowering), channels(channels) {
   element = lowering.lookup(value).element;
   visit(value);
+  // A value that is broadcast, and yet could not be looked into, has other sizes than the expression.
+  std::optional<Dim> size = product(lowering.lookup(value).dims);
+  auto fits = [&](Value leaf) { return size && product(lowering.lookup(leaf).dims) == size; };
+  if (llvm::all_of(leaves, fits))
+    return;
+  steps.clear(), leaves.clear(), known.clear();
+  hasReduction = false;
+  addInput(value);
 }
 
 int Expression::addStep(Step step, Value value) {
@@ -28,6 +37,15 @@ int Expression::addInput(Value value) {
   leaves.push_back(value);
   Step step{Kind::Input, {}, {}, 0, static_cast<int>(leaves.size() - 1)};
   return addStep(step, value);
+}
+
+std::optional<Expression::Kind> Expression::reductionKind(NodeOp node) {
+  return llvm::StringSwitch<std::optional<Kind>>(node.getDomain().empty() ? node.getOpType() : "")
+      .Case("ReduceMax", Kind::ReduceMax)
+      .Case("ReduceSum", Kind::ReduceSum)
+      .Case("ReduceMean", Kind::ReduceMean)
+      .Case("Softmax", Kind::Softmax)
+      .Default(std::nullopt);
 }
 
 /// Whether the node works along the channels of one head.
@@ -63,199 +81,153 @@ int Expression::visit(Value value) {
 }
 
 int Expression::visitNode(NodeOp node, Value value) {
-  static const llvm::StringMap<Kind> reductions = {{"ReduceMax", Kind::ReduceMax},
-                                                   {"ReduceSum", Kind::ReduceSum},
-                                                   {"ReduceMean", Kind::ReduceMean},
-                                                   {"Softmax", Kind::Softmax}};
   StringRef name = node.getOpType();
   // Row-major order makes a reshape nothing for elementwise steps; reductions look at the last axis themselves.
   bool isReshape =
       name == "Reshape" || name == "Squeeze" || name == "Unsqueeze" || name == "Flatten" || name == "Identity";
   if (isReshape)
     return known[value] = visit(node.getInput(0));
-  auto reduction = reductions.find(name);
-  if (reduction != reductions.end()) {
+  if (std::optional<Kind> reduction = reductionKind(node)) {
     if (!isChannelAxis(node))
       return addInput(value);
     hasReduction = true;
     int arg = visit(node.getInput(0));
-    return addStep({reduction->second, node, {arg}, 0, 0}, value);
+    return addStep({*reduction, node, {arg}, 0, 0}, value);
   }
   const ElementwiseOp *row = lookupElementwise(node);
-  if (!row || !row->evaluate || !row->buildFloat || static_cast<int64_t>(node.getNumInputPlaces()) < row->minInputs)
+  if (!row || !row->describe || !row->buildFloat || static_cast<int64_t>(node.getNumInputPlaces()) < row->minInputs)
     return addInput(value);
-  // Only scalars and a head's own reductions may be broadcast.
-  SmallVector<Dim> dims = lowering.lookup(value).dims, perHead = dims;
-  if (!perHead.empty())
-    perHead.back() = Dim(1);
-  for (Value input : node.getInputs()) {
-    const Tensor &tensor = lowering.lookup(input);
-    auto def = input.getDefiningOp<NodeOp>();
-    bool isReduced =
-        def && reductions.contains(def.getOpType()) && tensor.dims == perHead && dims.back() == Dim(channels);
-    if (tensor.element != element || (tensor.dims != dims && !isReduced && !lowering.splat(input)))
+  const SmallVector<Dim> &dims = lowering.lookup(value).dims;
+  for (Value input : node.getInputs())
+    if (!isOperand(input, dims) && !isCondition(node, input, dims))
       return addInput(value);
-  }
   Step step{Kind::Elementwise, node, {}, 0, 0};
-  for (size_t place = 0, e = node.getNumInputPlaces(); place != e; ++place)
-    step.args.push_back(node.getInput(place) ? visit(node.getInput(place)) : -1);
+  for (size_t place = 0, e = node.getNumInputPlaces(); place != e; ++place) {
+    Value input = node.getInput(place);
+    bool isComparison = input && lowering.lookup(input).element != element;
+    step.args.push_back(!input         ? -1
+                        : isComparison ? visitComparison(input.getDefiningOp<NodeOp>(), input)
+                                       : visit(input));
+  }
   return addStep(step, value);
 }
 
-//===----------------------------------------------------------------------===//
-// Trying
-//===----------------------------------------------------------------------===//
-
-static double sumOf(ArrayRef<double> x) {
-  double sum = 0;
-  for (double value : x)
-    sum += value;
-  return sum;
+/// Only scalars and a head's own reductions may be broadcast.
+bool Expression::isOperand(Value value, ArrayRef<Dim> dims) {
+  const Tensor &tensor = lowering.lookup(value);
+  if (tensor.element != element)
+    return false;
+  if (ArrayRef<Dim>(tensor.dims) == dims || lowering.splat(value))
+    return true;
+  auto def = value.getDefiningOp<NodeOp>();
+  if (!def || def.getOpType() == "Softmax" || !reductionKind(def) || !isChannelAxis(def) ||
+      dims.back() != Dim(channels))
+    return false;
+  SmallVector<Dim> perHead(dims);
+  perHead.back() = Dim(1);
+  return tensor.dims == perHead;
 }
 
-static Expression::Vector softmaxOf(ArrayRef<double> x) {
-  double max = *std::max_element(x.begin(), x.end()), sum = 0;
-  Expression::Vector y(x);
-  for (double &value : y)
-    sum += value = std::exp(value - max);
-  for (double &value : y)
-    value /= sum;
-  return y;
+/// Whether `value` is a comparison that `node` selects by.
+bool Expression::isCondition(NodeOp node, Value value, ArrayRef<Dim> dims) {
+  auto def = value.getDefiningOp<NodeOp>();
+  const ElementwiseOp *row = def ? lookupElementwise(def) : nullptr;
+  return node.getOpType() == "Where" && value == node.getInput(0) && row && row->isComparison &&
+         def.getInputs().size() == 2 &&
+         llvm::all_of(def.getInputs(), [&](Value input) { return isOperand(input, dims); });
 }
 
-Expression::Vector Expression::evaluate(ArrayRef<Vector> samples) const {
-  size_t size = samples.front().size();
-  SmallVector<Vector> results;
+int Expression::visitComparison(NodeOp node, Value value) {
+  auto it = known.find(value);
+  if (it != known.end())
+    return it->second;
+  int left = visit(node.getInputs()[0]), right = visit(node.getInputs()[1]);
+  return addStep({Kind::Elementwise, node, {left, right}, 0, 0}, value);
+}
+
+//===----------------------------------------------------------------------===//
+// Recognizing
+//===----------------------------------------------------------------------===//
+
+Term Expression::describe(ScalarFormulas &formulas) const {
+  SmallVector<Term> terms;
   for (const Step &step : steps) {
-    const Vector *x = step.args.empty() || step.args[0] < 0 ? nullptr : &results[step.args[0]];
+    SmallVector<std::optional<Term>> args;
+    for (int arg : step.args)
+      args.push_back(arg < 0 ? std::nullopt : std::optional<Term>(terms[arg]));
     switch (step.kind) {
     case Kind::Input:
-      results.push_back(samples[step.input]);
-      continue;
+      terms.push_back(formulas.input(step.input));
+      break;
     case Kind::Constant:
-      results.push_back(Vector(size, step.number));
-      continue;
+      terms.push_back(formulas.constant(step.number));
+      break;
     case Kind::ReduceMax:
-      results.push_back(Vector(size, *std::max_element(x->begin(), x->end())));
-      continue;
+      terms.push_back(formulas.rowMax(*args[0]));
+      break;
     case Kind::ReduceSum:
-      results.push_back(Vector(size, sumOf(*x)));
-      continue;
+      terms.push_back(formulas.rowSum(*args[0]));
+      break;
     case Kind::ReduceMean:
-      results.push_back(Vector(size, sumOf(*x) / size));
-      continue;
+      terms.push_back(formulas.rowMean(*args[0]));
+      break;
     case Kind::Softmax:
-      results.push_back(softmaxOf(*x));
-      continue;
+      terms.push_back(formulas.softmax(*args[0]));
+      break;
     case Kind::Elementwise:
+      terms.push_back(lookupElementwise(step.node)->describe(formulas, step.node, args));
       break;
     }
-    Vector y(size);
-    for (size_t i = 0; i != size; ++i) {
-      SmallVector<double> arguments;
-      for (int arg : step.args)
-        arguments.push_back(arg < 0 ? std::nan("") : results[arg][i]);
-      y[i] = lookupElementwise(step.node)->evaluate(step.node, arguments);
-    }
-    results.push_back(y);
   }
-  return results.back();
+  return terms.back();
 }
-
-bool Expression::equals(llvm::function_ref<Vector(ArrayRef<Vector>)> candidate) const {
-  // Fixed samples: the same model always compiles to the same code. Constants of the model are f32, hence the
-  // tolerance. Beyond 12 the ways to write a gate differ by what they lose, not by what they mean.
-  std::mt19937 random(20250205);
-  for (double range : {0.5, 3.0, 12.0})
-    for (int repeat = 0; repeat != 32; ++repeat) {
-      SmallVector<Vector> samples;
-      for (size_t i = 0; i != leaves.size(); ++i) {
-        Vector sample;
-        for (int channel = 0; channel != 5; ++channel)
-          sample.push_back(range * (random() / 2147483648.0 - 1));
-        samples.push_back(sample);
-      }
-      Vector got = evaluate(samples), expected = candidate(samples);
-      for (auto [a, b] : llvm::zip(got, expected))
-        if (!(std::fabs(a - b) <= 1e-6 * std::max(std::fabs(a), std::fabs(b)) + 1e-12))
-          return false;
-    }
-  return true;
-}
-
-/// A candidate from a function of one number.
-static Expression::Vector mapOf(ArrayRef<double> x, double (*function)(double)) {
-  Expression::Vector y;
-  for (double value : x)
-    y.push_back(function(value));
-  return y;
-}
-
-static double sigmoidOf(double x) { return 1 / (1 + std::exp(-x)); }
-static double logSigmoidOf(double x) { return -std::max(-x, 0.0) - std::log1p(std::exp(-std::fabs(x))); }
 
 std::optional<FeatureKind> fgla::onnx::classifyFeature(const Expression &expression) {
-  using Vector = Expression::Vector;
   if (expression.inputs().size() != 1)
     return std::nullopt;
-  auto isMap = [&](double (*function)(double)) {
-    return expression.equals([&](ArrayRef<Vector> x) { return mapOf(x[0], function); });
+  ScalarFormulas f;
+  Term given = expression.describe(f), x = f.input(0);
+  const std::pair<FeatureKind, Term> named[] = {
+      {FeatureKind::Identity, x},
+      {FeatureKind::ReLU, f.relu(x)},
+      {FeatureKind::Elu1, f.add(f.exp(f.min(x, f.constant(0))), f.relu(x))},
+      {FeatureKind::Exp, f.exp(x)},
+      {FeatureKind::SafeExp, f.exp(f.sub(x, f.rowMax(x)))},
+      {FeatureKind::Softmax, f.softmax(x)},
   };
-  if (expression.isElementwise()) {
-    if (isMap([](double x) { return x; }))
-      return FeatureKind::Identity;
-    if (isMap([](double x) { return std::max(x, 0.0); }))
-      return FeatureKind::ReLU;
-    if (isMap([](double x) { return x >= 0 ? 1 + x : std::exp(x); }))
-      return FeatureKind::Elu1;
-    if (isMap([](double x) { return std::exp(x); }))
-      return FeatureKind::Exp;
-    return std::nullopt;
-  }
-  if (expression.equals([](ArrayRef<Vector> x) {
-        double max = *std::max_element(x[0].begin(), x[0].end());
-        Vector y(x[0]);
-        for (double &value : y)
-          value = std::exp(value - max);
-        return y;
-      }))
-    return FeatureKind::SafeExp;
-  if (expression.equals([](ArrayRef<Vector> x) { return softmaxOf(x[0]); }))
-    return FeatureKind::Softmax;
+  for (auto [kind, term] : named)
+    if (f.areEqual(given, term))
+      return kind;
   return std::nullopt;
 }
 
 std::optional<GateKind> fgla::onnx::classifyLogGate(const Expression &expression, SmallVectorImpl<unsigned> &order) {
-  using Vector = Expression::Vector;
-  if (!expression.isElementwise())
+  size_t count = expression.inputs().size();
+  if (!expression.isElementwise() || count == 0 || count > 2)
     return std::nullopt;
-  order.clear();
-  if (expression.inputs().size() == 1) {
-    order.push_back(0);
-    if (expression.equals([](ArrayRef<Vector> x) { return mapOf(x[0], logSigmoidOf); }))
-      return GateKind::Sigmoid;
+  ScalarFormulas f;
+  // Logarithms are equal where what they are of is.
+  Term given = f.exp(expression.describe(f));
+  if (count == 1) {
+    order.assign({0});
+    return f.areEqual(given, f.sigmoid(f.input(0))) ? std::optional(GateKind::Sigmoid) : std::nullopt;
   }
-  if (expression.inputs().size() != 2)
-    return std::nullopt;
-  for (unsigned gate : {0u, 1u})
-    if (expression.equals([&](ArrayRef<Vector> x) {
-          Vector y;
-          for (auto [zg, zr] : llvm::zip(x[gate], x[1 - gate])) {
-            double g = sigmoidOf(zg), r = sigmoidOf(zr);
-            y.push_back(std::log(g * (g + 2 * r * sigmoidOf(-zg))));
-          }
-          return y;
-        })) {
-      order.assign({gate, 1 - gate});
+  for (unsigned gate : {0u, 1u}) {
+    Term zg = f.input(gate), g = f.sigmoid(zg), r = f.sigmoid(f.input(1 - gate));
+    Term twice = f.mul(f.constant(2), f.mul(r, f.sigmoid(f.neg(zg))));
+    order.assign({gate, 1 - gate});
+    if (f.areEqual(given, f.mul(g, f.add(g, twice))))
       return GateKind::Refined;
-    }
+  }
   return std::nullopt;
 }
 
 bool fgla::onnx::isSilu(const Expression &expression) {
-  using Vector = Expression::Vector;
-  return expression.isElementwise() && expression.inputs().size() == 1 && !expression.isTrivial() &&
-         expression.equals([](ArrayRef<Vector> x) { return mapOf(x[0], [](double v) { return v * sigmoidOf(v); }); });
+  if (!expression.isElementwise() || expression.inputs().size() != 1 || expression.isTrivial())
+    return false;
+  ScalarFormulas f;
+  Term x = f.input(0);
+  return f.areEqual(expression.describe(f), f.mul(x, f.sigmoid(x)));
 }
 
 //===----------------------------------------------------------------------===//

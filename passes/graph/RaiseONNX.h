@@ -1,9 +1,9 @@
 //===- RaiseONNX.h - What the ops around an attention compute -------------===//
 //
 // The expression in front of an operand of attention is collected through reshapes up to the values that it starts
-// from, and *tried*: if it gives the numbers of a named map or gate at every sample, it is that map or gate, however
-// the exporter wrote it. An expression without a name becomes the region of the op. There are no lists of exporter
-// patterns.
+// from. If it is *proven* to be a named map or gate (ScalarFormula.h), it is that map or gate, however the exporter
+// wrote it. An expression without a name becomes the region of the op, which computes just what the model says. There
+// are no lists of exporter patterns.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_PASSES_GRAPH_RAISEONNX_H
@@ -11,6 +11,7 @@
 
 #include "dialect/fgla/FGLA.h"
 #include "passes/graph/ONNXLowering.h"
+#include "passes/graph/ScalarFormula.h"
 
 namespace fgla::onnx {
 
@@ -26,10 +27,8 @@ public:
   bool isTrivial() const { return steps.size() == 1; }
   bool isElementwise() const { return !hasReduction; }
 
-  /// Whether the expression gives the same as `candidate`, which gets one vector of channels for each input, for many
-  /// samples.
-  using Vector = llvm::SmallVector<double>;
-  bool equals(llvm::function_ref<Vector(llvm::ArrayRef<Vector>)> candidate) const;
+  /// The expression as a formula of its inputs.
+  ScalarFormulas::Term describe(ScalarFormulas &formulas) const;
 
   /// Fills the region of a feature map or a gate with the expression, on scalars of `type`.
   void build(mlir::OpBuilder &b, mlir::Location loc, mlir::Region &region, mlir::Type type) const;
@@ -47,8 +46,11 @@ private:
   int visitNode(NodeOp node, mlir::Value value);
   int addInput(mlir::Value value);
   int addStep(Step step, mlir::Value value);
+  int visitComparison(NodeOp node, mlir::Value value);
+  static std::optional<Kind> reductionKind(NodeOp node);
   bool isChannelAxis(NodeOp node) const;
-  Vector evaluate(llvm::ArrayRef<Vector> samples) const;
+  bool isOperand(mlir::Value value, llvm::ArrayRef<Dim> dims);
+  bool isCondition(NodeOp node, mlir::Value value, llvm::ArrayRef<Dim> dims);
 
   ONNXLowering &lowering;
   mlir::Type element;

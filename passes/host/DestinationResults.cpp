@@ -24,7 +24,8 @@ using namespace mlir;
 static Value expandMemory(OpBuilder &builder, tensor::CollapseShapeOp collapse, Value memory) {
   SmallVector<OpFoldResult> shape;
   ArrayRef<int64_t> sizes = collapse.getSrcType().getShape();
-  if (collapse.getReassociationIndices().empty()) // one number
+  // A scalar has no groups: each dim is one.
+  if (collapse.getReassociationIndices().empty())
     shape.assign(sizes.size(), builder.getIndexAttr(1));
   for (auto [dim, group] : llvm::enumerate(collapse.getReassociationIndices())) {
     int64_t dynamic = llvm::count_if(group, [&](int64_t i) { return ShapedType::isDynamic(sizes[i]); });

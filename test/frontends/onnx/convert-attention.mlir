@@ -103,10 +103,37 @@ func.func @state_shape(%q: tensor<2x9x16xf32>, %s: tensor<2x8x8x2xf32>) -> tenso
 
 // -----
 
-// Free dims without a name may differ, and then memory would be read that is not there.
-func.func @unnamed_dims(%q: tensor<?x?x16xf32>, %k: tensor<?x?x16xf32>) -> tensor<?x?x16xf32> {
-  // expected-error@+1 {{can't see that input 'key' has the batch and tokens of 'query' (give free dims of inputs the same name where they are equal)}}
+// Free dims without a name are what the operator says, and get one name, by which the runtime checks them.
+// CHECK-LABEL: func @unnamed_dims
+// CHECK-SAME: %{{.*}}: tensor<?x?x16xf32> {fgla.dims = ["D0", "D1", "16"]}
+// CHECK-SAME: %{{.*}}: tensor<?x?x16xf32> {fgla.dims = ["D0", "D1", "16"]}
+// CHECK-SAME: %{{.*}}: tensor<?x2x8x8xf32> {fgla.dims = ["D0", "2", "8", "8"]}
+// CHECK: fgla.attention
+func.func @unnamed_dims(%q: tensor<?x?x16xf32>, %k: tensor<?x?x16xf32>, %s: tensor<?x2x8x8xf32>) -> tensor<?x?x16xf32> {
+  %m = onnx.node "Relu"(%k) version 27 : (tensor<?x?x16xf32>) -> (tensor<?x?x16xf32>)
+  %o = onnx.node "LinearAttention"(%q, %m, %k, %s) version 27 {kv_num_heads = 2 : i64, q_num_heads = 2 : i64, update_rule = "linear"}
+    : (tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x2x8x8xf32>) -> (tensor<?x?x16xf32>)
+  return %o : tensor<?x?x16xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @named_dims
+// CHECK-SAME: {fgla.dims = ["1", "T", "16"]}
+// CHECK-SAME: {fgla.dims = ["1", "T", "16"]}
+func.func @named_dims(%q: tensor<1x?x16xf32> {fgla.dims = ["1", "T", "16"]}, %k: tensor<1x?x16xf32> {fgla.dims = ["1", "S", "16"]}) -> tensor<1x?x16xf32> {
   %o = onnx.node "LinearAttention"(%q, %k, %k) version 27 {kv_num_heads = 2 : i64, q_num_heads = 2 : i64, update_rule = "linear"}
+    : (tensor<1x?x16xf32>, tensor<1x?x16xf32>, tensor<1x?x16xf32>) -> (tensor<1x?x16xf32>)
+  return %o : tensor<1x?x16xf32>
+}
+
+// -----
+
+// Nobody could check a size that is computed, and memory would be read that is not there.
+func.func @other_tokens(%q: tensor<?x?x16xf32>, %k: tensor<?x?x16xf32>) -> tensor<?x?x16xf32> {
+  %kk = onnx.node "Concat"(%k, %k) version 27 {axis = 1 : i64} : (tensor<?x?x16xf32>, tensor<?x?x16xf32>) -> (tensor<?x?x16xf32>)
+  // expected-error@+1 {{can't see that input 'key' has the batch and tokens of 'query'}}
+  %o = onnx.node "LinearAttention"(%q, %kk, %kk) version 27 {kv_num_heads = 2 : i64, q_num_heads = 2 : i64, update_rule = "linear"}
     : (tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16xf32>) -> (tensor<?x?x16xf32>)
   return %o : tensor<?x?x16xf32>
 }
