@@ -21,6 +21,8 @@ void parseCommandLine(int argc, char **argv, llvm::cl::OptionCategory &category,
 runtime::Result<Lowering> parseLowering(llvm::StringRef text);
 /// `--precision=f32|tf32`.
 runtime::Result<Precision> parsePrecision(llvm::StringRef text);
+/// `--memory=min|balanced|speed`.
+runtime::Result<Memory> parseMemory(llvm::StringRef text);
 runtime::Result<Phase> parsePhase(llvm::StringRef text);
 
 } // namespace fgla::tools
