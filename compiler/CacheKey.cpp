@@ -71,7 +71,9 @@ Result<std::string> fgla::makeCacheKey(const Source &source, const CompileOption
   std::string text =
       (options.target + ";" + options.cpu + ";" + stringifyLowering(phases.lowering) + ";" + Twine(phases.tile) + ";" +
        Twine(phases.segments) + ";" + phases.schedule + ";" + stringifyPrecision(phases.precision) + ";" +
-       Twine(phases.widenToF64) + ";" + Twine(phases.checkRaces) + ";" + stringifyPhase(options.from) + ";" +
+       Twine(phases.widenToF64) + ";" + Twine(phases.checkRaces) + ";" + Twine(phases.gradient) + ";" +
+       phases.gradientOf + ";" + phases.gradientWrt + ";" + Twine(static_cast<int>(phases.memory)) + ";" +
+       stringifyPhase(options.from) + ";" +
        Twine(static_cast<int>(source.kind)))
           .str();
   if (!phases.tuned.empty() && phases.tuned != "none") {

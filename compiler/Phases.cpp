@@ -108,9 +108,22 @@ static void addCleanUp(OpPassManager &manager) {
   manager.addPass(createCSEPass());
 }
 
+/// Two functions in place of each: the one that computes, and the one for its gradients.
+static void addGradients(OpPassManager &manager, const PhaseOptions &options) {
+  fgla::ChooseSavedOptions saved;
+  saved.memory = options.memory;
+  manager.addPass(fgla::createChooseSaved(saved));
+  fgla::DifferentiateOptions differentiate;
+  differentiate.of = options.gradientOf;
+  differentiate.wrt = options.gradientWrt;
+  manager.addPass(fgla::createDifferentiate(differentiate));
+  addCleanUp(manager);
+  manager.addPass(fgla::createNameDims());
+}
+
 /// In: fgla ops, or the mirror of an ONNX graph. Out: attention and what
 /// surrounds it, on tensors; each function by itself.
-static void buildGraph(OpPassManager &manager, const PhaseOptions &) {
+static void buildGraph(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(fgla::onnx::createConvertONNX());
   manager.addPass(createInlinerPass());
   manager.addPass(createSymbolDCEPass());
@@ -118,6 +131,8 @@ static void buildGraph(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(fgla::createExpandBlock());
   manager.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   addCleanUp(manager);
+  if (options.gradient)
+    addGradients(manager, options);
   // Here, where every op says what shape its results have.
   manager.addPass(fgla::createMakeShapeFunctions());
 }
@@ -339,6 +354,8 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<std::string> schedule{*this, "schedule", llvm::cl::desc("members of the schedule: stages=4,matrix=8")};
   Option<bool> gpu{*this, "gpu", llvm::cl::desc("the target is a GPU"), llvm::cl::init(false)};
   Option<bool> widenToF64{*this, "widen-to-f64", llvm::cl::desc("make every float f64"), llvm::cl::init(false)};
+  Option<bool> gradient{*this, "gradient", llvm::cl::desc("make a forward and a backward function of each"),
+                        llvm::cl::init(false)};
 };
 } // namespace
 
@@ -357,6 +374,7 @@ void fgla::registerPhasePipelines() {
           options.schedule = given.schedule;
           options.widenToF64 = given.widenToF64;
           options.gpu = given.gpu;
+          options.gradient = given.gradient;
           buildPhase(manager, phase, options);
         });
   }

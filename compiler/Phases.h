@@ -10,6 +10,7 @@
 #define FGLA_COMPILER_PHASES_H
 
 #include "dialect/fgla/FGLA.h"
+#include "passes/graph/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringRef.h"
 
@@ -54,6 +55,12 @@ struct PhaseOptions {
   bool checkRaces = false;
   /// Makes every float f64: what results are compared with.
   bool widenToF64 = false;
+  /// Makes two functions of each: one that computes, and one for the gradients.
+  bool gradient = false;
+  /// The results and arguments that gradients are of and for, with commas between them; all where empty.
+  std::string gradientOf, gradientWrt;
+  /// What the forward function keeps for the gradients.
+  Memory memory = Memory::Balanced;
 };
 
 /// Appends the passes of one phase, its check included. `Import` and `Binary`

@@ -15,14 +15,16 @@ struct Sizes {
   int64_t batch, tokens, queryHeads, heads, keyDim, valueDim;
 };
 
-/// Verifies `attention`, and `step`, whose operands lack the token axis. Constraints have the same numbers in both.
+/// Verifies `attention`, and `step`, whose operands lack the token axis. Constraints have the same numbers in both. Of
+/// `attention_grad` it verifies what it has in common with the attention.
 template <typename OpTy> class RecurrenceVerifier {
 public:
   explicit RecurrenceVerifier(OpTy op) : op(op), element(op.getQuery().getType().getElementType()) {}
   LogicalResult verify();
 
 private:
-  static constexpr bool hasTokens = std::is_same_v<OpTy, AttentionOp>;
+  static constexpr bool hasTokens = !std::is_same_v<OpTy, StepOp>;
+  static constexpr bool isGradient = std::is_same_v<OpTy, AttentionGradOp>;
 
   LogicalResult verifyMainOperands();
   LogicalResult verifyElementTypes();
@@ -30,7 +32,10 @@ private:
   LogicalResult verifyRule();
   LogicalResult verifyStates();
 
-  std::string label(int number) { return (OpTy::getOperationName().substr(5) + "_c" + Twine(number)).str(); }
+  std::string label(int number) {
+    StringRef name = isGradient ? AttentionOp::getOperationName() : OpTy::getOperationName();
+    return (name.substr(5) + "_c" + Twine(number)).str();
+  }
   /// Checks a value with batch and, in `attention`, token axis in front of `dims` (named `names`, e.g. "H, K").
   LogicalResult check(Value value, StringRef what, StringRef names, SmallVector<int64_t> dims, int constraint);
 
@@ -120,13 +125,17 @@ template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyMainOpera
   if (sizes.queryHeads % sizes.heads != 0)
     return op.emitOpError() << "number of query heads must be a multiple of the number of key/value heads, got "
                             << sizes.queryHeads << " and " << sizes.heads << " (" << label(3) << ")";
-  return check(op.getOutput(), "the output", "Hq, V", {sizes.queryHeads, sizes.valueDim}, 10);
+  if constexpr (isGradient)
+    return success();
+  else
+    return check(op.getOutput(), "the output", "Hq, V", {sizes.queryHeads, sizes.valueDim}, 10);
 }
 
 template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyElementTypes() {
-  for (auto [value, what] : {std::pair<Value, StringRef>(op.getKey(), "operand 'key'"),
-                             {op.getValue(), "operand 'value'"},
-                             {op.getOutput(), "the output"}})
+  SmallVector<std::pair<Value, StringRef>> values{{op.getKey(), "operand 'key'"}, {op.getValue(), "operand 'value'"}};
+  if constexpr (!isGradient)
+    values.push_back({op.getOutput(), "the output"});
+  for (auto [value, what] : values)
     if (elementOf(value) != element)
       return op.emitOpError() << what << " must have the element type of 'query', " << element << ", got "
                               << elementOf(value) << " (" << label(2) << ")";
@@ -186,10 +195,14 @@ template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyStates() 
                  op.hasMaxState(),
                  label(8),
                  label(9)};
-  if (failed(verifyState(op, op.getInitialState(), op.getInitialMax(), rule)))
-    return failure();
-  rule.what = "result 'final";
-  return verifyState(op, op.getFinalState(), op.getFinalMax(), rule);
+  if constexpr (isGradient)
+    return verifyState(op, op.getInitialState(), op.getInitialMax(), rule);
+  else {
+    if (failed(verifyState(op, op.getInitialState(), op.getInitialMax(), rule)))
+      return failure();
+    rule.what = "result 'final";
+    return verifyState(op, op.getFinalState(), op.getFinalMax(), rule);
+  }
 }
 
 template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verify() {
@@ -240,6 +253,12 @@ LogicalResult AttentionOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedSh
   for (Value result : getResults())
     shapes.push_back(sizesLike(builder, getLoc(), getQuery(), result));
   return success();
+}
+
+LogicalResult AttentionGradOp::verify() {
+  if (failed(verifyRequiredOperands(*this, {0, 1, 2})) || failed(RecurrenceVerifier<AttentionGradOp>(*this).verify()))
+    return failure();
+  return verifyGradients(*this);
 }
 
 //===----------------------------------------------------------------------===//

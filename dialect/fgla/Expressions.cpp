@@ -32,6 +32,8 @@ public:
   Value select(Value condition, Value a, Value b) { return arith::SelectOp::create(builder, loc, condition, a, b); }
   Value less(Value a, Value b) { return arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, a, b); }
 
+  Value lessOrEqual(Value a, Value b) { return arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLE, a, b); }
+
   /// log sigmoid(z) = min(z, 0) - log(1 + e^(-|z|))
   Value logSigmoid(Value z) { return sub(min(z, constant(0)), log1p(exp(neg(abs(z))))); }
   /// log(e^a + e^b)
@@ -80,8 +82,8 @@ Value fgla::buildFeature(OpBuilder &builder, Location loc, FeatureKind kind, Val
   switch (kind) {
   case FeatureKind::Identity:
     return x;
-  case FeatureKind::ReLU:
-    return f.max(x, zero);
+  case FeatureKind::ReLU: // a choice, not a maximum: its derivative at zero is zero, as everywhere
+    return f.select(f.lessOrEqual(x, zero), zero, x);
   case FeatureKind::Elu1: // 1 + x above zero, e^x below: e^min(x, 0) + max(x, 0)
     return f.add(f.exp(f.min(x, zero)), f.max(x, zero));
   case FeatureKind::Exp:
@@ -170,6 +172,14 @@ Value fgla::inlineExpression(OpBuilder &builder, Region &region, ValueRange argu
   for (Operation &op : block.without_terminator())
     builder.clone(op, mapping);
   return mapping.lookupOrDefault(cast<YieldOp>(block.getTerminator()).getValue());
+}
+
+Value fgla::buildGateResult(OpBuilder &builder, Location loc, GateOp gate, ValueRange inputs) {
+  if (!gate.getKind())
+    return inlineExpression(builder, gate.getExpression(), inputs);
+  if (gate.getLog())
+    return buildLogGate(builder, loc, *gate.getKind(), inputs);
+  return buildGate(builder, loc, *gate.getKind(), inputs).factor;
 }
 
 Decay fgla::buildGateExpression(OpBuilder &builder, Location loc, GateOp gate, ValueRange inputs) {

@@ -54,7 +54,9 @@ mlir::Value buildSilu(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value 
 /// Copies an expression region to the insertion point, with `arguments` for its arguments, and returns what it yields.
 mlir::Value inlineExpression(mlir::OpBuilder &builder, mlir::Region &region, mlir::ValueRange arguments);
 
-/// The scalar expression of a gate, from scalar pre-activations.
+/// What a gate gives, f or log f, from scalar pre-activations.
+mlir::Value buildGateResult(mlir::OpBuilder &builder, mlir::Location loc, GateOp gate, mlir::ValueRange inputs);
+/// The decay that a gate gives, from scalar pre-activations.
 Decay buildGateExpression(mlir::OpBuilder &builder, mlir::Location loc, GateOp gate, mlir::ValueRange inputs);
 } // namespace fgla
 

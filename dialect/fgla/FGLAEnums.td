@@ -66,4 +66,13 @@ def FGLA_PrecisionAttr : FGLA_EnumAttr<FGLA_Precision, "precision"> {
   let assemblyFormat = "`<` $value `>`";
 }
 
+// What becomes of a tensor that the gradient needs.
+def FGLA_Retention : FGLA_Enum<"Retention", "what the forward function does with a result for the backward one", [
+  I32EnumAttrCase<"Saved", 0, "saved">,            // it is kept
+  I32EnumAttrCase<"Recomputed", 1, "recomputed">   // the backward function computes it again
+]>;
+def FGLA_RetentionAttr : FGLA_EnumAttr<FGLA_Retention, "retention"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
 #endif

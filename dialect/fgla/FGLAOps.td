@@ -18,9 +18,9 @@ class TileForm<list<string> answers = []> : DeclareOpInterfaceMethods<FGLA_TileF
 defvar ElementwiseTraits = [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>];
 
 def FGLA_YieldOp : FGLA_Op<"yield", [Pure, Terminator, ReturnLike,
-    ParentOneOf<["FeatureMapOp", "GateOp"]>]> {
-  let summary = "ends the region of a feature map or a gate";
-  let arguments = (ins AnyFloat:$value);
+    ParentOneOf<["FeatureMapOp", "GateOp", "VJPOp"]>]> {
+  let summary = "ends the region of a feature map, a gate or a vjp";
+  let arguments = (ins AnyTypeOf<[AnyFloat, FGLA_Tensor]>:$value);
   let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
@@ -317,6 +317,119 @@ def FGLA_BlockOp : FGLA_Op<"block", [Pure, AttrSizedOperandSegments, AttrSizedRe
     `(` type($output) (`,` type($final_state)^)? (`,` type($final_max)^)? `)`
   }];
   let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Gradients: what fgla-differentiate makes of the ops above
+//===----------------------------------------------------------------------===//
+
+def FGLA_AttentionGradOp : FGLA_Op<"attention_grad", [Pure, AttrSizedOperandSegments, AttrSizedResultSegments,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "the gradients of an attention";
+  let description = [{
+    What gradients of the output and of the final state of an `fgla.attention` with the same operands and attributes
+    (`output_grad`, `final_state_grad`; what is left out is zero) give for its operands. Only the results that are named
+    are computed. The stabilizer's maximum counts as a constant; that of a state is the one it is relative to.
+
+    With `dS_t` the gradient of the state after token `t`, `o_t` included (gated rule, `axis(key)`):
+    ```
+    dS_t = d_(t+1) f_(t+1) dS_(t+1) + scale q_t do_t^T         d_t = exp(m_(t-1) - m_t), the growth of the maximum
+    dq_t = scale S_t do_t     dk_t = dS_t v_t (times k_t for logits)     dv_t = dS_t^T k_t
+    df_t = rowsum(dS_t * (d_t S_(t-1)))     dlog_f_t = f_t df_t     dS_0 = d_1 f_1 dS_1
+    ```
+    The result `decay` is the gradient of the form of the decay that is given.
+
+    Example:
+    ```mlir
+    %dq, %dk = fgla.attention_grad %q, %zk, %v decay(%f) axis(key) stabilizer(running) output_grad(%do)
+      : (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x32xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x32xf32>)
+      -> query(tensor<?x?x4x64xf32>) key(tensor<?x?x4x64xf32>)
+    ```
+    Constraints: for the operands and attributes of the attention those of `fgla.attention`, under its numbers; and
+    - (attention_grad_c1) there is `output_grad`, of shape `[B, T, Hq, V]`, or `final_state_grad`, or both.
+    - (attention_grad_c2) `final_state_grad` has shape `[B, H, K, V]`.
+    - (attention_grad_c3) there is a result, and each is for an operand that is there and has its shape.
+    - (attention_grad_c4) gradients, given or made, have the element type of what they are for, or the computation type.
+  }];
+  let arguments = (ins FGLA_Tensor:$query, FGLA_Tensor:$key, FGLA_Tensor:$value,
+    Optional<FGLA_Tensor>:$decay, Optional<FGLA_Tensor>:$log_decay, Optional<FGLA_Tensor>:$beta,
+    Optional<FGLA_Tensor>:$initial_state, Optional<FGLA_Tensor>:$initial_max,
+    Optional<FGLA_Tensor>:$output_grad, Optional<FGLA_Tensor>:$final_state_grad,
+    OptionalAttr<FGLA_DecayAxisAttr>:$axis,
+    DefaultValuedAttr<FGLA_StabilizerAttr, "Stabilizer::None">:$stabilizer,
+    DefaultValuedAttr<FGLA_UpdateRuleAttr, "UpdateRule::Gated">:$rule,
+    OptionalAttr<F64Attr>:$scale);
+  let results = (outs Optional<FGLA_Tensor>:$query_grad, Optional<FGLA_Tensor>:$key_grad,
+    Optional<FGLA_Tensor>:$value_grad, Optional<FGLA_Tensor>:$decay_grad, Optional<FGLA_Tensor>:$beta_grad,
+    Optional<FGLA_Tensor>:$initial_state_grad);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value
+    (`decay` `(` $decay^ `)`)? (`log_decay` `(` $log_decay^ `)`)? (`axis` `(` custom<Enum>($axis)^ `)`)?
+    (`beta` `(` $beta^ `)`)? (`state` `(` $initial_state^ `)`)? (`max` `(` $initial_max^ `)`)?
+    (`rule` `(` custom<Enum>($rule)^ `)`)? (`stabilizer` `(` custom<Enum>($stabilizer)^ `)`)? (`scale` `(` custom<Number>($scale)^ `)`)?
+    (`output_grad` `(` $output_grad^ `)`)? (`final_state_grad` `(` $final_state_grad^ `)`)?
+    attr-dict `:` `(` type(operands) `)` `->`
+    (`query` `(` type($query_grad)^ `)`)? (`key` `(` type($key_grad)^ `)`)? (`value` `(` type($value_grad)^ `)`)?
+    (`decay` `(` type($decay_grad)^ `)`)? (`beta` `(` type($beta_grad)^ `)`)? (`state` `(` type($initial_state_grad)^ `)`)?
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = Recurrence<2>.declarations # [{
+    /// The operands that have a gradient, in the order of the results: query, key, value, decay, beta, initial state;
+    /// null for those that are not given.
+    ::llvm::SmallVector<::mlir::Value> getDifferentiated() {
+      return {getQuery(), getKey(), getValue(), getAnyDecay(), getBeta(), getInitialState()};
+    }
+    /// The results in this order, null for those that are not asked for.
+    ::llvm::SmallVector<::mlir::Value> getGradients() {
+      return {getQueryGrad(), getKeyGrad(), getValueGrad(), getDecayGrad(), getBetaGrad(), getInitialStateGrad()};
+    }
+  }];
+}
+
+def FGLA_VJPOp : FGLA_Op<"vjp", [Pure, SingleBlock, IsolatedFromAbove,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "the gradients of maps, gates and norms";
+  let description = [{
+    The region computes a tensor from `inputs` with ops that have a tile form; the results are the gradients of the
+    inputs numbered in `wrt`, given the gradient of that tensor, `cotangent`. How an op is differentiated is not said here:
+    its tile form, or its sequential form, is, op by op (`dialect/fgla/Derivatives.h`).
+
+    Like the ops in its region it works on each token of each head by itself; only the gradients of parameters are sums
+    over tokens and batches. So a kernel can compute it tile by tile (`buildTileForm`).
+
+    Example:
+    ```mlir
+    %dzg = fgla.vjp wrt [0](%zg, %zr) cotangent(%df) : (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>), tensor<?x?x4x64xf32>
+        -> (tensor<?x?x4x64xf32>) {
+    ^bb0(%a: tensor<?x?x4x64xf32>, %b: tensor<?x?x4x64xf32>):
+      %f = fgla.gate refined(%a, %b) : tensor<?x?x4x64xf32>
+      fgla.yield %f : tensor<?x?x4x64xf32>
+    }
+    ```
+    Constraints:
+    - (vjp_c1) the region has an argument of the type of each input, holds only ops with a tile form, and yields a tensor.
+    - (vjp_c2) `cotangent` has the shape of what is yielded.
+    - (vjp_c3) `wrt` numbers inputs, one at least, in ascending order; there is a result for each, of the input's shape.
+    - (vjp_c4) gradients, given or made, have the element type of what they are for, or the computation type.
+  }];
+  let arguments = (ins Variadic<FGLA_Tensor>:$inputs, FGLA_Tensor:$cotangent, DenseI64ArrayAttr:$wrt);
+  let results = (outs Variadic<FGLA_Tensor>:$gradients);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    `wrt` $wrt `(` $inputs `)` `cotangent` `(` $cotangent `)` attr-dict
+    `:` `(` type($inputs) `)` `,` type($cotangent) `->` `(` type($gradients) `)` $body
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    YieldOp getYield();
+    /// The inputs that have a token axis; all others are parameters.
+    bool isTokenInput(unsigned input);
+    /// The tiles of the gradients, in the order of `wrt`, from tiles of the inputs and of the cotangent, all of the
+    /// computation type; a parameter's is the sum over the tile's tokens. Fails where there is no derivative.
+    ::mlir::FailureOr<::llvm::SmallVector<::mlir::Value>> buildTileForm(::mlir::OpBuilder &builder,
+        ::mlir::ValueRange tiles, ::mlir::Value cotangent);
+  }];
 }
 
 #endif

@@ -35,6 +35,9 @@ mlir::LogicalResult verifyExpression(mlir::Operation *op, mlir::Region &region, 
 
 /// Exactly one of a named kind and a region is given.
 mlir::LogicalResult verifyKindOrRegion(mlir::Operation *op, bool hasKind, mlir::Region &region, llvm::StringRef label);
+
+/// What an `attention_grad` has beside the operands of its attention.
+mlir::LogicalResult verifyGradients(AttentionGradOp op);
 } // namespace fgla
 
 #endif // FGLA_DIALECT_FGLA_VERIFY_H

@@ -16,7 +16,7 @@ namespace {
 /// is as contiguous in the output's last dim as the output is, that one is the innermost loop.
 class Loops {
 public:
-  Loops(MLIRContext *context, StringRef inputs, StringRef output, int64_t group) : context(context), group(group) {
+  Loops(MLIRContext *context, StringRef inputs, StringRef output) : context(context) {
     char last = output.back();
     bool lastIsInnermost = (inputs + ",").str().find({last, ','}) != std::string::npos;
     for (char letter : lastIsInnermost ? output.drop_back() : output)
@@ -29,14 +29,8 @@ public:
 
   AffineMap mapOf(StringRef dims) const {
     SmallVector<AffineExpr> results;
-    for (char letter : dims) {
-      if (letter == '1')
-        results.push_back(getAffineConstantExpr(0, context));
-      else if (letter == 'H')
-        results.push_back(loop('h').floorDiv(group));
-      else
-        results.push_back(loop(letter));
-    }
+    for (char letter : dims)
+      results.push_back(getAffineDimExpr(letters.find(letter), context));
     return AffineMap::get(letters.size(), 0, results, context);
   }
 
@@ -44,16 +38,13 @@ public:
 
 private:
   void add(char letter, utils::IteratorType iterator) {
-    if (letter == ',' || letter == '1' || letter == 'H' || letters.find(letter) != std::string::npos)
+    if (letter == ',' || letters.find(letter) != std::string::npos)
       return;
     letters.push_back(letter);
     iterators.push_back(iterator);
   }
 
-  AffineExpr loop(char letter) const { return getAffineDimExpr(letters.find(letter), context); }
-
   MLIRContext *context;
-  int64_t group;
   std::string letters;
   SmallVector<utils::IteratorType> iterators;
 };
@@ -69,9 +60,9 @@ Value graph::convertFloat(OpBuilder &builder, Location loc, Value value, Type ty
 }
 
 Value graph::buildGeneric(OpBuilder &builder, Location loc, StringRef notation, ValueRange inputs, Value init,
-                          ScalarBody body, int64_t group) {
+                          ScalarBody body) {
   auto [inputDims, outputDims] = notation.split("->");
-  Loops loops(builder.getContext(), inputDims, outputDims, group);
+  Loops loops(builder.getContext(), inputDims, outputDims);
   SmallVector<AffineMap> maps;
   if (!inputs.empty())
     for (StringRef dims : llvm::split(inputDims, ','))

@@ -15,10 +15,10 @@ namespace fgla::graph {
 using ScalarBody = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
 
 /// A `linalg.generic` of `inputs` onto `init`. `notation` has one letter for each dim of each operand, inputs first. A
-/// letter that the output lacks is reduced over; '1' stands for a dim of size one. 'H' is the head that query head 'h'
-/// reads, h / `group`. Scalars are converted from and to the operands' element types around `body`.
+/// letter that the output lacks is reduced over. Scalars are converted from and to the operands' element types around
+/// `body`.
 mlir::Value buildGeneric(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef notation,
-                         mlir::ValueRange inputs, mlir::Value init, ScalarBody body, int64_t group = 1);
+                         mlir::ValueRange inputs, mlir::Value init, ScalarBody body);
 
 /// A scalar in another float type.
 mlir::Value convertFloat(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type type);

@@ -22,9 +22,11 @@ namespace {
 struct LowerToReference : fgla::impl::LowerToReferenceBase<LowerToReference> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
-    getOperation()->walk([&](Operation *op) {
-      if (isa_and_nonnull<FGLADialect>(op->getDialect()) && !isa<fgla::YieldOp>(op))
-        ops.push_back(op);
+    getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (!isa_and_nonnull<FGLADialect>(op->getDialect()))
+        return WalkResult::advance();
+      ops.push_back(op);
+      return WalkResult::skip(); // what is in its region, it lowers itself
     });
     IRRewriter rewriter(&getContext());
     for (Operation *op : ops)
@@ -40,6 +42,13 @@ private:
         .Case<FeatureMapOp, GateOp, AttentionOp, NormOp, OutputGateOp>([&](auto concrete) -> LogicalResult {
           SmallVector<Value> results = buildReference(rewriter, concrete);
           rewriter.replaceOp(concrete, results);
+          return success();
+        })
+        .Case<AttentionGradOp, VJPOp>([&](auto gradient) -> LogicalResult {
+          FailureOr<SmallVector<Value>> results = buildReference(rewriter, gradient);
+          if (failed(results))
+            return failure();
+          rewriter.replaceOp(gradient, *results);
           return success();
         })
         .Default([](Operation *other) {

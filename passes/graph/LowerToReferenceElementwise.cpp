@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/graph/IndexNotation.h"
 #include "passes/graph/LowerToReference.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <limits>
 
 using namespace mlir;
@@ -113,13 +114,9 @@ SmallVector<Value> graph::buildReference(OpBuilder &builder, GateOp op) {
   for (size_t i = 0; i < op.getInputs().size(); ++i)
     notation += i ? ",bthd" : "bthd";
   Value init = emptyLike(builder, loc, op.getInputs().front(), op.getOutput().getType().getElementType());
-  Value result = buildGeneric(
-      builder, loc, notation + "->bthd", op.getInputs(), init, [&](OpBuilder &b, Location l, ValueRange v) -> Value {
-        ValueRange inputs = v.drop_back();
-        if (!op.getKind())
-          return inlineExpression(b, op.getExpression(), inputs);
-        return op.getLog() ? buildLogGate(b, l, *op.getKind(), inputs) : buildGate(b, l, *op.getKind(), inputs).factor;
-      });
+  Value result =
+      buildGeneric(builder, loc, notation + "->bthd", op.getInputs(), init,
+                   [&](OpBuilder &b, Location l, ValueRange v) { return buildGateResult(b, l, op, v.drop_back()); });
   return {castTensor(builder, loc, result, op.getOutput().getType())};
 }
 
@@ -185,4 +182,9 @@ SmallVector<Value> graph::buildReference(OpBuilder &builder, OutputGateOp op) {
                                 return arith::MulFOp::create(b, l, v[0], buildSilu(b, l, v[1]));
                               });
   return {castTensor(builder, loc, result, op.getOutput().getType())};
+}
+
+SmallVector<Value> graph::buildElementwiseReference(OpBuilder &builder, Operation *op) {
+  return llvm::TypeSwitch<Operation *, SmallVector<Value>>(op).Case<FeatureMapOp, GateOp, NormOp, OutputGateOp>(
+      [&](auto concrete) { return buildReference(builder, concrete); });
 }

@@ -175,6 +175,20 @@ void DimClasses::addFGLA(Operation *op) {
   };
   llvm::TypeSwitch<Operation *>(op)
       .Case<fgla::AttentionOp, fgla::StepOp>(addRecurrence)
+      .Case<fgla::AttentionGradOp>([&](fgla::AttentionGradOp grad) {
+        addStates({grad.getInitialState(), grad.getInitialMax(), grad.getFinalStateGrad(), grad.getInitialStateGrad()});
+        addTensors({grad.getKey(), grad.getValue(), grad.getAnyDecay(), grad.getBeta(), grad.getOutputGrad(),
+                    grad.getQueryGrad(), grad.getKeyGrad(), grad.getValueGrad(), grad.getDecayGrad(),
+                    grad.getBetaGrad()});
+      })
+      .Case<fgla::VJPOp>([&](fgla::VJPOp vjp) {
+        for (auto [i, input] : llvm::enumerate(vjp.getInputs()))
+          if (vjp.isTokenInput(i))
+            addTensors({input});
+        addTensors({vjp.getCotangent()});
+        for (auto [number, gradient] : llvm::zip_equal(vjp.getWrt(), vjp.getGradients()))
+          unifyAll(vjp.getInputs()[number], gradient);
+      })
       .Case<fgla::BlockOp>([&](fgla::BlockOp block) {
         addStates({block.getInitialState(), block.getInitialMax(), block.getFinalState(), block.getFinalMax()});
         addTensors({block.getOutput()});
@@ -190,7 +204,7 @@ void DimClasses::addFGLA(Operation *op) {
 }
 
 void DimClasses::addOp(Operation *op) {
-  if (isa<fgla::FGLADialect>(op->getDialect()) && op->getNumResults() > 0)
+  if (isa_and_nonnull<fgla::FGLADialect>(op->getDialect()) && op->getNumResults() > 0)
     return addFGLA(op);
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
     return addLinalg(linalgOp);

@@ -27,6 +27,54 @@ def ExpandBlock : Pass<"fgla-expand-block"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def ChooseSaved : Pass<"fgla-choose-saved", "::mlir::ModuleOp"> {
+  let summary = "says of each tensor whether the forward function keeps it for the gradient";
+  let description = [{
+    Writes `fgla.retention` on each op of a public function that computes a tensor: `#fgla.retention<saved>` where the
+    forward function is to return its results for the backward one, `#fgla.retention<recomputed>` where the backward
+    function computes them again. What an op says already stays.
+
+    `memory` chooses: `min` saves nothing; `balanced` saves what is dear to compute, the results of attentions and of
+    contractions (with what is done to each of their elements after them); `speed` saves everything. Only what the
+    gradient needs is kept in the end, whatever is written here.
+
+    Precondition: ops of the graph level, taken apart. Postcondition: `fgla.retention` on every op that computes a tensor.
+  }];
+  let options = [Option<"memory", "memory", "::fgla::Memory", /*default=*/"::fgla::Memory::Balanced",
+    "what is kept", [{::llvm::cl::values(
+      clEnumValN(::fgla::Memory::Min, "min", "nothing: the backward function computes all again"),
+      clEnumValN(::fgla::Memory::Balanced, "balanced", "results of attentions and contractions"),
+      clEnumValN(::fgla::Memory::Speed, "speed", "everything that the gradient needs"))}]>];
+  let dependentDialects = ["::fgla::FGLADialect"];
+}
+
+def Differentiate : Pass<"fgla-differentiate", "::mlir::ModuleOp"> {
+  let summary = "public functions become a forward and a backward one";
+  let description = [{
+    In place of each public function `NAME` there are two afterwards:
+
+    - `NAME_forward` takes the same arguments, and returns the same results and then what the backward function needs of
+      what it computed: results of ops that are `#fgla.retention<saved>` (`fgla-choose-saved`), named `saved_OP`.
+    - `NAME_backward` takes those arguments of `NAME` that it needs, what was saved, and a gradient `d_RESULT` for each
+      result, and returns the gradient `d_ARGUMENT` of each argument that has one.
+
+    No gradient flows through integers and through the maximum of a stabilizer (`final_max`), so these have none. `of` and
+    `wrt` name results and arguments where not all are wanted; gradients that nobody asks for are not computed.
+
+    How ops are differentiated: `passes/graph/Adjoint.cpp` for `linalg` and `tensor`; a map, gate or norm becomes
+    `fgla.vjp`, an attention `fgla.attention_grad`.
+
+    Precondition: ops of the graph level, no `fgla.block` and no `fgla.step`, elementwise ops on tensors as `linalg`.
+    Postcondition: public functions come in pairs `NAME_forward`, `NAME_backward`.
+  }];
+  let options = [
+    Option<"of", "of", "std::string", "", "names of results, with commas between them (none: all)">,
+    Option<"wrt", "wrt", "std::string", "", "names of arguments, with commas between them (none: all)">
+  ];
+  let dependentDialects = ["::fgla::FGLADialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def MakeShapeFunctions : Pass<"fgla-make-shape-functions", "::mlir::ModuleOp"> {
   let summary = "one function per entry function that says what shapes its results have";
   let description = [{
@@ -47,6 +95,9 @@ def LowerToReference : Pass<"fgla-lower-to-reference"> {
     map, gate or norm is a `linalg.generic`; an attention is an `scf.for` over the tokens that carries the state `[B, H, K, V]` and
     the key maximum `[B, H]`, with `linalg.generic` for the update and the read-out. Arithmetic is done in the computation type;
     storage types are converted at the ends.
+
+    A gradient is these ops, differentiated (`passes/graph/Adjoint.h`): `fgla.vjp` those of its region, `fgla.attention_grad`
+    those of one token, in an `scf.forall` over batches and heads that goes over the tokens forward, keeping states, and back.
 
     Precondition: no `fgla.block` and no `fgla.step` (`fgla-expand-block`). Postcondition: no `fgla` op at all.
   }];

@@ -71,6 +71,15 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
       return signalPassFailure();
     if (gpu && failed(readTable()))
       return signalPassFailure();
+    WalkResult gradients = getOperation()->walk([&](Operation *op) {
+      if (!gpu || !isa<AttentionGradOp, VJPOp>(op))
+        return WalkResult::advance();
+      op->emitError() << "'" << op->getName() << "' has no code for target '" << target
+                      << "' yet: gradients are computed on the target 'cpu'";
+      return WalkResult::interrupt();
+    });
+    if (gradients.wasInterrupted())
+      return signalPassFailure();
     getOperation()->walk([&](AttentionOp op) {
       FailureOr<ScheduleAttr> given = op->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
       if (op.isDeltaRule() && gpu) {

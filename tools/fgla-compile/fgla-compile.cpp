@@ -83,6 +83,32 @@ static cl::opt<bool> checkRaces("check-races",
                                 cl::desc("kernels in a form that race checkers follow (docs/debugging.md); slower"),
                                 cl::cat(category));
 
+static cl::opt<bool> gradient("gradient",
+                              cl::desc("make NAME_forward and NAME_backward of each function NAME, for its gradients"),
+                              cl::cat(category));
+static cl::opt<std::string> gradientOf("gradient-of", cl::desc("results that have a gradient (all)"),
+                                       cl::value_desc("NAME,..."), cl::cat(category));
+static cl::opt<std::string> gradientWrt("gradient-wrt", cl::desc("arguments whose gradients are wanted (all)"),
+                                        cl::value_desc("NAME,..."), cl::cat(category));
+static cl::opt<std::string>
+    memory("memory", cl::desc("what NAME_forward keeps for NAME_backward: min (nothing), balanced, or speed (all)"),
+           cl::value_desc("min|balanced|speed"), cl::cat(category));
+
+static Status getGradientOptions(PhaseOptions &phases) {
+  if (!gradient && (!gradientOf.empty() || !gradientWrt.empty() || !memory.empty()))
+    return Status(FGLA_INVALID_ARGUMENT, "--gradient-of, --gradient-wrt and --memory go with --gradient");
+  phases.gradient = gradient;
+  phases.gradientOf = gradientOf;
+  phases.gradientWrt = gradientWrt;
+  if (memory.empty())
+    return {};
+  Result<Memory> parsed = tools::parseMemory(memory);
+  if (!parsed.ok())
+    return parsed.status();
+  phases.memory = *parsed;
+  return {};
+}
+
 static Result<CompileOptions> getOptions(bool wantsText) {
   CompileOptions options;
   Result<Lowering> parsed = tools::parseLowering(lowering);
@@ -102,6 +128,8 @@ static Result<CompileOptions> getOptions(bool wantsText) {
   options.phases.schedule = schedule;
   options.phases.tuned = tuned;
   options.phases.checkRaces = checkRaces;
+  if (Status status = getGradientOptions(options.phases); !status.ok())
+    return status;
   options.target = target;
   options.cpu = cpu;
   options.dumpDir = dumpDir;
@@ -300,6 +328,7 @@ int main(int argc, char **argv) {
                           "  fgla-compile block.mlir -o block.so --cpu=x86-64-v3\n"
                           "  fgla-compile model.onnx --compile-to=graph\n"
                           "  fgla-compile block.mlir -o block.so --dump-phases=phases\n"
+                          "  fgla-compile block.mlir -o block.so --gradient --header=block.h\n"
                           "  fgla-compile block.mlir -o block.so --target=sm_90a --report=md --shape=B=8,T=2048\n"
                           "  fgla-compile block.mlir --target=sm_90a --tune --shape=B=8,T=2048 -o tuned.txt\n");
   if (inputPath.empty())

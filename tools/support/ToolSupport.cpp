@@ -82,6 +82,16 @@ Result<fgla::Precision> fgla::tools::parsePrecision(StringRef text) {
   return Status(FGLA_INVALID_ARGUMENT, "unknown precision '" + text.str() + "' (known: f32, tf32)");
 }
 
+Result<fgla::Memory> fgla::tools::parseMemory(StringRef text) {
+  if (text == "min")
+    return Memory::Min;
+  if (text == "balanced")
+    return Memory::Balanced;
+  if (text == "speed")
+    return Memory::Speed;
+  return Status(FGLA_INVALID_ARGUMENT, "unknown memory '" + text.str() + "' (known: min, balanced, speed)");
+}
+
 Result<fgla::Phase> fgla::tools::parsePhase(StringRef text) {
   if (std::optional<Phase> phase = symbolizePhase(text))
     return *phase;

@@ -37,6 +37,8 @@ runtime::Status checkOverwrites(llvm::StringRef option, const std::string &path,
 runtime::Result<Lowering> parseLowering(llvm::StringRef text);
 /// `--precision=f32|tf32`.
 runtime::Result<Precision> parsePrecision(llvm::StringRef text);
+/// `--memory=min|balanced|speed`.
+runtime::Result<Memory> parseMemory(llvm::StringRef text);
 runtime::Result<Phase> parsePhase(llvm::StringRef text);
 
 } // namespace fgla::tools
