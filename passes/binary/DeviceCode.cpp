@@ -109,6 +109,7 @@ Result<std::string> fgla::binary::emitPTX(mlir::gpu::GPUModuleOp module, const G
 
 Result<std::vector<DeviceCode>> fgla::binary::compileDeviceCode(mlir::ModuleOp module) {
   std::vector<DeviceCode> codes;
+  auto attribute = module->getAttrOfType<TargetAttr>(kTargetAttrName);
   const GPUTarget *target = getGPUTarget(module);
   for (auto code : module.getOps<mlir::gpu::GPUModuleOp>()) {
     if (!target)

@@ -108,7 +108,7 @@ void LoopBody::assignMatrix() {
     roles[role].ops.insert(&op);
     dependent.insert(op.result_begin(), op.result_end());
   }
-  for (Operation &op : loop.getBody()->without_terminator())
+  for (Operation &op : walk.getBody()->without_terminator())
     if (startsSum(op, roles[role])) {
       owners[&op] = role;
       roles[role].ops.insert(&op);

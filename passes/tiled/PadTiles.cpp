@@ -263,7 +263,8 @@ bool Padder::isZero(Value tile, int dim) {
     // Zero, if it is where it starts, and after each turn if it was before.
     if (!assumed.insert({arg, dim}).second)
       return true;
-    bool result = isZero(loop.getTiedLoopInit(arg)->get(), dim) && isZero(loop.getTiedLoopYieldedValue(arg)->get(), dim);
+    bool result =
+        isZero(loop.getTiedLoopInit(arg)->get(), dim) && isZero(loop.getTiedLoopYieldedValue(arg)->get(), dim);
     assumed.erase({arg, dim});
     return result;
   }

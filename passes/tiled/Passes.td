@@ -19,6 +19,7 @@ def FormKernels : Pass<"fgla-form-kernels", "::mlir::ModuleOp"> {
   }];
   let options = [Option<"roles", "roles", "bool", "false", "The kernels are to be split into roles">];
   let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::gpu::GPUDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 

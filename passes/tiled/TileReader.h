@@ -30,8 +30,8 @@ public:
 
   /// The tile of a tensor with token axis, in the computation type.
   mlir::Value read(mlir::Value tensor, const ChannelSlice &slice = {}) { return readAll(tensor, slice).front(); }
-  /// All tiles that the producer of a tensor makes: one, or two (`hasComplement`). What is computed element by element is
-  /// computed for the slice alone; what combines rows still reads whole rows.
+  /// All tiles that the producer of a tensor makes: one, or two (`hasComplement`). What is computed element by element
+  /// is computed for the slice alone; what combines rows still reads whole rows.
   llvm::SmallVector<mlir::Value> readAll(mlir::Value tensor, const ChannelSlice &slice = {});
   /// Whether the producer of the tensor is part of the kernel and makes two tiles, `f` and `1 - f`.
   bool hasComplement(mlir::Value tensor) const;
