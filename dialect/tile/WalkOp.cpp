@@ -97,8 +97,7 @@ void WalkOp::print(OpAsmPrinter &printer) {
     printer << " iter_args(";
     llvm::interleaveComma(llvm::zip_equal(getRegionIterArgs(), getInits()), printer,
                           [&](auto pair) { printer << std::get<0>(pair) << " = " << std::get<1>(pair); });
-    printer << ")";
-    printer.printArrowTypeList(getResultTypes());
+    printer << ") -> (" << getResultTypes() << ")";
   }
   printer.printOptionalAttrDictWithKeyword(
       (*this)->getAttrs(), {getOperandSegmentSizesAttrName(), getStepAttrName(), getReverseAttrName(),
@@ -129,9 +128,6 @@ LogicalResult WalkOp::verifyRegions() {
   if (TypeRange(getBody()->getArgumentTypes()) != TypeRange(expected))
     return emitOpError() << "body must take " << TypeRange(expected) << ", got "
                          << TypeRange(getBody()->getArgumentTypes()) << " (walk_c2)";
-  if (TypeRange(getYield().getOperandTypes()) != TypeRange(getInits().getTypes()))
-    return emitOpError() << "body must yield what it carries, " << getInits().getTypes() << ", got "
-                         << getYield().getOperandTypes() << " (walk_c3)";
   return success();
 }
 

@@ -8,8 +8,10 @@
 // RUN: env FGLA_PTXAS= fgla-compile %s --compile-from=tiled --target=sm_90a -o %t/gpu.so
 
 // 24 tokens come after the first tile, 16 channels each.
-// RUN: fgla-run %t/cpu.so --inputs=%t/40.safetensors --outputs=%t/cpu.safetensors | FileCheck %s --check-prefix=LONG
-// RUN: env LD_LIBRARY_PATH=%emulator fgla-run %t/gpu.so --inputs=%t/40.safetensors --outputs=%t/gpu.safetensors | FileCheck %s --check-prefix=LONG
+// RUN: fgla-run %t/cpu.so --inputs=%t/40.safetensors | FileCheck %s --check-prefix=LONG
+// RUN: env LD_LIBRARY_PATH=%emulator fgla-run %t/gpu.so --inputs=%t/40.safetensors | FileCheck %s --check-prefix=LONG
+// RUN: fgla-run %t/cpu.so --inputs=%t/40.safetensors --outputs=%t/cpu.safetensors
+// RUN: env LD_LIBRARY_PATH=%emulator fgla-run %t/gpu.so --inputs=%t/40.safetensors --outputs=%t/gpu.safetensors
 // RUN: cmp %t/cpu.safetensors %t/gpu.safetensors
 // LONG: y: f32[40, 16] = [384, 384, 384, 384, ...]
 // LONG: all: f32[16, 16] = [40, 40, 40, 40, ...]
@@ -41,7 +43,7 @@ func.func private @kernel(%x: memref<?x16xbf16>, %y: memref<?x16xf32>, %all: mem
       fgla_tile.yield %next : tensor<16x16xf32>
     }
     fgla_tile.store %last, %all[%c0, %c0] dims [0, 1] : tensor<16x16xf32>, memref<16x16xf32>
-  }
+  } {mapping = [#gpu.block<linear_dim_0>]}
   return
 }
 

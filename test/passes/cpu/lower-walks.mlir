@@ -1,4 +1,4 @@
-// RUN: fgla-opt %s --fgla-lower-walks --canonicalize --cse | FileCheck %s
+// RUN: fgla-opt %s --allow-unregistered-dialect --fgla-lower-walks --canonicalize --cse | FileCheck %s
 
 // A loop over turns, which knows the first token and the rows of each.
 // CHECK-LABEL: func.func @forward

@@ -16,7 +16,7 @@
 // RUN: fgla-run %t/driver.so --inputs=%t/in.safetensors | FileCheck %s --check-prefix=RIGHT
 
 // (What the verifier would refuse comes in unverified.) A turn that is never put. Each role that waits says for what.
-// RUN: sed 's|.turns step .c1 { // load|%c3 step %c1 {|' %s | fgla-opt --mlir-very-unsafe-disable-verifier-on-parsing --verify-each=false --fgla-roles-to-threads="stages=2 timeout=1" -o %t/lost.mlir
+// RUN: sed 's|.turns by 1 instance(.i of 1) { // load|%c3 by 1 instance(%i of 1) {|' %s | fgla-opt --mlir-very-unsafe-disable-verifier-on-parsing --verify-each=false --fgla-roles-to-threads="stages=2 timeout=1" -o %t/lost.mlir
 // RUN: fgla-compile %t/lost.mlir --compile-from=tiled -o %t/lost.so
 // RUN: not fgla-run %t/lost.so --inputs=%t/in.safetensors 2>&1 | FileCheck %s --check-prefix=LOST
 // LOST-DAG: error: role 'add' cannot get channel {{[12]}} in turn 3: nothing happened for 1 seconds
@@ -56,8 +56,8 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
     %c3 = arith.constant 3 : index
     %c4 = arith.constant 4 : index
     %zero = arith.constant 0.0 : f32
-    %rows = memref.dim %x, %c0 : memref<?x8xf32>
-    %turns = arith.ceildivsi %rows, %c4 : index
+    %tokens = memref.dim %x, %c0 : memref<?x8xf32>
+    %turns = arith.ceildivsi %tokens, %c4 : index
     scf.forall (%program) in (1) {
       fgla_warp.pipeline stages(1) {
         %tiles = fgla_warp.channel : <tensor<4x8xf32>>

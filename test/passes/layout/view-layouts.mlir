@@ -5,6 +5,8 @@
 // RUN: not fgla-opt %s --fgla-view-layouts="file=%t.none/x.txt" -o %t.out 2>&1 | FileCheck %s --check-prefix=NOWHERE
 // RUN: echo "module {}" | fgla-opt --fgla-view-layouts -o %t.out 2>&1 | FileCheck %s --check-prefix=EMPTY
 
+// Layouts by the names that they have in the dump.
+
 // ZERO: error: 'rows' and 'columns' must be at least 1, got 0 and 16
 // NOWHERE: error: cannot open output file
 // EMPTY: warning: has no tile with a layout

@@ -88,7 +88,7 @@ func.func @key(%zq: tensor<?x?x2x32xbf16>, %zk: tensor<?x?x2x32xbf16>, %v: tenso
 // What segments start from: no turns, so one role.
 // SEGMENTS: scf.forall
 // SEGMENTS: fgla_warp.role "state" warps(4) instances(1)
-// SEGMENTS: fgla_tile.walk {{.*}} -> (tensor<16x16xf32>, tensor<1x1xf32>)
+// SEGMENTS: scf.for {{.*}} -> (tensor<16x16xf32>, tensor<1x1xf32>)
 // SEGMENTS: fgla_tile.store {{.*}} memref<?x2x?x32x16xf32>
 // SEGMENTS: scf.forall
 // SEGMENTS: fgla_warp.role "load"

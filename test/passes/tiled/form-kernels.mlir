@@ -9,7 +9,7 @@
 // CHECK: %[[T:.+]] = memref.dim %[[Y]]
 // CHECK: scf.forall (%[[B:.+]], %[[H:.+]]) in (%{{.+}}, 4)
 // CHECK:   fgla_tile.load %[[W]]
-// CHECK:   fgla_tile.walk (%[[T0:.+]], %[[N:.+]], %{{.+}}) = %c0 to %[[T]] by 32 iter_args(%[[S:.+]] = %{{.+}}, %[[LOST:.+]] = %{{.+}}, %[[M:.+]] = %{{.+}}) -> (tensor<64x32xf32>, tensor<64x32xf32>, tensor<1x1xf32>)
+// CHECK:   fgla_tile.walk (%[[T0:.+]], %[[N:.+]], %{{.+}}) = %c0 to %{{.+}} by 32 iter_args(%[[S:.+]] = %{{.+}}, %[[LOST:.+]] = %{{.+}}, %[[M:.+]] = %{{.+}}) -> (tensor<64x32xf32>, tensor<64x32xf32>, tensor<1x1xf32>)
 // The running maximum, and its growth as a decay.
 // CHECK:     fgla_tile.load %[[ZK]][%[[B]], %[[T0]], %[[H]], %{{.+}}] rows(%[[N]]) dims [1, 3]
 // (What is behind the end would change the last state alone, which nobody wants: no masks.)
