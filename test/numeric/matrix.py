@@ -20,6 +20,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import block_cases
 import math_cases
 import nonfinite
+import tensor_cases
 from cover import pairwise
 from harness import Case, compare, run_cases
 from inputs import make_inputs
@@ -448,6 +449,7 @@ def quick_cases(target):
         yield Case(f"quick: {delta}", against_reference(delta, [(2, 33, "normal")]))
         yield Case("quick: roles", roles(ROLE_CONFIGS[1]))
         yield from math_cases.cases(["sin", "log"])
+        yield from tensor_cases.cases()
         yield Case("quick: sequential", sequential(Config(heads=1, key_dim=16, value_dim=16, group=2, state="in"), 2, 1))
         delta = dataclasses.replace(delta, rule="delta", gate="none", group=2, state="none")
         yield Case("quick: sequential delta", sequential(delta, 2, 1))
@@ -476,7 +478,8 @@ def main():
         cases = [*matrix_cases(arguments.target), *hard_cases(arguments.target), *step_cases(arguments.target), *invariant_cases(arguments.target, arguments.lowering)]
         cases += nonfinite.cases()
         if arguments.target == "cpu":
-            cases += [*block_cases.cases(), *math_cases.cases(), *(sequential_cases() if arguments.lowering == "tiled" else ())]
+            cases += [*block_cases.cases(), *math_cases.cases(), *tensor_cases.cases()]
+            cases += sequential_cases() if arguments.lowering == "tiled" else ()
     cases = [case for case in cases if arguments.only in case.name]
     if arguments.list:
         print("\n".join(case.name for case in cases))

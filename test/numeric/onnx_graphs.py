@@ -68,7 +68,7 @@ class Graph:
         for _ in range(self.random.randint(1, 2)):
             self.values.append(self.input([self.any_dim() for _ in range(self.random.randint(0, 4))]))
         makers = [
-            self.unary, self.unary, self.binary, self.binary, self.binary, self.divide, self.where, self.reduce, self.reduce, self.normalize, self.scan,
+            self.unary, self.unary, self.binary, self.binary, self.binary, self.divide, self.where, self.mask, self.reduce, self.reduce, self.normalize, self.scan,
             self.transpose, self.reshape, self.squeeze, self.unsqueeze, self.slice, self.split, self.concat, self.expand, self.gather,
             self.product, self.softmax,
         ]  # fmt: skip
@@ -171,6 +171,14 @@ class Graph:
         zero = self.constant(np.array(0, helper.tensor_dtype_to_np_dtype(self.kind)))
         condition = self.node("Less", [mask, zero], mask.dims)
         return self.node("Where", [condition, value, other], dims)
+
+    def mask(self):
+        """Ones and zeros, from booleans. Of inputs alone: what is computed may be less than zero in one precision only."""
+        value = self.random.choice(self.inputs)
+        condition = self.node("Less", [value, self.constant(np.array(0, helper.tensor_dtype_to_np_dtype(self.kind)))], value.dims)
+        if self.random.random() < 0.5:
+            condition = self.node("Not", [condition], value.dims)
+        return self.node("Cast", [condition], value.dims, to=self.kind)
 
     def reduce(self):
         value = self.pick(1)

@@ -85,7 +85,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // KERNEL-NEXT:   fgla-make-shape-functions
 // KERNEL-NEXT:   fgla-record-manifest
 // KERNEL-NEXT:   func.func(
-// KERNEL-NEXT:     linalg-fuse-elementwise-ops
+// KERNEL-NEXT:     fgla-fuse-elementwise
 // KERNEL-NEXT:   )
 // KERNEL-NEXT:   fgla-lower-tiles
 // KERNEL-NEXT:   fgla-destination-results
