@@ -4,9 +4,10 @@
 #include "tools/fgla-lsp-server/Filter.h"
 #include "tools/support/Startup.h"
 
-#include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
 
 #include <csignal>
 
@@ -16,9 +17,10 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   fgla::registerAllDialects(registry);
   auto serve = [&] { return mlir::failed(mlir::MlirLspServerMain(argc, argv, registry)) ? 1 : 0; };
-  // The options of the server's own tests change the form of messages.
-  if (argc > 1)
-    return serve();
+  // The form of messages in the server's own tests.
+  for (llvm::StringRef option : llvm::ArrayRef<char *>(argv, argc).drop_front())
+    if (option.contains("lit-test") || option.contains("delimited"))
+      return serve();
   signal(SIGPIPE, SIG_IGN);
   return fgla::tools::runFiltered(serve);
 }
