@@ -291,7 +291,7 @@ static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
     return buildHost(manager);
   if (options.lowering == Lowering::Roles)
     addThreads(manager);
-  manager.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  manager.addNestedPass<func::FuncOp>(fgla::cpu::createFuseElementwise());
   manager.addPass(fgla::cpu::createLowerTiles());
   addBufferization(manager);
   manager.addPass(fgla::cpu::createLowerLaunches());
