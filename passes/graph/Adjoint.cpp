@@ -340,6 +340,9 @@ void Adjoint::visitAttention(AttentionOp op) {
   SmallVector<Type> types;
   for (Value operand : differentiated)
     types.push_back(isActive(operand) ? cotangentType(operand) : Type());
+  Value outputGrad = cotangents.lookup(op.getOutput());
+  if (!outputGrad) // a state knows nothing of queries
+    types[0] = Type();
   if (llvm::none_of(types, [](Type type) { return static_cast<bool>(type); }))
     return;
   Value stateGrad = op.getFinalState() ? cotangents.lookup(op.getFinalState()) : Value();
