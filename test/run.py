@@ -134,11 +134,13 @@ class Runner:
             "passes": lambda: self.script("passes", ROOT / "test" / "passes" / "every_pass.py", *build),
             "unit": self.unit,
             "reference": lambda: self.script("reference", numeric / "test_reference.py", *quick),
+            "gradient-reference": lambda: self.script("gradient-reference", numeric / "test_gradient_reference.py", *quick),
             "onnx-nodes": lambda: self.script("onnx-nodes", numeric / "onnx_nodes.py", *build),
             "onnx-graphs": lambda: self.script("onnx-graphs", numeric / "onnx_graphs.py", *build, *quick),
             "spills": lambda: self.script("spills", ROOT / "test" / "spills" / "spills.py", *build),
             "demo": self.demo,
             "numeric": lambda: self.script("numeric", numeric / "matrix.py", *build, *quick),
+            "gradient": lambda: self.script("gradient", numeric / "gradient.py", *build, *quick),
             "emulated": lambda: self.script("emulated", numeric / "matrix.py", *build, *quick, "--target=sm_90a", environment=emulator),
         }
         return suites

@@ -8,7 +8,6 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "passes/graph/IndexNotation.h"
-#include "passes/graph/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -220,12 +219,15 @@ LogicalResult Adjoint::visitGeneric(linalg::GenericOp op, Value given) {
   for (OpOperand &operand : op->getOpOperands())
     if (isActive(operand.get()) && (!op.isDpsInit(&operand) || form->readsInit))
       targets.push_back({operand.get(), op.getMatchingIndexingMap(&operand), op.getMatchingBlockArgument(&operand)});
-  // Inputs that go along the same loops are one generic; a tensor that is an input twice, one for each.
+  // Inputs that go along the same loops are one generic; a tensor that is an input twice, one for each. What was
+  // written over comes last: its gradient is written over that of the result.
+  auto isInit = [&](const Target &target) { return target.scalar == op.getRegionOutputArgs().front(); };
   while (!targets.empty()) {
     SmallVector<Target> now, later;
     for (const Target &target : targets) {
       bool isTwice = llvm::any_of(now, [&](const Target &other) { return other.value == target.value; });
-      (target.map == targets.front().map && !isTwice ? now : later).push_back(target);
+      bool fits = target.map == targets.front().map && isInit(target) == isInit(targets.front());
+      (fits && !isTwice ? now : later).push_back(target);
     }
     if (failed(buildGradients(op, *form, given, now)))
       return failure();
@@ -245,27 +247,35 @@ LogicalResult Adjoint::buildGradients(linalg::GenericOp op, const GenericForm &f
     inputs.push_back(op.getDpsInits()[0]);
     maps.push_back(outputMap);
   }
-  inputs.push_back(given);
-  maps.push_back(outputMap);
   SmallVector<IteratorType> iterators;
   for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
     iterators.push_back(map.isFunctionOfDim(loop) ? IteratorType::parallel : IteratorType::reduction);
   bool sums = llvm::is_contained(iterators, IteratorType::reduction);
+  // As the op wrote over what was there, in a loop say, so does its gradient.
+  bool writesOver = targets.front().scalar == op.getRegionOutputArgs().front() &&
+                    !cotangents.contains(targets.front().value) &&
+                    given.getType() == cotangentType(targets.front().value);
+  unsigned numPrimals = inputs.size();
+  if (!writesOver) {
+    inputs.push_back(given);
+    maps.push_back(outputMap);
+  }
   SmallVector<bool> adds;
   for (const Target &target : targets) {
     Value existing = cotangents.lookup(target.value);
     adds.push_back(sums || existing);
     Location loc = target.value.getLoc();
-    inits.push_back(existing ? existing
-                    : sums   ? zeros(target.value)
-                             : buildEmpty(builder, loc, tensor::getMixedSizes(builder, loc, target.value),
-                                          cotangentType(target.value).getElementType()));
+    inits.push_back(writesOver ? given
+                    : existing ? existing
+                    : sums     ? zeros(target.value)
+                               : buildEmpty(builder, loc, tensor::getMixedSizes(builder, loc, target.value),
+                                            cotangentType(target.value).getElementType()));
     maps.push_back(map);
   }
   bool hasFailed = false;
   auto body = [&](OpBuilder &b, Location l, ValueRange scalars) {
     IRMapping values;
-    values.map(op.getBody()->getArguments().take_front(inputs.size() - 1), scalars.take_front(inputs.size() - 1));
+    values.map(op.getBody()->getArguments().take_front(numPrimals), scalars.take_front(numPrimals));
     Operation *combiner = form.addsInit ? getCombiner(op) : nullptr;
     for (Operation &inner : op.getBody()->without_terminator())
       if (&inner != combiner)
@@ -274,7 +284,7 @@ LogicalResult Adjoint::buildGradients(linalg::GenericOp op, const GenericForm &f
     for (const Target &target : targets)
       variables.push_back(values.lookup(target.scalar));
     FailureOr<SmallVector<Value>> made =
-        buildScalarAdjoint(b, values.lookupOrDefault(form.result), scalars[inputs.size() - 1], variables);
+        buildScalarAdjoint(b, values.lookupOrDefault(form.result), scalars[numPrimals], variables);
     hasFailed = failed(made);
     SmallVector<Value> yielded;
     for (auto [i, soFar] : llvm::enumerate(scalars.drop_front(inputs.size()))) {
@@ -316,7 +326,7 @@ void Adjoint::visitTileForm(TileFormInterface op, Value given) {
   for (auto [i, operand] : llvm::enumerate(op->getOperands()))
     block->addArgument(operand.getType(), operand.getLoc());
   Operation *inside = builder.clone(*op);
-  inside->removeAttr(kRetentionAttrName); // said of the op that it is a copy of
+  inside->setDiscardableAttrs(builder.getDictionaryAttr({})); // they say something of the op that it is a copy of
   inside->setOperands(block->getArguments());
   fgla::YieldOp::create(builder, op.getLoc(), inside->getResult(0));
   builder.setInsertionPointAfter(vjp);
@@ -330,6 +340,9 @@ void Adjoint::visitAttention(AttentionOp op) {
   SmallVector<Type> types;
   for (Value operand : differentiated)
     types.push_back(isActive(operand) ? cotangentType(operand) : Type());
+  Value outputGrad = cotangents.lookup(op.getOutput());
+  if (!outputGrad) // a state knows nothing of queries
+    types[0] = Type();
   if (llvm::none_of(types, [](Type type) { return static_cast<bool>(type); }))
     return;
   Value stateGrad = op.getFinalState() ? cotangents.lookup(op.getFinalState()) : Value();

@@ -198,9 +198,7 @@ FailureOr<SmallVector<Value>> HeadAdjoint::visitToken(Value t, State before, Val
   FailureOr<SmallVector<Value>> gradients = buildAdjoint(builder, outputs, cotangents, inputs, Maxima::Constant);
   if (failed(gradients))
     return failure();
-  // Onto the tensor that the loop carries, so that it needs no other one.
-  SmallVector<Value> next{buildGeneric(builder, loc, "bhkv->bhkv", gradients->front(), carried[0],
-                                       [](OpBuilder &, Location, ValueRange v) { return v[0]; })};
+  SmallVector<Value> next{gradients->front()};
   for (auto [i, gradient, sum] : llvm::zip_equal(wanted, llvm::drop_begin(*gradients), carried.drop_front())) {
     if (i == Decay && isConstant) {
       next.push_back(gradient);
