@@ -134,6 +134,7 @@ class Runner:
             "unit": self.unit,
             "reference": lambda: self.script("reference", numeric / "test_reference.py", *quick),
             "onnx-nodes": lambda: self.script("onnx-nodes", numeric / "onnx_nodes.py", *build),
+            "onnx-cases": lambda: self.script("onnx-cases", numeric / "onnx_cases.py", *build),
             "demo": self.demo,
             "numeric": lambda: self.script("numeric", numeric / "matrix.py", *build, *quick),
             "emulated": lambda: self.script("emulated", numeric / "matrix.py", *build, *quick, "--target=sm_90a", environment=emulator),
