@@ -1,7 +1,7 @@
 // RUN: fgla-opt %s --fgla-lower-asserts --split-input-file --verify-diagnostics | FileCheck %s
 
-// CHECK: llvm.mlir.global internal constant @fgla_message_0("too large\00")
-// CHECK: llvm.mlir.global internal constant @fgla_message_1("too small\00")
+// CHECK-DAG: llvm.mlir.global internal constant @fgla_message_0("too large\00")
+// CHECK-DAG: llvm.mlir.global internal constant @fgla_message_1("too small\00")
 // CHECK-LABEL: func.func @two
 // CHECK-SAME: (%[[LOW:.*]]: i1, %[[HIGH:.*]]: i1, %{{.*}}: memref<4xf32>, %[[FAILURE:.*]]: !llvm.ptr)
 // CHECK: %[[TEXT:.*]] = llvm.getelementptr
