@@ -192,6 +192,9 @@ FGLA_API fgla_status fgla_function_result_shapes(const fgla_function *function, 
  * pointers, device; that results have the shapes the function gives, are
  * contiguous and overlap neither an argument nor each other.
  *
+ * Numbers that a program must not get (an ONNX model's index out of range) show
+ * while it runs: FGLA_INVALID_ARGUMENT too, and the results are worth nothing.
+ *
  * Arguments on the CPU with other strides are copied once to a contiguous
  * temporary. Data on a GPU must be contiguous and aligned to 16 bytes.
  * Whether an argument overlaps a result is decided by the range from its lowest

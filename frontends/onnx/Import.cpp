@@ -281,7 +281,9 @@ OwningOpRef<ModuleOp> Importer::run() {
   SmallVector<StringRef> argNames;
   for (const auto &input : graph.input()) {
     if (weights.contains(input.name())) {
-      defaults += (defaults.empty() ? "'" : ", '") + input.name() + "'";
+      auto external = model.externalWeights.find(input.name());
+      if (external == model.externalWeights.end() || external->second.isInput)
+        defaults += (defaults.empty() ? "'" : ", '") + input.name() + "'";
       continue;
     }
     Type type = convertType(input.type(), input.name());

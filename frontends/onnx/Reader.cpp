@@ -211,7 +211,8 @@ static bool takeExternalWeights(Model &model, std::string &error) {
     }
     if (!locateWeight(tensor, model.folder, weight, error))
       return false;
-    if (!inputs.count(tensor.name())) {
+    weight.isInput = inputs.count(tensor.name());
+    if (!weight.isInput) {
       auto *input = graph.add_input();
       input->set_name(tensor.name());
       auto *type = input->mutable_type()->mutable_tensor_type();

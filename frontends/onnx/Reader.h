@@ -43,6 +43,7 @@ struct ExternalWeight {
   int64_t length = 0;
   int32_t dataType = 0;
   std::vector<int64_t> shape;
+  bool isInput = false; ///< the model lists it as an input, too
 };
 
 /// A model that passed all checks. Its functions are inlined, its shapes

@@ -12,7 +12,7 @@ using Term = ScalarFormulas::Term;
 
 /// Formulas that get larger than this on the way are not proven anything about.
 static constexpr size_t maxPolynomialTerms = 64;
-static constexpr unsigned maxPower = 8, maxBoxes = 128;
+static constexpr unsigned maxPower = 8, maxDegree = 64, maxBits = 4096, maxBoxes = 128;
 
 //===----------------------------------------------------------------------===//
 // Formulas
@@ -90,8 +90,8 @@ struct Quotient {
 /// A number that is not taken apart further.
 struct Atom {
   enum Kind { Input, Exp, Log, RowMax, RowSum, Opaque } kind;
-  std::string name;                        ///< of what is opaque
-  llvm::SmallVector<Quotient, 2> operands; ///< of RowSum: without denominator
+  std::string name; ///< of what is opaque
+  llvm::SmallVector<Quotient, 2> operands;
   unsigned input = 0;
   bool isOfRow = false; ///< the same for all elements of the row
 };
@@ -238,10 +238,17 @@ Quotient Normalizer::normalizeStep(Term term) {
 // Arithmetic
 //===----------------------------------------------------------------------===//
 
+static bool isLarge(const Polynomial &polynomial) {
+  static const llvm::DynamicAPInt limit(llvm::APInt::getOneBitSet(maxBits + 2, maxBits));
+  return polynomial.getTerms().size() > maxPolynomialTerms || llvm::any_of(polynomial.getTerms(), [](const auto &term) {
+           return abs(term.second.num) > limit || term.second.den > limit ||
+                  llvm::any_of(term.first, [](auto entry) { return entry.second > maxDegree; });
+         });
+}
+
 /// Without factors that stand above and below.
 Quotient Normalizer::simplified(Quotient a) {
-  for (const Polynomial *side : {&a.numerator, &a.denominator})
-    isTooLarge |= side->getTerms().size() > maxPolynomialTerms;
+  isTooLarge |= isLarge(a.numerator) || isLarge(a.denominator);
   if (isTooLarge)
     return {Polynomial()};
   if (a.numerator == a.denominator)

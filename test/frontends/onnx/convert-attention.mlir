@@ -105,9 +105,9 @@ func.func @state_shape(%q: tensor<2x9x16xf32>, %s: tensor<2x8x8x2xf32>) -> tenso
 
 // Free dims without a name are what the operator says, and get one name, by which the runtime checks them.
 // CHECK-LABEL: func @unnamed_dims
-// CHECK-SAME: %{{.*}}: tensor<?x?x16xf32> {fgla.dims = ["D0", "D1", "16"]}
-// CHECK-SAME: %{{.*}}: tensor<?x?x16xf32> {fgla.dims = ["D0", "D1", "16"]}
-// CHECK-SAME: %{{.*}}: tensor<?x2x8x8xf32> {fgla.dims = ["D0", "2", "8", "8"]}
+// CHECK-SAME: %arg0: tensor<?x?x16xf32> {fgla.dims = ["D0", "D1", "16"]}
+// CHECK-SAME: %arg1: tensor<?x?x16xf32> {fgla.dims = ["D0", "D1", "16"]}
+// CHECK-SAME: %arg2: tensor<?x2x8x8xf32> {fgla.dims = ["D0", "2", "8", "8"]}
 // CHECK: fgla.attention
 func.func @unnamed_dims(%q: tensor<?x?x16xf32>, %k: tensor<?x?x16xf32>, %s: tensor<?x2x8x8xf32>) -> tensor<?x?x16xf32> {
   %m = onnx.node "Relu"(%k) version 27 : (tensor<?x?x16xf32>) -> (tensor<?x?x16xf32>)

@@ -132,6 +132,14 @@ TEST_F(ScalarFormulaTest, LargeFormulasEnd) {
     stairs = f.max(f.mul(c(1.5), stairs), f.add(stairs, c(i)));
     twins = f.select(f.less(f.exp(twins), y), twins, twins);
   }
+  // Numbers whose digits double, and degrees that no integer holds.
+  Term square = c(1.5), high = x;
+  for (int i = 0; i != 64; ++i) {
+    square = f.mul(square, square);
+    high = f.mul(high, high);
+  }
+  EXPECT_FALSE(equal(f.mul(square, x), x));
+  EXPECT_FALSE(equal(high, c(1)));
   EXPECT_FALSE(equal(stairs, x));
   EXPECT_FALSE(equal(twins, f.add(x, c(1))));
 }
