@@ -550,9 +550,12 @@ struct AssignRoles : fgla::impl::AssignRolesBase<AssignRoles> {
       if (kernel->hasAttr(kKernelAttrName))
         llvm::append_range(foralls, kernel.getOps<scf::ForallOp>());
     });
+    // The loop over programs stays one until it is a grid, also where it has one turn.
     getOperation()->walk([](tile::KeepOp keep) {
-      keep.replaceAllUsesWith(keep.getValue());
-      keep.erase();
+      keep.getResult().replaceUsesWithIf(keep.getValue(),
+                                         [](OpOperand &use) { return !isa<scf::ForallOp>(use.getOwner()); });
+      if (keep->use_empty())
+        keep.erase();
     });
     for (scf::ForallOp forall : foralls) {
       if (!LoopBody::hasTurns(forall) && storesTiles(forall)) {
