@@ -166,10 +166,11 @@ LogicalResult KernelBuilder::findCluster() {
 static bool isLight(warp::RoleOp role) {
   if (!contains<warp::GetOp>(role))
     return true;
-  WalkResult result = role.walk([](warp::PutOp put) {
-    return tile::shapeOf(put.getValue())[1] > 1 ? WalkResult::interrupt() : WalkResult::advance();
+  WalkResult result = role.walk([](Operation *op) {
+    bool isMade = isa<warp::PutOp, tile::StoreOp>(op) && tile::shapeOf(op->getOperand(0))[1] > 1;
+    return isMade ? WalkResult::interrupt() : WalkResult::advance();
   });
-  return !result.wasInterrupted() && !contains<tile::DotOp, tile::DecayedScoresOp>(role);
+  return !result.wasInterrupted();
 }
 
 LogicalResult KernelBuilder::groupRoles() {

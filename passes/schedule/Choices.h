@@ -47,8 +47,7 @@ int64_t getMostElementwiseWarps(const KernelShape &shape);
 
 /// Fills in what `given` leaves open (0) for a GPU. Open stay `stages`, as many as fit, which layouts decide, and
 /// `load`: what loads, threads or the copy engine, is known when tiles have become channels.
-ScheduleAttr completeSchedule(ScheduleAttr given, const KernelShape &shape,
-                              const GPUTarget *target = nullptr);
+ScheduleAttr completeSchedule(ScheduleAttr given, const KernelShape &shape, const GPUTarget *target = nullptr);
 
 /// Channels of 16 bits in a line of shared memory, and those that a layout shares out at least.
 constexpr int64_t kChannelsOfLine = 64, kLeastSlice = 16;

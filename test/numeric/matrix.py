@@ -413,6 +413,19 @@ def two_lowerings(config):
     return run
 
 
+def static_sizes(config):
+    """Sizes that are known when it is compiled, and all that may be one are: loops of one turn."""
+
+    def run(context, report):
+        program = Program(config)
+        for tokens in (1, 8, 40):
+            text = program.text().replace("tensor<?x?x", f"tensor<1x{tokens}x").replace("tensor<?x", "tensor<1x")
+            inputs = make_inputs(program, 1, tokens)
+            compare(report, f"T={tokens}", config.dtype, context.compile(text)(inputs), expected(config, inputs))
+
+    return run
+
+
 def invariant_cases(target, lowering):
     is_tiled = target != "cpu" or lowering == "tiled"
     for config in INVARIANT_CONFIGS:
@@ -422,6 +435,9 @@ def invariant_cases(target, lowering):
             yield Case(f"segments: {config}", segments(config))
         if is_tiled and target == "cpu":
             yield Case(f"two lowerings: {config}", two_lowerings(config))
+    for key in ("logits:running", "logits:sequence", "logits:token"):
+        config = Config(heads=1, key=key, state="inout")
+        yield Case(f"static sizes: {config}", static_sizes(config))
     for config in ROLE_CONFIGS if is_tiled else ():
         if target == "cpu":
             yield Case(f"roles: {config}", roles(config))

@@ -24,6 +24,16 @@ from reporting import Report
 
 DTYPES, SIZES = ("f32", "bf16", "f16"), (64, 128)
 
+# Bytes of a kernel, which are to go: sums of f32 and what is lost of them, beside elements in three parts. Of 64 channels only where
+# registers stay where they are.
+ALLOWED = {("f32", 64): 512, ("f32", 128): 3584}
+ONE_REGISTER = 8  # there and back, which ptxas 13.1 is short of with 16 bits and 128 channels
+
+
+def moves_registers(target):
+    """Whether warps can have more of them than they started with (passes/Targets.cpp)."""
+    return target[-1] in "af" and not target.startswith("sm_12")
+
 
 def list_targets(build):
     """What an unknown name is answered with."""
@@ -53,7 +63,10 @@ def find_spills(build, folder, target, dtype, size):
     kernels = json.loads(done.stdout)
     if not kernels or any("spill_bytes" not in kernel for kernel in kernels):
         return "the report has no spills"
-    return ", ".join(f"{kernel['kernel']}: {kernel['spill_bytes']} bytes" for kernel in kernels if kernel["spill_bytes"])
+    allowed = ALLOWED.get((dtype, size), ONE_REGISTER if size == 128 else 0)
+    if size == 64 and moves_registers(target):
+        allowed = 0
+    return ", ".join(f"{kernel['kernel']}: {kernel['spill_bytes']} bytes" for kernel in kernels if kernel["spill_bytes"] > allowed)
 
 
 def main():

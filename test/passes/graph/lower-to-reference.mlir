@@ -46,7 +46,11 @@ func.func @running(%q: tensor<?x?x4x5xf32>, %k: tensor<?x?x2x5xf32>, %v: tensor<
 // `sequence` looks at all keys before the first token; the initial state becomes relative to their maximum.
 // CHECK-LABEL: func.func @sequence
 // CHECK-SAME: %[[K:[a-z0-9]*]]: tensor<?x?x2x5xf32>, %[[S:[a-z0-9]*]]: tensor<?x2x5x5xf32>, %[[M:[a-z0-9]*]]: tensor<?x2xf32>
-// CHECK: %[[MS:.*]] = linalg.generic {{.*}} ins(%[[K]] : tensor<?x?x2x5xf32>) outs({{.*}} : tensor<?x2xf32>)
+// A token whose maximum is no number below infinity has no part in it.
+// CHECK: %[[OF:.*]] = linalg.generic {{.*}} ins(%[[K]] : tensor<?x?x2x5xf32>) outs({{.*}} : tensor<?x?x2xf32>)
+// CHECK: %[[MS:.*]] = linalg.generic {{.*}} ins(%[[OF]] : tensor<?x?x2xf32>) outs({{.*}} : tensor<?x2xf32>)
+// CHECK: arith.cmpf olt
+// CHECK: arith.select
 // CHECK: %[[R:.*]] = linalg.generic {{.*}} ins(%[[M]], %[[MS]]
 // CHECK: %[[S1:.*]] = linalg.generic {{.*}} ins(%[[R]] {{.*}} outs(%[[S]]
 // CHECK: %[[M1:.*]] = linalg.generic {{.*}} ins(%[[MS]] {{.*}} outs(%[[M]]

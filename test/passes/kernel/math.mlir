@@ -85,12 +85,13 @@ gpu.module @others {
 
 // -----
 
-// e^x: a multiplication and the unit; of a difference, a multiply-add. In a precise kernel, the difference comes first
-// and what the unit's argument loses is a factor.
+// e^x: a multiplication and the unit; of a difference, that comes first. In a precise kernel, what the unit's argument
+// loses is a factor.
 gpu.module @exponentials {
   // CHECK-LABEL: llvm.func @short(
   // CHECK-NOT: arith.maximumf
-  // CHECK: math.fma
+  // CHECK: %[[DIFFERENCE:.*]] = arith.subf
+  // CHECK: arith.mulf %[[DIFFERENCE]]
   // CHECK: llvm.nvvm.ex2.approx.ftz.f
   // CHECK-NEXT: llvm.return
   llvm.func @short(%a: f32, %b: f32) -> f32 {

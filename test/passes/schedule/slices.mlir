@@ -6,7 +6,7 @@
 module attributes {fgla.target = #fgla.target<"sm_90a">} {
   // CHECK-LABEL: func.func @fits
   // CHECK: #fgla.schedule<tile = 16, segments = 0, elementwise
-  // SMALL: #fgla.schedule<tile = 16, segments = 0, value_slice = 64, elementwise
+  // SMALL: #fgla.schedule<tile = 16, segments = 0, value_slice = 64, load = 1, elementwise
   // GIVEN: #fgla.schedule<tile = 16, segments = 0, value_slice = 32, elementwise
   func.func @fits(%q: tensor<?x?x2x128xf32>, %v: tensor<?x?x2x128xf32>) -> tensor<?x?x2x128xf32> {
     %o = fgla.attention %q, %q, %v : (tensor<?x?x2x128xf32>, tensor<?x?x2x128xf32>, tensor<?x?x2x128xf32>) -> (tensor<?x?x2x128xf32>)
@@ -42,7 +42,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
   // CHECK-LABEL: func.func @value_decays
   // CHECK: #fgla.schedule<tile = 16, segments = 0, value_slice = 256, elementwise
   // SMALL-LABEL: func.func @value_decays
-  // SMALL: #fgla.schedule<tile = 16, segments = 0, value_slice = 128, elementwise
+  // SMALL: #fgla.schedule<tile = 16, segments = 0, value_slice = 128, load = 1, elementwise
   func.func @value_decays(%q: tensor<?x?x2x64xbf16>, %v: tensor<?x?x2x512xbf16>) -> tensor<?x?x2x512xbf16> {
     %o = fgla.attention %q, %q, %v decay(%v) axis(value) : (tensor<?x?x2x64xbf16>, tensor<?x?x2x64xbf16>, tensor<?x?x2x512xbf16>, tensor<?x?x2x512xbf16>) -> (tensor<?x?x2x512xbf16>)
     return %o : tensor<?x?x2x512xbf16>

@@ -17,7 +17,10 @@
 // CHECK:     %[[ROWMAX:.+]] = fgla_tile.reduce max
 // CHECK:     %[[RUNNING:.+]] = fgla_tile.scan max %[[ROWMAX]] init(%[[M]] : tensor<1x1xf32>)
 // CHECK:     fgla_tile.scan max %[[ROWMAX]] exclusive init(%[[M]] : tensor<1x1xf32>)
-// CHECK:     %[[K:[0-9]+]] = fgla_tile.map(%{{.+}}, %[[RUNNING]]) : (tensor<32x64xf32>, tensor<32x1xf32>) -> tensor<32x64xf32>
+// What is subtracted is never -inf.
+// CHECK:     %[[FINITE:.+]] = fgla_tile.map(%[[RUNNING]])
+// CHECK:       arith.maximumf
+// CHECK:     %[[K:[0-9]+]] = fgla_tile.map(%{{.+}}, %[[FINITE]]) : (tensor<32x64xf32>, tensor<32x1xf32>) -> tensor<32x64xf32>
 // CHECK:       math.exp
 // CHECK:     %[[VT:.+]] = fgla_tile.load %[[V]]
 // The gate and the growth are one map with two results, f and 1 - f.
@@ -28,7 +31,7 @@
 // CHECK:     %[[R:.+]] = fgla_tile.scan mul %[[F]]#0 exclusive reverse : tensor<32x64xf32>
 // CHECK:     fgla_tile.reduce prob_or %[[F]]#1 dim 0
 // CHECK:     fgla_tile.load %[[ZQ]]
-// CHECK:     %[[Q:.+]] = fgla_tile.map
+// CHECK:     %[[Q:.+]] = fgla_tile.map({{.*}}) : (tensor<32x64xf32>, tensor<32x1xf32>) -> tensor<32x64xf32>
 // CHECK:     %[[A:.+]] = fgla_tile.decayed_scores %[[Q]], %[[K]], %[[F]]#0
 // CHECK:     %[[QP:.+]] = fgla_tile.map(%[[Q]], %[[P]])
 // CHECK:     %[[O0:.+]] = fgla_tile.dot %[[A]] lower, %[[VT]] :
@@ -186,9 +189,10 @@ func.func @two_users(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> (ten
 // CHECK: %[[VALID:.+]] = fgla_tile.valid rows(%{{.+}}) : tensor<16x1xi1>
 // CHECK: %[[RUNNING:.+]] = fgla_tile.scan max %{{.+}} init
 // CHECK: %[[BEFORE:.+]] = fgla_tile.scan max %{{.+}} exclusive init
-// CHECK: %[[PADDED:.+]] = fgla_tile.map(%[[RUNNING]], %[[VALID]]) : (tensor<16x1xf32>, tensor<16x1xi1>) -> tensor<16x1xf32>
+// CHECK: %[[FINITE:.+]] = fgla_tile.map(%[[RUNNING]])
+// CHECK: %[[PADDED:.+]] = fgla_tile.map(%[[FINITE]], %[[VALID]]) : (tensor<16x1xf32>, tensor<16x1xi1>) -> tensor<16x1xf32>
 // CHECK: fgla_tile.map(%{{.+}}, %[[PADDED]]) : (tensor<16x64x{{.+}}>, tensor<16x1xf32>) -> tensor<16x64xf32>
-// CHECK: %[[NUMBERS:.+]]:2 = fgla_tile.map(%[[BEFORE]], %[[RUNNING]], %[[VALID]])
+// CHECK: %[[NUMBERS:.+]]:2 = fgla_tile.map(%[[BEFORE]], %[[FINITE]], %[[VALID]])
 // CHECK: fgla_tile.map({{.*}}%[[NUMBERS]]#0, %[[NUMBERS]]#1)
 // CHECK: %[[SCALED:.+]] = arith.mulf
 // CHECK-NEXT: arith.addf %[[SCALED]]

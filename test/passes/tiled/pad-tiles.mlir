@@ -22,8 +22,8 @@
 // CHECK:   fgla_tile.scan mul %[[DECAY]]
 // CHECK:   fgla_tile.decayed_scores %{{.+}}, %[[KEY]], %[[DECAY]] bounded : tensor<16x128xf32>
 // The state and the values need no mask, and the norm, of sums of zeros, neither; it is that of 36 values.
-// CHECK:   %[[O:.+]] = fgla_tile.dot %{{.+}}, %{{.+}} : tensor<16x128xf32>, tensor<128x64xf32> -> tensor<16x64xf32>
-// CHECK:   %[[SUM:.+]] = fgla_tile.dot %{{.+}}, %{{.+}} acc(%[[O]]
+// CHECK:   %[[O:.+]] = fgla_tile.dot %{{.+}} lower, %{{.+}} : tensor<16x16xf32>, tensor<16x64xf32> -> tensor<16x64xf32>
+// CHECK:   %[[SUM:.+]] = fgla_tile.dot %{{.+}}, %{{.+}} acc(%[[O]] : tensor<16x64xf32>) : tensor<16x128xf32>, tensor<128x64xf32>
 // CHECK:   fgla_tile.row_norm %[[SUM]]
 // CHECK:   fgla_tile.store {{.*}} rows(%{{.+}}) cols(%c36) dims [1, 3] : tensor<16x64xbf16>
 // CHECK: fgla_tile.store {{.*}} rows(%c100) cols(%c36) dims [2, 3] : tensor<128x64xf32>, memref<?x4x100x36xf32>
