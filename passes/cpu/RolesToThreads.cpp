@@ -255,11 +255,6 @@ struct RolesToThreads : fgla::cpu::impl::RolesToThreadsBase<RolesToThreads> {
   using RolesToThreadsBase::RolesToThreadsBase;
 
   void runOnOperation() override {
-    // Loops of one turn have stayed loops.
-    getOperation()->walk([](tile::KeepOp keep) {
-      keep.replaceAllUsesWith(keep.getValue());
-      keep.erase();
-    });
     SmallVector<warp::PipelineOp> pipelines;
     getOperation()->walk([&](warp::PipelineOp pipeline) { pipelines.push_back(pipeline); });
     RoleSignals signals(getOperation(), timeout);
