@@ -10,8 +10,8 @@
 #define FGLA_COMPILER_PHASES_H
 
 #include "dialect/fgla/FGLA.h"
-#include "passes/graph/Passes.h"
 #include "mlir/Pass/PassManager.h"
+#include "passes/graph/Passes.h"
 #include "llvm/ADT/StringRef.h"
 
 #include <optional>
