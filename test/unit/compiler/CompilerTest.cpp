@@ -4,9 +4,12 @@
 #include "passes/Targets.h"
 #include "support/Tensor.h"
 
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <set>
 #include <thread>
 #include <unistd.h>
 
@@ -179,4 +182,24 @@ TEST_F(CompilerTest, DamagedAndExchangedEntries) {
     file.close();
     check();
   }
+}
+
+static std::set<std::string> listSymbols(const std::string &which) {
+  FILE *pipe = popen((std::string(NM) + " -D --format=posix --" + which + " " + COMPILER_LIBRARY).c_str(), "r");
+  EXPECT_NE(pipe, nullptr);
+  std::set<std::string> names;
+  char line[1024];
+  while (fgets(line, sizeof(line), pipe))
+    names.insert(std::string(line, strcspn(line, " \n@")));
+  EXPECT_EQ(pclose(pipe), 0);
+  return names;
+}
+
+// The library can live beside any LLVM: it shows three functions, and needs nothing of one.
+TEST(CApi, LibraryIsAClient) {
+  std::set<std::string> shown = listSymbols("defined-only");
+  shown.erase("FGLA_COMPILER_1");
+  EXPECT_EQ(shown, (std::set<std::string>{"fgla_compile", "fgla_compile_result_free", "fgla_compiler_abi_version"}));
+  for (const std::string &name : listSymbols("undefined-only"))
+    EXPECT_TRUE(name.find("llvm") == std::string::npos && name.find("mlir") == std::string::npos) << name;
 }
