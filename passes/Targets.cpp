@@ -27,37 +27,31 @@ static constexpr GPUTarget variant(GPUTarget target, StringRef name, unsigned pt
 
 /// One that moves registers between warps too. (sm_120 and its relatives have the instruction. But ptxas up to 13.5
 /// gives no warp more registers than it starts with there, so that what others gave is lost.)
-static constexpr GPUTarget moving(GPUTarget target, StringRef name, unsigned ptx, bool hasWarpgroupMMA = false) {
+static constexpr GPUTarget moving(GPUTarget target, StringRef name, unsigned ptx) {
   target = variant(target, name, ptx);
   target.hasRegisterMoves = true;
-  target.hasWarpgroupMMA = hasWarpgroupMMA;
   return target;
 }
 
 // The figures of the boards are their vendor's. Where there is none for bf16 (Orin, Thor, GB10), it is that of a
 // narrower type times the ratio of the architecture; where there is none for the clock (B200, B300, GB10), it is what
 // bf16 needs. No board with sm_88 is public: it gets the least of its relatives.
-static constexpr GPUTarget sm90 = {"sm_90",   86,        "H100 SXM", 132,   3350, 1830, 989,
-                                   227 * KiB, 228 * KiB, 2048,       65536, true, true};
-static constexpr GPUTarget sm100 = {"sm_100",  86,        "B200", 148,   8000, 1850, 2250,
-                                    227 * KiB, 228 * KiB, 2048,   65536, true, true};
-static constexpr GPUTarget sm103 = {"sm_103",  88,        "B300", 148,   8000, 1850, 2250,
-                                    227 * KiB, 228 * KiB, 2048,   65536, true, true};
-static constexpr GPUTarget sm110 = {
-    "sm_110", 90, "Jetson Thor T5000", 20, 273, 1575, 258, 227 * KiB, 228 * KiB, 1536, 65536, true, true};
-static constexpr GPUTarget sm120 = {"sm_120", 87,        "RTX 5090", 170,   1792, 2407, 209.5,
-                                    99 * KiB, 100 * KiB, 1536,       65536, true, true};
-static constexpr GPUTarget sm121 = {"sm_121", 88,        "GB10", 48,    273,  2540, 62.5,
-                                    99 * KiB, 100 * KiB, 1536,   65536, true, true};
+static constexpr GPUTarget sm90 = {"sm_90", 86, "H100 SXM", 132, 3350, 1830, 989, 227 * KiB, 65536, true, true};
+static constexpr GPUTarget sm100 = {"sm_100", 86, "B200", 148, 8000, 1850, 2250, 227 * KiB, 65536, true, true};
+static constexpr GPUTarget sm103 = {"sm_103", 88, "B300", 148, 8000, 1850, 2250, 227 * KiB, 65536, true, true};
+static constexpr GPUTarget sm110 = {"sm_110", 90,  "Jetson Thor T5000", 20, 273, 1575, 258, 227 * KiB, 65536,
+                                    true,     true};
+static constexpr GPUTarget sm120 = {"sm_120", 87, "RTX 5090", 170, 1792, 2407, 209.5, 99 * KiB, 65536, true, true};
+static constexpr GPUTarget sm121 = {"sm_121", 88, "GB10", 48, 273, 2540, 62.5, 99 * KiB, 65536, true, true};
 
 static constexpr GPUTarget gpus[] = {
-    {"sm_80", 71, "A100 80GB SXM", 108, 2039, 1410, 312, 163 * KiB, 164 * KiB, 2048},
-    {"sm_86", 71, "A40", 84, 696, 1740, 149.7, 99 * KiB, 100 * KiB, 1536},
-    {"sm_87", 74, "Jetson AGX Orin 64GB", 16, 205, 1300, 42.5, 163 * KiB, 164 * KiB, 1536},
-    {"sm_88", 90, "Jetson AGX Orin 64GB", 16, 205, 1300, 42.5, 99 * KiB, 100 * KiB, 1536},
-    {"sm_89", 78, "L40S", 142, 864, 2520, 362, 99 * KiB, 100 * KiB, 1536},
+    {"sm_80", 71, "A100 80GB SXM", 108, 2039, 1410, 312, 163 * KiB},
+    {"sm_86", 71, "A40", 84, 696, 1740, 149.7, 99 * KiB},
+    {"sm_87", 74, "Jetson AGX Orin 64GB", 16, 205, 1300, 42.5, 163 * KiB},
+    {"sm_88", 90, "Jetson AGX Orin 64GB", 16, 205, 1300, 42.5, 99 * KiB},
+    {"sm_89", 78, "L40S", 142, 864, 2520, 362, 99 * KiB},
     sm90,
-    moving(sm90, "sm_90a", 86, /*hasWarpgroupMMA=*/true),
+    moving(sm90, "sm_90a", 86),
     sm100,
     moving(sm100, "sm_100f", 88),
     moving(sm100, "sm_100a", 86),

@@ -18,14 +18,12 @@ struct GPUTarget {
   unsigned bandwidth; ///< of the board's memory, GB/s
   unsigned clock;     ///< at most, MHz
   double matrixFlops; ///< of bf16 without sparsity, 10^12 a second
-  unsigned sharedPerBlock, sharedPerMultiprocessor;
-  unsigned threadsPerMultiprocessor;
+  unsigned sharedPerBlock;
   unsigned registersPerMultiprocessor = 65536;
   // All have cp.async, ldmatrix, mma.sync on bf16, f16 and tf32, and mbarrier with test_wait.
   bool hasBulkCopies = false;    ///< TMA, mbarrier with try_wait, dependent launch, clusters
   bool hasMatrixStores = false;  ///< stmatrix
   bool hasRegisterMoves = false; ///< setmaxnreg
-  bool hasWarpgroupMMA = false;  ///< wgmma
 
   unsigned getArchitecture() const; ///< 90 for "sm_90a"
   /// Whether code for `target` is machine code for this GPU, not PTX of an older one.

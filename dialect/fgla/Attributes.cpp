@@ -20,6 +20,9 @@ struct AttributeRule {
 };
 } // namespace
 
+static bool computesTensor(Operation *op) {
+  return llvm::any_of(op->getResultTypes(), llvm::IsaPred<TensorType>);
+}
 static bool isModule(Operation *op) { return isa<ModuleOp>(op); }
 static bool isRoot(Operation *op) { return isa<FGLADialect>(op->getDialect()); }
 static bool isFunction(Operation *op) { return isa<FunctionOpInterface>(op); }
@@ -47,6 +50,8 @@ static constexpr AttributeRule rules[] = {
     {kScheduleAttrName, "an op of the dialect 'fgla'", isRoot, "#fgla.schedule", is<ScheduleAttr>},
     {kPrecisionAttrName, "an op of the dialect 'fgla' or a function", isRootOrFunction,
      "#fgla.precision<f32> or #fgla.precision<tf32>", is<PrecisionAttr>},
+    {kRetentionAttrName, "an op that computes a tensor", computesTensor,
+     "#fgla.retention<saved> or #fgla.retention<recomputed>", is<RetentionAttr>},
     {kKernelAttrName, "a function", isFunction, "#fgla.schedule", is<ScheduleAttr>},
     {kShapeFunctionAttrName, "a function", isFunction, "unit", is<UnitAttr>},
     {kSharedBytesAttrName, "a function", isFunction, "a size", isSize},

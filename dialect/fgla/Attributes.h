@@ -34,6 +34,11 @@ inline constexpr llvm::StringLiteral kScheduleAttrName = "fgla.schedule";
 /// How exactly it multiplies: #fgla.precision. On the kernel too.
 inline constexpr llvm::StringLiteral kPrecisionAttrName = "fgla.precision";
 
+// On an op that computes a tensor.
+
+/// Whether the forward function keeps its results for the backward one: #fgla.retention.
+inline constexpr llvm::StringLiteral kRetentionAttrName = "fgla.retention";
+
 // On functions.
 
 /// A kernel, and how it runs: #fgla.schedule, its root's.

@@ -1,5 +1,6 @@
 //===- ChooseSaved.cpp - What is kept for the gradient --------------------===//
 
+#include "dialect/fgla/Attributes.h"
 #include "dialect/fgla/FGLA.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

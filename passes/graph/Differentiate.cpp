@@ -1,5 +1,6 @@
 //===- Differentiate.cpp - Functions become forward and backward ----------===//
 
+#include "dialect/fgla/Attributes.h"
 #include "dialect/fgla/FGLA.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -26,16 +27,15 @@ using namespace mlir;
 using namespace fgla;
 using namespace fgla::graph;
 
-static constexpr StringLiteral nameAttr = "fgla.name", dimsAttr = "fgla.dims";
 /// While the pass works: the number of the op that an op is a copy of.
 static constexpr StringLiteral kCopyAttrName = "fgla.copy";
 
 static std::string getArgumentName(func::FuncOp function, unsigned i) {
-  auto name = function.getArgAttrOfType<StringAttr>(i, nameAttr);
+  auto name = function.getArgAttrOfType<StringAttr>(i, kNameAttrName);
   return name ? name.str() : "arg" + std::to_string(i);
 }
 static std::string getResultName(func::FuncOp function, unsigned i) {
-  auto name = function.getResultAttrOfType<StringAttr>(i, nameAttr);
+  auto name = function.getResultAttrOfType<StringAttr>(i, kNameAttrName);
   return name ? name.str() : "result" + std::to_string(i);
 }
 
@@ -109,9 +109,9 @@ void Differentiation::cloneBackward() {
 
 Value Differentiation::addArgument(Type type, StringRef name, ArrayAttr dims) {
   unsigned index = backward.getNumArguments();
-  SmallVector<NamedAttribute> attributes{builder.getNamedAttr(nameAttr, builder.getStringAttr(name))};
+  SmallVector<NamedAttribute> attributes{builder.getNamedAttr(kNameAttrName, builder.getStringAttr(name))};
   if (dims)
-    attributes.push_back(builder.getNamedAttr(dimsAttr, dims));
+    attributes.push_back(builder.getNamedAttr(kDimsAttrName, dims));
   (void)backward.insertArgument(index, type, builder.getDictionaryAttr(attributes), backward.getLoc());
   return backward.getArgument(index);
 }
@@ -125,8 +125,8 @@ LogicalResult Differentiation::buildGradients() {
   for (auto [i, value] : llvm::enumerate(ret.getOperands()))
     if (isDifferentiable(value) && isWanted(of, resultNames[i])) {
       outputs.push_back(value);
-      cotangents.push_back(
-          addArgument(value.getType(), "d_" + resultNames[i], forward.getResultAttrOfType<ArrayAttr>(i, dimsAttr)));
+      cotangents.push_back(addArgument(value.getType(), "d_" + resultNames[i],
+                                       forward.getResultAttrOfType<ArrayAttr>(i, kDimsAttrName)));
     }
   for (unsigned i = 0; i < numArguments; ++i)
     if (Value argument = backward.getArgument(i); isDifferentiable(argument) && isWanted(wrt, argumentNames[i])) {
@@ -151,9 +151,10 @@ LogicalResult Differentiation::buildGradients() {
       gradient = buildFill(builder, loc, tensor::getMixedSizes(builder, loc, input), element, 0);
     gradient = convertTensor(builder, loc, gradient, element);
     gradients.push_back(castTensor(builder, loc, gradient, input.getType()));
-    SmallVector<NamedAttribute> named{builder.getNamedAttr(nameAttr, builder.getStringAttr("d_" + argumentNames[i]))};
-    if (auto dims = forward.getArgAttrOfType<ArrayAttr>(i, dimsAttr))
-      named.push_back(builder.getNamedAttr(dimsAttr, dims));
+    SmallVector<NamedAttribute> named{
+        builder.getNamedAttr(kNameAttrName, builder.getStringAttr("d_" + argumentNames[i]))};
+    if (auto dims = forward.getArgAttrOfType<ArrayAttr>(i, kDimsAttrName))
+      named.push_back(builder.getNamedAttr(kDimsAttrName, dims));
     attributes.push_back(builder.getDictionaryAttr(named));
   }
   if (gradients.empty())
@@ -191,8 +192,9 @@ void Differentiation::saveResults() {
       bool isResult = returned != ret.operand_end();
       unsigned position = std::distance(ret.operand_begin(), returned);
       std::string name = isResult ? resultNames[position] : getSavedName(original);
-      Value argument = addArgument(value.getType(), name,
-                                   isResult ? forward.getResultAttrOfType<ArrayAttr>(position, dimsAttr) : ArrayAttr());
+      Value argument =
+          addArgument(value.getType(), name,
+                      isResult ? forward.getResultAttrOfType<ArrayAttr>(position, kDimsAttrName) : ArrayAttr());
       again.replaceAllUsesWith(argument);
       saved.push_back({value, argument, name});
     }
@@ -203,8 +205,9 @@ void Differentiation::saveResults() {
   for (auto [value, argument, name] : saved) {
     if (argument.use_empty() || llvm::is_contained(ret.getOperands(), value))
       continue;
-    (void)forward.insertResult(forward.getNumResults(), value.getType(),
-                               builder.getDictionaryAttr(builder.getNamedAttr(nameAttr, builder.getStringAttr(name))));
+    (void)forward.insertResult(
+        forward.getNumResults(), value.getType(),
+        builder.getDictionaryAttr(builder.getNamedAttr(kNameAttrName, builder.getStringAttr(name))));
     ret.getOperandsMutable().append(value);
   }
 }
@@ -241,9 +244,9 @@ LogicalResult Differentiation::run() {
     return failure();
   // With the names written down, they do not depend on positions any more.
   for (auto [i, name] : llvm::enumerate(argumentNames))
-    forward.setArgAttr(i, nameAttr, builder.getStringAttr(name));
+    forward.setArgAttr(i, kNameAttrName, builder.getStringAttr(name));
   for (auto [i, name] : llvm::enumerate(resultNames))
-    forward.setResultAttr(i, nameAttr, builder.getStringAttr(name));
+    forward.setResultAttr(i, kNameAttrName, builder.getStringAttr(name));
   IRRewriter rewriter(forward.getContext());
   SmallVector<linalg::LinalgOp> named;
   forward.walk([&](linalg::LinalgOp op) {

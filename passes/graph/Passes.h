@@ -12,9 +12,6 @@ namespace fgla {
 /// What of its results is kept for the gradient: a choice of `fgla-choose-saved`.
 enum class Memory { Min, Balanced, Speed };
 
-/// On an op: whether its results are kept for the gradient, a `RetentionAttr`.
-constexpr llvm::StringLiteral kRetentionAttrName = "fgla.retention";
-
 #define GEN_PASS_DECL
 #include "passes/graph/Passes.h.inc"
 

@@ -173,3 +173,16 @@ func.func private @f(%x: index, %y: index {fgla.name = 1})
 
 // expected-error@+1 {{'func.func' op result 'result0' has the attribute 'fgla.dim', which is none that the dialect 'fgla' has for values}}
 func.func private @f() -> (tensor<?xf32> {fgla.dim = ["B"]})
+
+// -----
+
+// expected-error@+1 {{'func.func' op attribute 'fgla.retention' must stand on an op that computes a tensor}}
+func.func private @f() attributes {fgla.retention = #fgla.retention<saved>}
+
+// -----
+
+func.func @f(%a: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{'math.exp' op attribute 'fgla.retention' must be #fgla.retention<saved> or #fgla.retention<recomputed>, got "saved"}}
+  %0 = math.exp %a {fgla.retention = "saved"} : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
