@@ -69,8 +69,8 @@ void Recurrence::setSizes() {
 State Recurrence::buildInitialState() {
   State state{fill({batch, heads, keyDim, valueDim}, 0), {}};
   if (operands.initialState)
-    state.matrix = castTensor(builder, loc, convertTensor(builder, loc, operands.initialState, compute),
-                              state.matrix.getType());
+    state.matrix =
+        castTensor(builder, loc, convertTensor(builder, loc, operands.initialState, compute), state.matrix.getType());
   if (!hasMaxState)
     return state;
   state.maximum = fill({batch, heads}, kMinusInfinity);
@@ -113,9 +113,16 @@ Value Recurrence::sliceToken(Value tensor, Value t, bool dropLast) {
   sizes[1] = builder.getIndexAttr(1);
   SmallVector<int64_t> shape(typeOf(tensor).getShape());
   shape.erase(shape.begin() + 1);
-  if (dropLast)
-    shape.pop_back();
-  return tensor::ExtractSliceOp::create(builder, loc, typeOf(tensor).clone(shape), tensor, offsets, sizes, strides);
+  Value token =
+      tensor::ExtractSliceOp::create(builder, loc, typeOf(tensor).clone(shape), tensor, offsets, sizes, strides);
+  if (!dropLast)
+    return token;
+  // Not by the slice: upstream takes another dim of size one for the one that is gone.
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t dim = 0, rank = shape.size(); dim < rank - 1; ++dim)
+    groups.push_back({dim});
+  groups.back().push_back(shape.size() - 1);
+  return tensor::CollapseShapeOp::create(builder, loc, token, groups);
 }
 
 Value Recurrence::insertToken(Value part, Value tensor, Value t) {
