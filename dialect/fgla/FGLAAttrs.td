@@ -13,7 +13,7 @@ class FGLA_Attr<string name, string attrMnemonic> : AttrDef<FGLA_Dialect, name> 
 def FGLA_TargetAttr : FGLA_Attr<"Target", "target"> {
   let summary = "the machine that a module is compiled for";
   let description = [{
-    Stands on the module as `fgla.target`. `vector_bits` is the widest vector register of a CPU, `features` its
+    The module has it as `fgla.target`. `vector_bits` is the widest vector register of a CPU, `features` its
     instruction set extensions as LLVM spells them.
 
     Example: `#fgla.target<"cpu", vector_bits = 512>`
@@ -28,7 +28,7 @@ def FGLA_TargetAttr : FGLA_Attr<"Target", "target"> {
 def FGLA_ScheduleAttr : FGLA_Attr<"Schedule", "schedule"> {
   let summary = "how a kernel runs";
   let description = [{
-    Stands on the root of a kernel as `fgla.schedule`. `tile` is the number of tokens that are computed together;
+    The root of a kernel has it as `fgla.schedule`. `tile` is the number of tokens that are computed together;
     `segments` cuts the sequence into parts that run in parallel, in two passes (1: one pass, 0: as many as keep all
     cores busy, decided at launch).
 

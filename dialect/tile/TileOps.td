@@ -177,7 +177,7 @@ def Tile_MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
 def Tile_ValidOp : Tile_Op<"valid", [Pure, AttrSizedOperandSegments]> {
   let summary = "which rows or columns of a tile are there";
   let description = [{
-    True for the rows `r < rows`, false behind the end of a sequence; or the same for the columns of a tile that is
+    True for the rows `r < rows`, false after the end of a sequence; or the same for the columns of a tile that is
     wider than its array.
 
     Examples: `%t = fgla_tile.valid rows(%n) : tensor<32x1xi1>`, `%c = fgla_tile.valid cols(%c100) : tensor<1x128xi1>`

@@ -29,9 +29,9 @@ def Warp_PipelineOp : Warp_Op<"pipeline", [SingleBlock, NoTerminator]> {
     - (pipeline_c2) each channel is put by exactly one role, once in each turn.
     - (pipeline_c3) no role waits, through channels, for what itself puts in the same turn.
     - (pipeline_c4) each channel is got by a role, and by each that reads it in each turn.
-    - (pipeline_c5) a role that gets releases each turn, once, behind all that reads what it got.
+    - (pipeline_c5) a role that gets releases each turn, once, after all that reads what it got.
     - (pipeline_c6) a channel that reuses another's memory is alone in doing so, and is put when all roles have read
-      that: its own role by the order of ops, others because they handed on a tile behind their last reading.
+      that: its own role by the order of ops, others because they handed on a tile after their last reading.
   }];
   let arguments = (ins I64Attr:$stages);
   let regions = (region SizedRegion<1>:$body);
@@ -105,7 +105,7 @@ def Warp_GetOp : Warp_Op<"get", [MemoryEffects<[MemRead]>]> {
 def Warp_ReleaseOp : Warp_Op<"release", [MemoryEffects<[MemWrite]>]> {
   let summary = "says that this role is done with a turn";
   let description = [{
-    Nothing that this role got in the turn is read behind it.
+    Nothing that this role got in the turn is read after it.
 
     Example: `fgla_warp.release %turn`
   }];
@@ -164,7 +164,7 @@ def Warp_TensorMapOp : Warp_Op<"tensor_map", [Pure]> {
   let description = [{
     Host code. `box` is what one copy moves, a size for each dim of the array. Along the last dim these are lines of 128
     bytes: in shared memory the first lines of all rows come before the second ones, and the 16-byte parts of a line are
-    permuted by the number of its row (modulo 8). What lies behind the end of the array is zero.
+    permuted by the number of its row (modulo 8). What lies after the end of the array is zero.
 
     Example: a tile of 16 tokens of one head
     ```mlir

@@ -30,7 +30,7 @@ def CheckHost : Pass<"fgla-check-host", "::mlir::ModuleOp"> {
 def DestinationResults : Pass<"fgla-destination-results", "::mlir::ModuleOp"> {
   let summary = "entry functions write their results to memory of the caller";
   let description = [{
-    Each result tensor of a public function becomes an argument of memref type behind the others, and `return %y`
+    Each result tensor of a public function becomes an argument of memref type after the others, and `return %y`
     becomes `bufferization.materialize_in_destination %y`. Argument tensors are marked as not writable. Then
     `tensor.empty` is replaced by the memory that the result goes to, so that the ops that compute it write in place;
     what several results begin with becomes memory of the last one. Each op that starts from a filled tensor gets one of

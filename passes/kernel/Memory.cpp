@@ -69,7 +69,7 @@ void RoleEmitter::arrive(int64_t number, Hearers hearers) {
   auto arriveHere = [&] {
     NVVM::MBarrierArriveOp::create(builder, code.loc, builder.getI64Type(), getBarrier(number));
   };
-  // Also what the warp writes in its next turn comes behind what its lanes read in this one.
+  // Also what the warp writes in its next turn comes after what its lanes read in this one.
   code.syncWarp();
   if (kernel.everyLaneArrives)
     return arriveHere();
@@ -275,7 +275,7 @@ static int64_t getCopyBytes(tile::LoadOp load) {
   return bytes >= kLeastCopyBytes && rowBytes >= kMostCopyBytes && llvm::isPowerOf2_64(rowBytes) ? bytes : 0;
 }
 
-/// Copies a tile of tokens into its slot; zeros behind the end.
+/// Copies a tile of tokens into its slot; zeros after the end.
 void RoleEmitter::emitLoadToChannel(tile::LoadOp load, warp::PutOp put) {
   awaitTurn();
   TensorCopies copies(role, kernel.target);
@@ -318,7 +318,7 @@ TensorCopies::TensorCopies(warp::RoleOp role, const GPUTarget &target) {
   });
 }
 
-/// A tile by the copy engine. Zeros lie behind the end of the array; segments end with a whole tile.
+/// A tile by the copy engine. Zeros lie after the end of the array; segments end with a whole tile.
 void RoleEmitter::copyLines(tile::LoadOp load, const SharedTile &place) {
   constexpr int64_t kLineColumns = TileMemory::kLine / 2;
   // As the runtime describes arrays: columns within a line, rows, lines, then the other dims from the innermost.

@@ -16,7 +16,7 @@ def LowerPipelines : Pass<"fgla-lower-pipelines", "::mlir::ModuleOp"> {
     "::fgla::warp::WarpDialect"];
   let options = [
     Option<"checkRaces", "check-races", "bool", "false",
-      "each lane arrives at barriers for itself, not one for its warp behind a bar.warp.sync: the same order of accesses, in a form that "
+      "each lane arrives at barriers for itself, not one for its warp after a bar.warp.sync: the same order of accesses, in a form that "
       "race checkers follow">
   ];
 }

@@ -29,7 +29,7 @@ def ViewLayouts : Pass<"fgla-view-layouts", "::mlir::ModuleOp"> {
   let summary = "Prints which thread holds which element";
   let description = [{
     For each layout of tiles of one shape, a table: in row `r` and column `c` stands who holds the element, as
-    `warp/lane:register`. `+3` behind it: three others hold it too. `-`: nobody does.
+    `warp/lane:register`. `+3` after that: three others hold it too. `-`: nobody does.
   }];
   let options = [
     Option<"rows", "rows", "int64_t", "16", "print so many rows of a tile at most">,

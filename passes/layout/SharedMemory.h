@@ -57,7 +57,7 @@ bool combinesRowsOfWarps(tile::ReduceOp reduce);
 /// What each of the warps has combined, in a row of its own.
 mlir::RankedTensorType getPartsOfWarps(tile::ReduceOp reduce, int64_t warps);
 
-/// The memory of one turn, with a place for each channel and barrier, and what lies behind the turns. Offsets and sizes
+/// The memory of one turn, with a place for each channel and barrier, and what lies after the turns. Offsets and sizes
 /// in bytes.
 struct SharedMemoryPlan {
   llvm::MapVector<mlir::Value, int64_t> channels; ///< offset in the turn's memory

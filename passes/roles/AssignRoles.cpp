@@ -342,7 +342,7 @@ void PipelineBuilder::buildTurn(int role, Value turn, IRMapping &mapping) {
     for (Value operand : products[i]->getOperands())
       if (Operation *def = operand.getDefiningOp(); def && need.ops.contains(def))
         products.insert(def);
-  bool later = false; // something got is read behind the products
+  bool later = false; // something got is read after the products
   for (Operation *op : need.ops)
     if (!products.contains(op))
       later |= llvm::any_of(op->getOperands(), [&](Value v) { return need.fromOthers.contains(v); });

@@ -23,10 +23,10 @@ using tile::shapeOf;
 static bool isTile(Value value) { return isa<RankedTensorType>(value.getType()); }
 
 namespace {
-/// What is known of a scalar of a map where its element is behind the end of the tile.
+/// What is known of a scalar of a map where its element is after the end of the tile.
 enum class Behind { Unknown, Zero, False };
 
-/// Works on one kernel. Rows and columns of a tile behind the `count` that its array has are padding.
+/// Works on one kernel. Rows and columns of a tile after the `count` that its array has are padding.
 class Padder {
 public:
   Padder(func::FuncOp kernel, bool isWidening) : kernel(kernel), builder(kernel.getContext()), isWidening(isWidening) {}
