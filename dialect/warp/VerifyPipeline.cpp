@@ -1,8 +1,8 @@
 //===- VerifyPipeline.cpp - That roles neither wait for ever nor read what is gone ------===//
 //
-// A turn is one round of the loop over tiles. In a kernel, a role has one barrier for each turn under way ("all that I
-// put is there"), and a turn has one more ("all who read are done with it"). So the rules are about turns: put once,
-// got in each, released after the last use, no circle of roles within one.
+// A turn is one round of the walk over tiles. In a kernel, a role has one barrier for each turn under way ("all that I
+// put is there"). A turn has one more ("all readers are done with it"). So the rules are about turns: a channel is put
+// once and got in each, a turn is released after the last use, and roles do not wait for each other in a circle.
 //
 //===----------------------------------------------------------------------===//
 

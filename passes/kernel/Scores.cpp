@@ -1,9 +1,9 @@
 //===- Scores.cpp - The diagonal block of attention -----------------------===//
 //
 // a_ij = sum_d q_id k_jd prod_(j < s <= i) f_sd as matrix products. The decay of a pair is split at the middle of the
-// tile: with X_r the product from the middle up to r (after it), or one over the product from r to the middle (in
-// front of it), a = (q X) (k / X)^T below the diagonal. That is exact while no X is too large or small for the
-// operands' type.
+// tile. For a row r in the second half, X_r is the product of the decays from the middle up to r. For one in the first
+// half, it is one over the product from r to the middle. Then a = (q X) (k / X)^T below the diagonal, which is exact
+// while no X is too large or small for the operands' type.
 //
 // Where one is, all warps of the role take another way:
 //

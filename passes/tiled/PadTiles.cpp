@@ -84,7 +84,8 @@ Value Padder::constant(int64_t size) {
 /// Of two counts of one dim: that of a slice, which may be shorter than the tile was to be.
 Value Padder::join(Value a, Value b) { return !a || (b && matchPattern(a, m_Constant())) ? b : a; }
 
-/// What is exchanged, what is made of it row by row, and what that is made of beside.
+/// Finds tiles that have the rows of one program of a cluster: the parts of an exchange, what is computed from them row
+/// by row, and the other tiles that go into that.
 void Padder::findShares() {
   auto add = [&](ValueRange values, int64_t rows) {
     for (Value value : values)
