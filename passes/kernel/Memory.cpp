@@ -37,10 +37,10 @@ static void wait(Code &code, Value barrier, Value parity, bool canSuspend, bool 
   scf::YieldOp::create(builder, code.loc);
 }
 
-/// A fence for shared memory alone orders what blocks wrote before their arrival, and another one orders the wait before
-/// what reads it. A release of the whole cluster's scope would wait for all that was stored to global memory, and its
-/// acquire would empty the L1 cache (0.30 ms for 0.16). A role that has only read needs no fence: it has computed with
-/// what it read, and stored that, before it arrives.
+/// A fence for shared memory alone orders what blocks wrote before their arrival, and another one orders the wait
+/// before what reads it. A release of the whole cluster's scope would wait for all that was stored to global memory,
+/// and its acquire would empty the L1 cache (0.30 ms for 0.16). A role that has only read needs no fence: it has
+/// computed with what it read, and stored that, before it arrives.
 void RoleEmitter::arriveInCluster(int64_t number, Hearers hearers) {
   auto arriveIn = [&](Value rank) {
     NVVM::MBarrierArriveOp::create(builder, code.loc, /*res=*/Type(), code.inBlock(getBarrier(number), rank),
