@@ -20,8 +20,10 @@ struct AttributeRule {
 };
 } // namespace
 
+/// It stays where tensors have become memory.
 static bool computesTensor(Operation *op) {
-  return llvm::any_of(op->getResultTypes(), llvm::IsaPred<TensorType>);
+  return llvm::any_of(op->getResultTypes(), llvm::IsaPred<ShapedType>) ||
+         llvm::any_of(op->getOperandTypes(), llvm::IsaPred<MemRefType>);
 }
 static bool isModule(Operation *op) { return isa<ModuleOp>(op); }
 static bool isRoot(Operation *op) { return isa<FGLADialect>(op->getDialect()); }

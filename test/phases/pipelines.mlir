@@ -36,6 +36,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 
 // TILED: builtin.module(
 // TILED-NEXT:   fgla-form-kernels
+// TILED-NEXT:   fgla-merge-kernels
 // TILED-NEXT:   fgla-pad-tiles{widen=false}
 // TILED-NEXT:   fgla-expand-decays{base=8}
 // TILED-NEXT:   fgla-expand-row-norms
@@ -48,7 +49,9 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // Matrix instructions take the diagonal block whole.
 // GPU-TILED: builtin.module(
 // GPU-TILED-NEXT:   fgla-form-kernels
+// GPU-TILED-NEXT:   fgla-merge-kernels
 // GPU-TILED-NEXT:   fgla-pad-tiles{widen=true}
+// GPU-TILED-NEXT:   fgla-check-host
 // GPU-TILED-NEXT:   fgla-lower-to-reference
 // GPU-TILED-NEXT:   canonicalize{{.*}}
 // GPU-TILED-NEXT:   cse
@@ -87,6 +90,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // KERNEL-NEXT:   func.func(
 // KERNEL-NEXT:     fgla-fuse-elementwise
 // KERNEL-NEXT:   )
+// KERNEL-NEXT:   fgla-lower-walks
 // KERNEL-NEXT:   fgla-lower-tiles
 // KERNEL-NEXT:   fgla-destination-results
 // KERNEL-NEXT:   one-shot-bufferize{{.*}}
@@ -109,6 +113,8 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // KERNEL-NEXT:   fgla-lower-launches
 // KERNEL-NEXT:   fgla-vectorize-linalg
 // KERNEL-NEXT:   fgla-approximate-math
+// KERNEL-NEXT:   fgla-round-once
+// KERNEL-NEXT:   fgla-lower-asserts
 // KERNEL-NEXT:   fgla-threads-to-openmp
 // KERNEL-NEXT:   scf-forall-to-parallel
 // KERNEL-NEXT:   convert-scf-to-openmp{{.*}}

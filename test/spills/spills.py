@@ -27,7 +27,8 @@ DTYPES, SIZES = ("f32", "bf16", "f16"), (64, 128)
 # Bytes of a kernel, which are to go: sums of f32 and what is lost of them, beside elements in three parts. Of 64 channels only where
 # registers stay where they are.
 ALLOWED = {("f32", 64): 512, ("f32", 128): 3584}
-ONE_REGISTER = 8  # there and back, which ptxas 13.1 is short of with 16 bits and 128 channels
+# Bytes that ptxas 13.1 is short of with 16 bits: a register or two with 128 channels, some more on sm_88, where no warp gets those of others.
+FEW, FEW_WHERE_REGISTERS_STAY = 12, 40
 
 
 def moves_registers(target):
@@ -63,7 +64,7 @@ def find_spills(build, folder, target, dtype, size):
     kernels = json.loads(done.stdout)
     if not kernels or any("spill_bytes" not in kernel for kernel in kernels):
         return "the report has no spills"
-    allowed = ALLOWED.get((dtype, size), ONE_REGISTER if size == 128 else 0)
+    allowed = ALLOWED.get((dtype, size), FEW if size == 128 else FEW_WHERE_REGISTERS_STAY)
     if size == 64 and moves_registers(target):
         allowed = 0
     return ", ".join(f"{kernel['kernel']}: {kernel['spill_bytes']} bytes" for kernel in kernels if kernel["spill_bytes"] > allowed)

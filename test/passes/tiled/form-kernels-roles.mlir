@@ -5,9 +5,9 @@
 // CHECK-LABEL: func.func private @grouped_kernel(
 // CHECK: scf.forall (%[[B:.+]], %[[Q:.+]]) in (%{{.+}}, 8)
 // CHECK:   %[[H:.+]] = arith.divui %[[Q]], %{{.+}}
-// CHECK:   scf.for
+// CHECK:   fgla_tile.walk
 // CHECK:     fgla_tile.load %{{.+}}[%[[B]], %{{.+}}, %[[H]], %{{.+}}]
-// CHECK-NOT: scf.for
+// CHECK-NOT: fgla_tile.walk
 // CHECK:     fgla_tile.load %arg0[%[[B]], %{{.+}}, %[[Q]], %{{.+}}]
 // CHECK:     fgla_tile.store %{{.+}}, %{{.+}}[%[[B]], %{{.+}}, %[[Q]], %{{.+}}]
 // CHECK:   %[[R:.+]] = arith.remui %[[Q]]
@@ -26,7 +26,7 @@ func.func @grouped(%q: tensor<?x?x8x16xbf16>, %k: tensor<?x?x2x16xbf16>, %v: ten
 // One token: no loop and no products of matrices. The state is read once, and the output is made of what is written.
 // CHECK-LABEL: func.func private @one_kernel(
 // CHECK: scf.forall (%[[B:.+]], %[[H:.+]]) in (%{{.+}}, 2)
-// CHECK-NOT: scf.for
+// CHECK-NOT: fgla_tile.walk
 // CHECK-NOT: fgla_tile.dot
 // CHECK:   %[[S:.+]] = fgla_tile.load %{{.+}}[%[[B]], %[[H]], %c0, %c0] dims [2, 3] {{.*}} -> tensor<16x16xf32>
 // CHECK:   %[[F:.+]] = fgla_tile.transpose %{{.+}} : tensor<1x16xf32> -> tensor<16x1xf32>

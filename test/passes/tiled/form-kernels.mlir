@@ -43,7 +43,7 @@
 // CHECK:     %[[KR:.+]] = fgla_tile.map(%[[K]], %[[R]])
 // CHECK:     %[[ADDED:.+]] = fgla_tile.dot %[[KR]] transposed, %[[VT]] acc(%[[LOSTG]] :
 // CHECK:     %[[NEXT:.+]]:2 = fgla_tile.map({{.*}}%[[ADDED]]
-// CHECK:     scf.yield %[[NEXT]]#0, %[[NEXT]]#1, %{{.+}}
+// CHECK:     fgla_tile.yield %[[NEXT]]#0, %[[NEXT]]#1, %{{.+}}
 
 // CHECK-LABEL: func.func @fgla(
 // CHECK-NOT: fgla.
@@ -185,7 +185,7 @@ func.func @two_users(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> (ten
 // Where the last state is wanted, keys after the end are zero, since their maximum is infinite, and decays are one: two
 // numbers a row, what they do to an element is one multiply-add.
 // CHECK-LABEL: func.func private @last_kernel(
-// CHECK: scf.for
+// CHECK: fgla_tile.walk
 // CHECK: %[[VALID:.+]] = fgla_tile.valid rows(%{{.+}}) : tensor<16x1xi1>
 // CHECK: %[[RUNNING:.+]] = fgla_tile.scan max %{{.+}} init
 // CHECK: %[[BEFORE:.+]] = fgla_tile.scan max %{{.+}} exclusive init
