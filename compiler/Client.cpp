@@ -4,8 +4,8 @@
 //
 // The child reads the program from a file in memory and writes to two others, so there is nothing to pump and no pipe
 // that could break. One pipe is left, which says how it went: fgla-compile lets a child of its own compile
-// (tools/fgla-compile/Supervise.h) and writes what became of it, because the caller of a library may ignore SIGCHLD or
-// wait for any child, and then waitpid() tells nothing here.
+// (tools/fgla-compile/Supervise.h) and writes what became of it. The caller of a library may ignore SIGCHLD or wait for
+// any child, and then waitpid() tells nothing here.
 //
 //===----------------------------------------------------------------------===//
 

@@ -206,7 +206,7 @@ static void addBufferization(OpPassManager &manager) {
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
   // Most tiles that a loop carries are updated in place; one that is read again
-  // behind its update gets new memory each turn.
+  // after its update gets new memory each turn.
   options.allowReturnAllocsFromLoops = true;
   options.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
   manager.addPass(bufferization::createOneShotBufferizePass(options));

@@ -19,8 +19,8 @@ template <typename EnumT> llvm::SmallVector<llvm::StringRef> getKeywords() {
   }
 }
 
-/// custom<Enum>($x): the bare keyword, which an editor completes. The printer that TableGen writes for an enum attribute starts with a space,
-/// which gives `axis( key)`.
+/// custom<Enum>($x): the bare keyword, which an editor completes. The printer that TableGen writes for an enum
+/// attribute starts with a space, which gives `axis( key)`.
 template <typename EnumAttrT> mlir::ParseResult parseEnum(mlir::OpAsmParser &parser, EnumAttrT &attr) {
   using Enum = decltype(std::declval<EnumAttrT>().getValue());
   llvm::StringRef keyword;

@@ -1,7 +1,7 @@
 //===- Attributes.h - Attributes that phases leave for each other ---------===//
 //
-// They stand on ops, arguments and results of any dialect. The dialect verifies where each may stand and what it holds
-// (Attributes.cpp), and knows no others.
+// They are attached to ops, arguments and results of any dialect. The dialect verifies where each may be and what it
+// holds (Attributes.cpp), and knows no others.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_DIALECT_FGLA_ATTRIBUTES_H

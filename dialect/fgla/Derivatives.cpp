@@ -123,7 +123,7 @@ static bool isQuestion(Operation *op) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// A cotangent that counts where `mask` is true (everywhere without one). The mask is applied at the end, behind the
+/// A cotangent that counts where `mask` is true (everywhere without one). The mask is applied at the end, after the
 /// products: what an expression has in the branch that is not taken, an infinite derivative say, makes no NaN.
 struct Cotangent {
   Value value, mask;

@@ -13,7 +13,7 @@ class FGLA_Attr<string name, string attrMnemonic> : AttrDef<FGLA_Dialect, name> 
 def FGLA_TargetAttr : FGLA_Attr<"Target", "target"> {
   let summary = "the machine that a module is compiled for";
   let description = [{
-    Stands on the module as `fgla.target`. `vector_bits` is the widest vector register of a CPU, `features` its
+    The module has it as `fgla.target`. `vector_bits` is the widest vector register of a CPU, `features` its
     instruction set extensions as LLVM spells them.
 
     Example: `#fgla.target<"cpu", vector_bits = 512>`
@@ -28,18 +28,20 @@ def FGLA_TargetAttr : FGLA_Attr<"Target", "target"> {
 def FGLA_ScheduleAttr : FGLA_Attr<"Schedule", "schedule"> {
   let summary = "how a kernel runs";
   let description = [{
-    Stands on the root of a kernel as `fgla.schedule`. `tile` is the number of tokens that are computed together; `segments`
-    cuts the sequence into parts that run in parallel, in two passes (1: one pass, 0: as many as
-    keep all cores busy, decided at launch).
+    The root of a kernel has it as `fgla.schedule`. `tile` is the number of tokens that are computed together.
+    `segments` cuts the sequence into parts that run in parallel, in two passes (1: one pass; 0: as many as keep all
+    cores busy, decided at launch).
 
-    The rest is for GPUs; 0 leaves it to the compiler. `stages` is the number of turns (tiles) under way (0: as many as shared memory holds); `load`,
-    `elementwise`, `matrix` and `epilogue` are the warps of the role of that name, `instances` says how many groups of `elementwise` warps take turns.
+    The rest is for GPUs; 0 leaves it to the compiler. `stages` is the number of turns (tiles) under way, or 0: as many
+    as shared memory holds. `load`, `elementwise`, `matrix` and `epilogue` are the warps of the role of that name.
+    `instances` says how many groups of `elementwise` warps take turns.
 
-    `key_slice` and `value_slice` are how many key and value channels of the state one program owns (0: all); several programs share a
-    head then, and what they have in common each computes for itself.
+    `key_slice` and `value_slice` are how many key and value channels of the state one program owns (0: all). Several
+    programs then share a head, and each computes for itself what they have in common.
 
-    `cluster` is how many programs with slices of a head's keys run together and add up their outputs, so that these do not go through memory (1: none). With `segments` 0 and without
-    a `key_slice`, a head is shared by so many programs where there are too few heads for all multiprocessors, which is decided at launch.
+    `cluster` is how many programs with slices of a head's keys run together and add up their outputs, which then do not
+    go through memory (1: none). With `segments` 0 and without a `key_slice`, clusters are used where there are too few
+    heads for all multiprocessors. That is decided at launch.
 
     Examples: `#fgla.schedule<tile = 32, segments = 1>`,
     `#fgla.schedule<tile = 16, segments = 0, load = 2, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>`

@@ -19,7 +19,7 @@ def FGLA_Dialect : Dialect {
     and in a negative test.
   }];
   let useDefaultAttributePrinterParser = 1;
-  // Attributes that stand on ops and arguments of any dialect: Attributes.h lists them.
+  // Attributes that are attached to ops and arguments of any dialect: Attributes.h lists them.
   let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;
   let hasRegionResultAttrVerify = 1;

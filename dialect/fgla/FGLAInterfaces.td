@@ -7,9 +7,9 @@ include "mlir/IR/OpBase.td"
 def FGLA_TileFormInterface : OpInterface<"TileFormInterface"> {
   let cppNamespace = "::fgla";
   let description = [{
-    An op that works on each token of each head by itself, so that a tile of `C` tokens of one head can be computed
-    from the same tile of its operands. The compiler fuses such ops into the attention next to them. A new feature map, gate or norm
-    is one implementation of this interface.
+    An op that works on each token of each head by itself, so that a tile of `C` tokens of one head can be computed from
+    the same tile of its operands. The compiler fuses such ops into the attention next to them. A new feature map, gate
+    or norm is one implementation of this interface.
 
     Tiles are f32 (or f64) tensors `[C, D]`. Parameters have no token axis and come as `[rows, D]` tiles.
   }];
@@ -27,8 +27,8 @@ def FGLA_TileFormInterface : OpInterface<"TileFormInterface"> {
     InterfaceMethod<"Whether no element of the result is larger than one in size, whatever the operands.",
       "bool", "isBounded", (ins), "", "return false;">,
     InterfaceMethod<[{
-        Whether the result is two tiles side by side, each made of all columns of the operands: then no program can have some of
-        its columns.
+        Whether the result is two tiles side by side, each made of all columns of the operands: then no program can have
+        some of its columns.
       }],
       "bool", "hasHalves", (ins), "", "return false;">,
   ];
@@ -37,8 +37,8 @@ def FGLA_TileFormInterface : OpInterface<"TileFormInterface"> {
 def FGLA_KernelRootInterface : OpInterface<"KernelRootInterface"> {
   let cppNamespace = "::fgla";
   let description = [{
-    An op that becomes a kernel, together with the ops around it that have a tile form. What it computes is said by its program
-    (passes/tiled/programs).
+    An op that becomes a kernel, together with the ops around it that have a tile form. What it computes is said by its
+    program (passes/tiled/programs).
   }];
   let methods = [
     InterfaceMethod<"The operands that the kernel reads tile by tile, so that their producers may be part of it.",

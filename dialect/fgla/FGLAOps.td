@@ -24,7 +24,8 @@ def FGLA_YieldOp : FGLA_Op<"yield", [Pure, Terminator, ReturnLike,
   let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
-/// The region of a map or gate is a function of its arguments. Isolated, so that constants stay inside when they are folded.
+/// The region of a map or gate is a function of its arguments. Isolated, so that constants stay inside when they are
+/// folded.
 defvar ExpressionTraits = ElementwiseTraits # [SingleBlock, IsolatedFromAbove];
 
 def FGLA_FeatureMapOp : FGLA_Op<"feature_map", ExpressionTraits # [TileForm<["isBounded", "hasHalves"]>]> {
@@ -72,9 +73,10 @@ def FGLA_FeatureMapOp : FGLA_Op<"feature_map", ExpressionTraits # [TileForm<["is
 def FGLA_GateOp : FGLA_Op<"gate", ExpressionTraits # [TileForm<["hasComplement"]>]> {
   let summary = "pre-activations to decays";
   let description = [{
-    `sigmoid(zg)` gives `f = σ(zg)`; `refined(zg, zr)` gives ReGLA's gate `f = g (g + 2 r (1 - g))`, `g = σ(zg)`, `r = σ(zr)`,
-    which lies in (0, 1) and does not saturate. The region form takes any number of pre-activations, one scalar
-    each, and yields `f`, or `log f` with `log`. With `log` the result is the log decay, formed without forming `f`.
+    `sigmoid(zg)` gives `f = σ(zg)`; `refined(zg, zr)` gives ReGLA's gate `f = g (g + 2 r (1 - g))`, `g = σ(zg)`,
+    `r = σ(zr)`, which lies in (0, 1) and does not saturate. The region form takes any number of pre-activations, one
+    scalar each, and yields `f`, or `log f` with `log`. With `log` the result is the log decay, formed without forming
+    `f`.
 
     Example:
     ```mlir
@@ -87,11 +89,12 @@ def FGLA_GateOp : FGLA_Op<"gate", ExpressionTraits # [TileForm<["hasComplement"]
     }
     ```
     Constraints:
-    - (gate_c1) all inputs and the result have one type, of shape `[B, T, H, D]`, or `[B, H, D]` for one token; `H` and `D` static.
+    - (gate_c1) all inputs and the result have one type, of shape `[B, T, H, D]`, or `[B, H, D]` for one token; `H` and
+      `D` static.
     - (gate_c2) exactly one of a named kind and a region is given.
     - (gate_c3) `sigmoid` takes one input, `refined` two.
-    - (gate_c4) the region has one scalar argument for each input and yields one scalar, all of the computation type, and
-      holds only speculatable ops without memory effects.
+    - (gate_c4) the region has one scalar argument for each input and yields one scalar, all of the computation type,
+      and holds only speculatable ops without memory effects.
   }];
   let arguments = (ins Variadic<FGLA_Tensor>:$inputs, OptionalAttr<FGLA_GateKindAttr>:$kind, UnitAttr:$log);
   let results = (outs FGLA_Tensor:$output);
@@ -134,10 +137,10 @@ def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, Att
     ```
     The token is decayed, then added: `o_t` sees token `t`. Query head `h` reads key/value head `h / (Hq / H)`.
 
-    With a stabilizer other than `none`, `key` holds *logits*, and the features are `k_t = exp(key_t - m_t)`; `S` is kept relative to
-    `m`, so the state is the pair `(S, m)`. `running`: `m_t` is the maximum over channels and tokens up to `t` (and `initial_max`);
-    `sequence`: over all tokens (and `initial_max`); `token`: over the token's own channels, and `S` is not rescaled.
-    No gradient flows through `m`.
+    With a stabilizer other than `none`, `key` holds *logits*, and the features are `k_t = exp(key_t - m_t)`; `S` is
+    kept relative to `m`, so the state is the pair `(S, m)`. `running`: `m_t` is the maximum over channels and tokens up
+    to `t` (and `initial_max`); `sequence`: over all tokens (and `initial_max`); `token`: over the token's own channels,
+    and `S` is not rescaled. No gradient flows through `m`.
 
     The decay is given as a factor in [0, 1] (`decay`) or as its logarithm (`log_decay`); without either there is none.
     `scale` defaults to ReGLA's variance-reduction factor `1 / (e sqrt(K (e^2 - 1)))`.
@@ -148,16 +151,20 @@ def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, Att
          : (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x32xf32>, tensor<?x?x4x64xf32>) -> (tensor<?x?x4x32xf32>)
     ```
     Constraints:
-    - (attention_c1) `query [B, T, Hq, K]`, `key [B, T, H, K]`, `value [B, T, H, V]`; heads and dims static and positive.
+    - (attention_c1) `query [B, T, Hq, K]`, `key [B, T, H, K]`, `value [B, T, H, V]`; heads and dims static and
+      positive.
     - (attention_c2) `query`, `key`, `value` and the output have one element type.
     - (attention_c3) `Hq` is a multiple of `H`.
     - (attention_c4) at most one of `decay` and `log_decay` is given; `axis` is given if and only if one is.
     - (attention_c5) the decay has the shape of its axis: `[B, T, H, K]`, `[B, T, H, V]`, `[B, T, H, 1]` or `[H]`.
-    - (attention_c6) `beta` is given if and only if the rule is `delta` or `gated_delta`; its shape is `[B, T, H]` or `[B, T, 1]`.
-    - (attention_c7) the rule `delta` takes no decay, `gated_delta` needs one; delta rules take stabilizer `none` or `token`.
-    - (attention_c8) `initial_state [B, H, K, V]` and `final_state` hold f32 (f64 for f64 inputs), or what `query` holds; between tokens it is f32.
-    - (attention_c9) `initial_max [B, H]` is given if and only if `initial_state` is and the stabilizer is `running` or `sequence`;
-      likewise `final_max` with `final_state`.
+    - (attention_c6) `beta` is given if and only if the rule is `delta` or `gated_delta`; its shape is `[B, T, H]` or
+      `[B, T, 1]`.
+    - (attention_c7) the rule `delta` takes no decay, `gated_delta` needs one; delta rules take stabilizer `none` or
+      `token`.
+    - (attention_c8) `initial_state [B, H, K, V]` and `final_state` hold f32 (f64 for f64 inputs), or what `query`
+      holds; between tokens it is f32.
+    - (attention_c9) `initial_max [B, H]` is given if and only if `initial_state` is and the stabilizer is `running` or
+      `sequence`; likewise `final_max` with `final_state`.
     - (attention_c10) the output has shape `[B, T, Hq, V]`.
     - (attention_c11) `scale` is finite.
   }];
@@ -185,8 +192,9 @@ def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, Att
 def FGLA_NormOp : FGLA_Op<"norm", ElementwiseTraits # [TileForm<>, AttrSizedOperandSegments, AllTypesMatch<["input", "output"]>]> {
   let summary = "normalizes each head's values";
   let description = [{
-    Over the last dim `D` of each token and head: `rms`: `x / sqrt(mean(x^2) + eps)`; `layer`: `(x - mean x) / sqrt(var x + eps)`;
-    then `* weight + bias`, whose shape is `[D]`, or `[H, D]` for parameters of each head.
+    Over the last dim `D` of each token and head: `rms`: `x / sqrt(mean(x^2) + eps)`; `layer`:
+    `(x - mean x) / sqrt(var x + eps)`; then `* weight + bias`, whose shape is `[D]`, or `[H, D]` for parameters of each
+    head.
 
     Example:
     ```mlir
@@ -217,8 +225,8 @@ def FGLA_OutputGateOp : FGLA_Op<"output_gate", ElementwiseTraits # [TileForm<>, 
     %y = fgla.output_gate %x, %zo : tensor<?x?x4x64xf32>
     ```
     Constraints:
-    - (output_gate_c1) `input` and `gate` have one type, of shape `[B, T, H, D]`, or `[B, H, D]` for one token; `H` and `D`
-      static.
+    - (output_gate_c1) `input` and `gate` have one type, of shape `[B, T, H, D]`, or `[B, H, D]` for one token; `H` and
+      `D` static.
   }];
   let arguments = (ins FGLA_Tensor:$input, FGLA_Tensor:$gate);
   let results = (outs FGLA_Tensor:$output);
@@ -230,8 +238,8 @@ def FGLA_StepOp : FGLA_Op<"step", [Pure, AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
   let summary = "one token of the recurrence, for decoding";
   let description = [{
-    `fgla.attention` on one token: the operands have no token axis, the state comes in and goes out. A step after `T` tokens
-    gives the numbers that an attention over `T + 1` tokens gives for its last one.
+    `fgla.attention` on one token: the operands have no token axis, the state comes in and goes out. A step after `T`
+    tokens gives the numbers that an attention over `T + 1` tokens gives for its last one.
 
     Example:
     ```mlir
@@ -247,9 +255,10 @@ def FGLA_StepOp : FGLA_Op<"step", [Pure, AttrSizedOperandSegments,
     - (step_c5) the decay has the shape of its axis: `[B, H, K]`, `[B, H, V]`, `[B, H, 1]` or `[H]`.
     - (step_c6) `beta` is given if and only if the rule is `delta` or `gated_delta`; its shape is `[B, H]` or `[B, 1]`.
     - (step_c7) the rule `delta` takes no decay, `gated_delta` needs one; delta rules take stabilizer `none` or `token`.
-    - (step_c8) `initial_state [B, H, K, V]` and `final_state` hold f32 (f64 for f64 inputs), or what `query` holds; between tokens it is f32.
-    - (step_c9) `initial_max [B, H]` and `final_max` are given if and only if the stabilizer is `running`; `sequence` is for
-      attention only.
+    - (step_c8) `initial_state [B, H, K, V]` and `final_state` hold f32 (f64 for f64 inputs), or what `query` holds;
+      between tokens it is f32.
+    - (step_c9) `initial_max [B, H]` and `final_max` are given if and only if the stabilizer is `running`; `sequence` is
+      for attention only.
     - (step_c10) the output has shape `[B, Hq, V]`.
     - (step_c11) `scale` is finite.
   }];
@@ -391,8 +400,8 @@ def FGLA_VJPOp : FGLA_Op<"vjp", [Pure, SingleBlock, IsolatedFromAbove,
   let summary = "the gradients of maps, gates and norms";
   let description = [{
     The region computes a tensor from `inputs` with ops that have a tile form; the results are the gradients of the
-    inputs numbered in `wrt`, given the gradient of that tensor, `cotangent`. How an op is differentiated is not said here:
-    its tile form, or its sequential form, is, op by op (`dialect/fgla/Derivatives.h`).
+    inputs numbered in `wrt`, given the gradient of that tensor, `cotangent`. How an op is differentiated is not said
+    here: its tile form, or its sequential form, is, op by op (`dialect/fgla/Derivatives.h`).
 
     Like the ops in its region it works on each token of each head by itself; only the gradients of parameters are sums
     over tokens and batches. So a kernel can compute it tile by tile (`buildTileForm`).
@@ -407,7 +416,8 @@ def FGLA_VJPOp : FGLA_Op<"vjp", [Pure, SingleBlock, IsolatedFromAbove,
     }
     ```
     Constraints:
-    - (vjp_c1) the region has an argument of the type of each input, holds only ops with a tile form, and yields a tensor.
+    - (vjp_c1) the region has an argument of the type of each input, holds only ops with a tile form, and yields a
+      tensor.
     - (vjp_c2) `cotangent` has the shape of what is yielded.
     - (vjp_c3) `wrt` numbers inputs, one at least, in ascending order; there is a result for each, of the input's shape.
     - (vjp_c4) gradients, given or made, have the element type of what they are for, or the computation type.

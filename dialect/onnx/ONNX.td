@@ -16,24 +16,25 @@ def ONNX_Dialect : Dialect {
   let cppNamespace = "::fgla::onnx";
   let summary = "a mirror of an ONNX graph";
   let description = [{
-    What the reader of ONNX files makes: the nodes and weights of a model as they are, before anything is understood. `fgla-convert-onnx`
-    turns them into `fgla`, `linalg`, `tensor`, `arith` and `math`. A node is `onnx.node`, a weight is `onnx.initializer`; the graph is a
-    `func.func` whose argument and result attributes keep the names (`fgla.name`) and the symbolic dimensions (`fgla.dims`).
-    The module's `onnx.folder` is where the files are that initializers name.
+    What the reader of ONNX files makes: the nodes and weights of a model as they are, before anything is understood.
+    `fgla-convert-onnx` turns them into `fgla`, `linalg`, `tensor`, `arith` and `math`. A node is `onnx.node`, a weight
+    is `onnx.initializer`; the graph is a `func.func` whose argument and result attributes keep the names (`fgla.name`)
+    and the symbolic dimensions (`fgla.dims`). The module's `onnx.folder` is where the files are that initializers name.
   }];
   let hasOperationAttrVerify = 1;
 }
 
-// A value whose type ONNX's shape inference does not know (the result of an operator without a schema) has the type `none`.
+// A value whose type ONNX's shape inference does not know (the result of an operator without a schema) has the type
+// `none`.
 def ONNX_Value : AnyTypeOf<[AnyTensor, NoneType], "tensor, or none where the type is unknown">;
 
 def ONNX_NodeOp : Op<ONNX_Dialect, "node", [Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "any ONNX node";
   let description = [{
-    The operator's name comes first, then the inputs. An optional input or output that is left out is written `_` and keeps its place.
-    `domain` is ONNX's operator set (left out: the standard one), `version` is the version of that set that the model imports, `name` is
-    the node's name. The node's attributes are a dictionary: integers are `i64`, floats `f32`, lists `array<i64: …>` and `array<f32: …>`,
-    tensors are elements attributes.
+    The operator's name comes first, then the inputs. An optional input or output that is left out is written `_` and
+    keeps its place. `domain` is ONNX's operator set (left out: the standard one), `version` is the version of that set
+    that the model imports, `name` is the node's name. The node's attributes are a dictionary: integers are `i64`,
+    floats `f32`, lists `array<i64: …>` and `array<f32: …>`, tensors are elements attributes.
 
     ```mlir
     %output, %state = onnx.node "LinearAttention"(%q, %k, %v, _, %decay) version 27 name "attn"
@@ -77,8 +78,9 @@ def ONNX_NodeOp : Op<ONNX_Dialect, "node", [Pure, DeclareOpInterfaceMethods<OpAs
 def ONNX_InitializerOp : Op<ONNX_Dialect, "initializer", [Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "a weight, by value or by reference";
   let description = [{
-    A weight of the model. Small weights are held by value; weights that the model keeps in another file are named by the file (relative to
-    the model's folder, which the module's attribute `onnx.folder` holds), the offset and the number of bytes. Bytes are little-endian.
+    A weight of the model. Small weights are held by value; weights that the model keeps in another file are named by
+    the file (relative to the model's folder, which the module's attribute `onnx.folder` holds), the offset and the
+    number of bytes. Bytes are little-endian.
 
     ```mlir
     %w = onnx.initializer "proj.weight" file "model.onnx.data" offset 4096 length 65536 : tensor<128x128xf32>

@@ -35,9 +35,10 @@ def Tile_WalkOp : Tile_Op<"walk", [RecursiveMemoryEffects, AttrSizedOperandSegme
       "getLoopResults", "getLoopInductionVars"]>]> {
   let summary = "goes through a sequence, a tile of tokens after the other";
   let description = [{
-    The tokens `begin` to `end` are cut into tiles of `step` tokens, the last of which may have fewer. The body runs once for each tile, from the
-    first to the last, or with `reverse` from the last to the first; without tokens it does not run. It gets the tile's first token, the number of its
-    rows that are there, the number of the turn (0, 1, … in the order of the walk), and what the turn before has yielded.
+    The tokens `begin` to `end` are cut into tiles of `step` tokens, the last of which may have fewer. The body runs
+    once for each tile, from the first to the last, or with `reverse` from the last to the first; without tokens it does
+    not run. It gets the tile's first token, the number of its rows that are there, the number of the turn (0, 1, … in
+    the order of the walk), and what the turn before has yielded.
 
     `instance(%i of n)` does the turns `i`, `i + n`, … alone: what a role with `n` instances does.
 
@@ -73,7 +74,8 @@ def Tile_WalkOp : Tile_Op<"walk", [RecursiveMemoryEffects, AttrSizedOperandSegme
     ::mlir::BlockArgument getRows() { return getBody()->getArgument(1); }
     ::mlir::BlockArgument getTurn() { return getBody()->getArgument(2); }
     YieldOp getYield();
-    /// The number of turns that all instances together do from `begin` to `end`, which are the walk's own bounds or copies.
+    /// The number of turns that all instances together do from `begin` to `end`, which are the walk's own bounds or
+    /// copies.
     ::mlir::Value buildTurnCount(::mlir::OpBuilder &builder, ::mlir::Value begin, ::mlir::Value end);
     /// The first token of turn `turn` out of `turns`, and the number of its rows.
     std::pair<::mlir::Value, ::mlir::Value> buildPosition(::mlir::OpBuilder &builder, ::mlir::Value begin,
@@ -84,9 +86,10 @@ def Tile_WalkOp : Tile_Op<"walk", [RecursiveMemoryEffects, AttrSizedOperandSegme
 def Tile_LoadOp : Tile_Op<"load", [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>, AttrSizedOperandSegments]> {
   let summary = "reads a tile of a global array";
   let description = [{
-    Element `(r, c)` of the result is the element of `source` at `indices` moved on by `r` along the first of `dims` and by `c`
-    along the second, for `r < rows` and `c < cols`; the rest of the tile is zero. Without `rows` all rows are read, and without `cols` all columns. A
-    dim that the array lacks is written -1: a vector `[D]` read as a tile `[1, D]` has `dims [-1, 0]`.
+    Element `(r, c)` of the result is the element of `source` at `indices` moved on by `r` along the first of `dims` and
+    by `c` along the second, for `r < rows` and `c < cols`; the rest of the tile is zero. Without `rows` all rows are
+    read, and without `cols` all columns. A dim that the array lacks is written -1: a vector `[D]` read as a tile
+    `[1, D]` has `dims [-1, 0]`.
 
     Example:
     ```mlir
@@ -145,8 +148,8 @@ def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<[
 def Tile_MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
   let summary = "a chain of elementwise operations";
   let description = [{
-    Applies the region to each element; the region sees one scalar for each input and yields one for each result. An input with
-    size 1 in a dim is broadcast along it.
+    Applies the region to each element; the region sees one scalar for each input and yields one for each result. An
+    input with size 1 in a dim is broadcast along it.
 
     Example:
     ```mlir
@@ -174,7 +177,8 @@ def Tile_MapOp : Tile_Op<"map", [Pure, SingleBlock]> {
 def Tile_ValidOp : Tile_Op<"valid", [Pure, AttrSizedOperandSegments]> {
   let summary = "which rows or columns of a tile are there";
   let description = [{
-    True for the rows `r < rows`, false behind the end of a sequence; or the same for the columns of a tile that is wider than its array.
+    True for the rows `r < rows`, false after the end of a sequence; or the same for the columns of a tile that is
+    wider than its array.
 
     Examples: `%t = fgla_tile.valid rows(%n) : tensor<32x1xi1>`, `%c = fgla_tile.valid cols(%c100) : tensor<1x128xi1>`
 
@@ -209,7 +213,8 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
 def Tile_RowNormOp : Tile_Op<"row_norm", [Pure]> {
   let summary = "the length of each row";
   let description = [{
-    The root of the sum of the squares of a row, for any values whose length is a float: no square that overflows makes it infinite.
+    The root of the sum of the squares of a row, for any values whose length is a float: no square that overflows makes
+    it infinite.
 
     Example: `%n = fgla_tile.row_norm %x : tensor<32x64xf32> -> tensor<32x1xf32>`
 
@@ -225,8 +230,8 @@ def Tile_RowNormOp : Tile_Op<"row_norm", [Pure]> {
 def Tile_ScanOp : Tile_Op<"scan", [Pure, AllTypesMatch<["input", "result"]>]> {
   let summary = "running combination down the rows of a tile";
   let description = [{
-    Row `r` of the result combines the rows `0 … r` of the input (`exclusive`: `0 … r-1`), or, with `reverse`, the rows `r …` (`exclusive`:
-    `r+1 …`) to the end, for each column by itself; `init [1, D]` comes in front.
+    Row `r` of the result combines the rows `0 … r` of the input (`exclusive`: `0 … r-1`), or, with `reverse`, the rows
+    `r …` (`exclusive`: `r+1 …`) to the end, for each column by itself; `init [1, D]` comes in front.
 
     Example: `%p = fgla_tile.scan mul %f : tensor<32x64xf32>`
 
@@ -260,8 +265,8 @@ def Tile_TransposeOp : Tile_Op<"transpose", [Pure]> {
 def Tile_DotOp : Tile_Op<"dot", [Pure]> {
   let summary = "matrix product";
   let description = [{
-    `a b`, or `acc + a b`, with `a` or `b` transposed where said. With `lower`, the elements of `a` above its diagonal are zero and count for nothing,
-    also where `b` has no numbers.
+    `a b`, or `acc + a b`, with `a` or `b` transposed where said. With `lower`, the elements of `a` above its diagonal
+    are zero and count for nothing, also where `b` has no numbers.
 
     Example:
     ```mlir
@@ -285,9 +290,10 @@ def Tile_DotOp : Tile_Op<"dot", [Pure]> {
 def Tile_DecayedScoresOp : Tile_Op<"decayed_scores", [Pure, AllTypesMatch<["query", "key", "decay"]>]> {
   let summary = "the diagonal block of attention, decayed per key channel";
   let description = [{
-    `a_ij = sum_d q_id k_jd prod_(j < s <= i) f_sd` for `j <= i`, zero above. The decay is a product of factors between two tokens, so it
-    never overflows; how it is split into factors is the lowering's choice, which must be exact for any `f` in [0, 1].
-    `bounded` says that queries and keys are at most one in size, as exponentials below a maximum are: then what is much smaller counts for nothing.
+    `a_ij = sum_d q_id k_jd prod_(j < s <= i) f_sd` for `j <= i`, zero above. The decay is a product of factors between
+    two tokens, so it never overflows; how it is split into factors is the lowering's choice, which must be exact for
+    any `f` in [0, 1]. `bounded` says that queries and keys are at most one in size, as exponentials below a maximum
+    are: then what is much smaller counts for nothing.
 
     Example: `%a = fgla_tile.decayed_scores %q, %k, %f bounded : tensor<32x64xf32> -> tensor<32x32xf32>`
 
@@ -324,7 +330,8 @@ def Tile_DecayedSumOp : Tile_Op<"decayed_sum", [Pure, AllTypesMatch<["value", "d
     Example: `%o = fgla_tile.decayed_sum %a, %v, %f : tensor<32x32xf32>, tensor<32x64xf32>`
 
     Constraints:
-    - (decayed_sum_c1) `scores` is `[C, C]`, `value`, `decay` and the result have one type, `[C, V]`, with one element type.
+    - (decayed_sum_c1) `scores` is `[C, C]`, `value`, `decay` and the result have one type, `[C, V]`, with one element
+      type.
   }];
   let arguments = (ins Tile_Tile:$scores, Tile_Tile:$value, Tile_Tile:$decay);
   let results = (outs Tile_Tile:$result);
@@ -335,15 +342,17 @@ def Tile_DecayedSumOp : Tile_Op<"decayed_sum", [Pure, AllTypesMatch<["value", "d
 def Tile_ExchangeOp : Tile_Op<"exchange", [Pure]> {
   let summary = "rows of a tile of each program of a cluster";
   let description = [{
-    The programs of a cluster run at the same time, each has a tile, and each gets a part of the rows of all tiles: result `i` is, of the tile of program
-    `i`, part `rank`, which is the number of this program. So what all tiles make together is computed by all programs, each its rows.
+    The programs of a cluster run at the same time, each has a tile, and each gets a part of the rows of all tiles:
+    result `i` is, of the tile of program `i`, part `rank`, which is the number of this program. So what all tiles make
+    together is computed by all programs, each its rows.
 
     Example, one of two programs:
     ```mlir
     %a, %b = fgla_tile.exchange %x rank(%r) : tensor<16x128xbf16> -> tensor<8x128xbf16>, tensor<8x128xbf16>
     ```
     Constraints:
-    - (exchange_c1) there are 2, 4 or 8 results, of one type, with the columns and the element type of `input`, and together as many rows.
+    - (exchange_c1) there are 2, 4 or 8 results, of one type, with the columns and the element type of `input`, and
+      together as many rows.
   }];
   let arguments = (ins Tile_Tile:$input, Index:$rank);
   let results = (outs Variadic<Tile_Tile>:$parts);
@@ -354,10 +363,11 @@ def Tile_ExchangeOp : Tile_Op<"exchange", [Pure]> {
 def Tile_GatherOp : Tile_Op<"gather", [Pure]> {
   let summary = "the tiles of all programs of a cluster";
   let description = [{
-    The programs of a cluster run at the same time, each has a tile, and each gets all: result `i` is that of program `i`.
+    The programs of a cluster run at the same time, each has a tile, and each gets all: result `i` is that of program
+    `i`.
 
-    Example, one of two programs: `%a, %b = fgla_tile.gather %x : tensor<16x1xf32> -> tensor<16x1xf32>, tensor<16x1xf32>`
-    Constraints:
+    Example, one of two programs:
+    `%a, %b = fgla_tile.gather %x : tensor<16x1xf32> -> tensor<16x1xf32>, tensor<16x1xf32>` Constraints:
     - (gather_c1) there are 2, 4 or 8 results of the type of `input`.
   }];
   let arguments = (ins Tile_Tile:$input);
@@ -381,7 +391,8 @@ def Tile_LaunchOp : Tile_Op<"launch", [DestinationStyleOpInterface, AttrSizedOpe
     DeclareOpInterfaceMethods<SymbolUserOpInterface>, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "runs a kernel";
   let description = [{
-    Runs the function `kernel`, which takes memrefs: first the inputs, which it reads, then the outputs, which it writes as a whole.
+    Runs the function `kernel`, which takes memrefs: first the inputs, which it reads, then the outputs, which it writes
+    as a whole.
 
     Example:
     ```mlir
@@ -389,8 +400,8 @@ def Tile_LaunchOp : Tile_Op<"launch", [DestinationStyleOpInterface, AttrSizedOpe
          -> (tensor<?x?x4x64xf32>)
     ```
     Constraints:
-    - (launch_c1) `kernel` names a function in scope that takes a memref of the shape and element type of each input and output, in
-      this order, and returns nothing.
+    - (launch_c1) `kernel` names a function in scope that takes a memref of the shape and element type of each input and
+      output, in this order, and returns nothing.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$inputs, Variadic<AnyType>:$outputs);
   let results = (outs Variadic<AnyRankedTensor>:$results);

@@ -1,8 +1,8 @@
 //===- VerifyPipeline.cpp - That roles neither wait for ever nor read what is gone ------===//
 //
-// A turn is one round of the loop over tiles. In a kernel, a role has one barrier for each turn under way ("all that I
-// put is there"), and a turn has one more ("all who read are done with it"). So the rules are about turns: put once,
-// got in each, released behind the last use, no circle of roles within one.
+// A turn is one round of the walk over tiles. In a kernel, a role has one barrier for each turn under way ("all that I
+// put is there"). A turn has one more ("all readers are done with it"). So the rules are about turns: a channel is put
+// once and got in each, a turn is released after the last use, and roles do not wait for each other in a circle.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,7 +37,7 @@ private:
   LogicalResult checkCircles();
   LogicalResult checkReuse(ChannelOp op);
   /// Whether `reader` has read `channel` when `putter` puts into it again: what it hands on, to `putter` or to others
-  /// that hand on to it, is put behind all that reads.
+  /// that hand on to it, is put after all that reads.
   bool isReadBefore(const Channel &channel, RoleOp reader, const Channel &again);
 
   PipelineOp pipeline;
@@ -109,7 +109,7 @@ LogicalResult PipelineVerifier::collect(ChannelOp op) {
   return success();
 }
 
-/// A turn that is not released is never free; what is read behind the release may be another turn's.
+/// A turn that is not released is never free; what is read after the release may be another turn's.
 LogicalResult PipelineVerifier::checkRelease(RoleOp role) {
   SmallVector<GetOp> gets;
   SmallVector<ReleaseOp> releases;
@@ -194,7 +194,7 @@ static bool readsBefore(ArrayRef<GetOp> gets, RoleOp role, Operation *op) {
 bool PipelineVerifier::isReadBefore(const Channel &channel, RoleOp reader, const Channel &again) {
   if (reader == again.putter)
     return readsBefore(channel.gets, reader, again.put);
-  llvm::SetVector<Operation *> heard; // roles that have a tile which `reader` put behind its last reading
+  llvm::SetVector<Operation *> heard; // roles that have a tile which `reader` put after its last reading
   for (auto &[op, other] : channels)
     if (other.putter == reader && readsBefore(channel.gets, reader, other.put))
       for (GetOp get : other.gets)

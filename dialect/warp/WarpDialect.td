@@ -9,10 +9,11 @@ def Warp_Dialect : Dialect {
   let cppNamespace = "::fgla::warp";
   let summary = "Roles, channels and layouts of a GPU kernel";
   let description = [{
-    Says *who* computes a tile program, and *where* its values lie, in two steps. First the body of the walk over tiles is split among
-    roles: groups of warps, each with its own loop; a value that crosses from one role to another goes through a channel. A channel
-    is a queue, so this form has a meaning without threads or barriers. Then every tile inside a role gets a layout (which
-    register of which lane of which warp holds which element) as the encoding of its type.
+    Says *who* computes a tile program, and *where* its values lie, in two steps. First the body of the walk over tiles
+    is split among roles: groups of warps, each with its own loop; a value that crosses from one role to another goes
+    through a channel. A channel is a queue, so this form has a meaning without threads or barriers. Then every tile
+    inside a role gets a layout (which register of which lane of which warp holds which element) as the encoding of its
+    type.
   }];
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;

@@ -13,8 +13,8 @@ def Warp_Tile : RankedTensorOf<[AnyType], [HasAnyRankOfPred<[2]>, HasStaticShape
 def Warp_PipelineOp : Warp_Op<"pipeline", [SingleBlock, NoTerminator]> {
   let summary = "roles that run at the same time";
   let description = [{
-    Holds channels and the roles that they connect. At most `stages` turns of the loop over tiles are under way: a role that puts turn
-    `t` waits until every role is done with turn `t - stages`.
+    Holds channels and the roles that they connect. At most `stages` turns of the loop over tiles are under way: a role
+    that puts turn `t` waits until every role is done with turn `t - stages`.
 
     Example:
     ```mlir
@@ -29,9 +29,9 @@ def Warp_PipelineOp : Warp_Op<"pipeline", [SingleBlock, NoTerminator]> {
     - (pipeline_c2) each channel is put by exactly one role, once in each turn.
     - (pipeline_c3) no role waits, through channels, for what itself puts in the same turn.
     - (pipeline_c4) each channel is got by a role, and by each that reads it in each turn.
-    - (pipeline_c5) a role that gets releases each turn, once, behind all that reads what it got.
-    - (pipeline_c6) a channel that reuses another's memory is alone in doing so, and is put when all roles have read that: its own role by the order of ops,
-      others because they handed on a tile behind their last reading.
+    - (pipeline_c5) a role that gets releases each turn, once, after all that reads what it got.
+    - (pipeline_c6) a channel that reuses another's memory is alone in doing so, and is put when all roles have read
+      that: its own role by the order of ops, others because they handed on a tile after their last reading.
   }];
   let arguments = (ins I64Attr:$stages);
   let regions = (region SizedRegion<1>:$body);
@@ -42,7 +42,8 @@ def Warp_PipelineOp : Warp_Op<"pipeline", [SingleBlock, NoTerminator]> {
 def Warp_ChannelOp : Warp_Op<"channel", [HasParent<"PipelineOp">]> {
   let summary = "a queue of tiles between roles";
   let description = [{
-    With `reuses`, the tile of a turn is put into the memory of another channel's tile of the same turn, whose readers are done with it by then.
+    With `reuses`, the tile of a turn is put into the memory of another channel's tile of the same turn, whose readers
+    are done with it by then.
 
     Example: `%q = fgla_warp.channel reuses(%zq) : !fgla_warp.channel<tensor<16x128xbf16>>`
     Constraints:
@@ -65,8 +66,8 @@ def Warp_RoleOp : Warp_Op<"role", [HasParent<"PipelineOp">, SingleBlock, NoTermi
     - (role_c1) `warps` and `instances` are at least 1.
     - (role_c2) the body has one argument, an index.
     - (role_c3) a walk in the body does the turns of the role's instance: `instance(%i of instances)`.
-    - (role_c4) a turn has at most one `fgla_tile.decayed_scores`: it writes what the role puts of the same elements along, and two would
-      count that twice.
+    - (role_c4) a turn has at most one `fgla_tile.decayed_scores`: it writes what the role puts of the same elements
+      along, and two would count that twice.
   }];
   let arguments = (ins StrAttr:$name, I64Attr:$warps, I64Attr:$instances);
   let regions = (region SizedRegion<1>:$body);
@@ -104,7 +105,7 @@ def Warp_GetOp : Warp_Op<"get", [MemoryEffects<[MemRead]>]> {
 def Warp_ReleaseOp : Warp_Op<"release", [MemoryEffects<[MemWrite]>]> {
   let summary = "says that this role is done with a turn";
   let description = [{
-    Nothing that this role got in the turn is read behind it.
+    Nothing that this role got in the turn is read after it.
 
     Example: `fgla_warp.release %turn`
   }];
@@ -130,7 +131,8 @@ def Warp_RowOp : Warp_Op<"row", [Pure]> {
 def Warp_ConcatOp : Warp_Op<"concat", [Pure]> {
   let summary = "two tiles side by side";
   let description = [{
-    Each thread gets the elements of `left` in the columns that it holds of the first half, those of `right` in the others.
+    Each thread gets the elements of `left` in the columns that it holds of the first half, those of `right` in the
+    others.
 
     Example: `%b = fgla_warp.concat %x, %y : tensor<16x64xf32, #a>, tensor<16x64xf32, #a> -> tensor<16x128xf32, #b>`
     Constraints:
@@ -160,9 +162,9 @@ def Warp_ConvertOp : Warp_Op<"convert", [Pure]> {
 def Warp_TensorMapOp : Warp_Op<"tensor_map", [Pure]> {
   let summary = "describes an array to the copy engine";
   let description = [{
-    Host code. `box` is what one copy moves, a size for each dim of the array. Along the last dim these are lines of 128 bytes: in
-    shared memory the first lines of all rows come before the second ones, and the 16-byte parts of a line are permuted by the
-    number of its row (modulo 8). What lies behind the end of the array is zero.
+    Host code. `box` is what one copy moves, a size for each dim of the array. Along the last dim these are lines of 128
+    bytes: in shared memory the first lines of all rows come before the second ones, and the 16-byte parts of a line are
+    permuted by the number of its row (modulo 8). What lies after the end of the array is zero.
 
     Example: a tile of 16 tokens of one head
     ```mlir
@@ -181,8 +183,9 @@ def Warp_TensorMapOp : Warp_Op<"tensor_map", [Pure]> {
 def Warp_DispatchOp : Warp_Op<"dispatch", [MemoryEffects<[MemRead, MemWrite]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "starts a kernel on a grid";
   let description = [{
-    Host code. The kernel is a function in a `gpu.module`; threads and shared memory are its attributes. Arrays are passed as pointers to
-    device memory, numbers as they are (index as i64), tensor maps as they are. Where a size of the grid is zero, nothing happens.
+    Host code. The kernel is a function in a `gpu.module`; threads and shared memory are its attributes. Arrays are
+    passed as pointers to device memory, numbers as they are (index as i64), tensor maps as they are. Where a size of
+    the grid is zero, nothing happens.
 
     Example:
     ```mlir

@@ -33,9 +33,9 @@ def Warp_LayoutAttr : AttrDef<Warp_Dialect, "Layout"> {
   let mnemonic = "layout";
   let summary = "which thread holds which element of a tile";
   let description = [{
-    A linear map over bits, in the manner of Triton's linear layouts: an element's (row, column) is the exclusive or of the entries for
-    the set bits of its register, lane and warp number. A zero entry means that the threads or registers which differ in this bit
-    hold the same element.
+    A linear map over bits, in the manner of Triton's linear layouts: an element's (row, column) is the exclusive or of
+    the entries for the set bits of its register, lane and warp number. A zero entry means that the threads or registers
+    which differ in this bit hold the same element.
 
     Example, a tile [16, 64] with two columns and all rows in each thread:
     `#fgla_warp.layout<registers = [[0, 1], [1, 0], [2, 0], [4, 0], [8, 0]], lanes = [[0, 2], [0, 4], [0, 8], [0, 16], [0, 32]], warps = []>`

@@ -59,7 +59,7 @@ static bool hasVectorBody(LinalgOp op) {
   for (Operation &inner : op.getBlock()->without_terminator()) {
     if (isa<linalg::IndexOp, arith::ConstantOp>(inner))
       continue;
-    // A lane behind the end may divide by zero, which traps for integers.
+    // A lane after the end may divide by zero, which traps for integers.
     if (isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp, arith::CeilDivSIOp, arith::CeilDivUIOp,
             arith::FloorDivSIOp>(inner))
       return false;

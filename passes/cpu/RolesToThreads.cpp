@@ -55,7 +55,7 @@ private:
   /// What a counter has when the slot of `turn` holds it, and when the turn before in this slot is over.
   Value markOf(Value turn) { return toI64(arith::AddIOp::create(builder, loc, turn, index(1))); }
   Value markBefore(Value turn);
-  /// The counter of a channel (row = its number) or a role (row = its number behind the channels).
+  /// The counter of a channel (row = its number) or a role (row = its number after the channels).
   Value counterAt(int64_t row, Value slot);
   int64_t rowOf(warp::RoleOp role) { return rings.size() + roleNumbers.lookup(role); }
 

@@ -7,9 +7,9 @@ include "mlir/Pass/PassBase.td"
 def NameDims : Pass<"fgla-name-dims", "::mlir::ModuleOp"> {
   let summary = "gives one name to dims that must be equal";
   let description = [{
-    Writes `fgla.dims` on the arguments and results of public functions: dims that the ops of the function force to be equal get one name, `B` and
-    `T` where they are the batch and the tokens of an `fgla` op, and `?` where nothing is known. The runtime then refuses
-    tensors that do not fit. Names that are there already are kept and spread.
+    Writes `fgla.dims` on the arguments and results of public functions: dims that the ops of the function force to be
+    equal get one name, `B` and `T` where they are the batch and the tokens of an `fgla` op, and `?` where nothing is
+    known. The runtime then refuses tensors that do not fit. Names that are there already are kept and spread.
 
     Precondition: none. Postcondition: every argument and result with dynamic dims has `fgla.dims`.
   }];
@@ -18,9 +18,10 @@ def NameDims : Pass<"fgla-name-dims", "::mlir::ModuleOp"> {
 def ExpandBlock : Pass<"fgla-expand-block"> {
   let summary = "takes blocks and one-token steps apart";
   let description = [{
-    `fgla.block` becomes its projections (contractions `[B, T, M] x [M, H, D]`, summed in f32 for f16 and bf16 storage), bias
-    additions, and `fgla.feature_map`, `fgla.gate`, `fgla.attention`, `fgla.norm` and `fgla.output_gate`. `fgla.step`
-    becomes `fgla.attention` on one token, and so do the maps, gates and norms of tensors `[B, H, D]` around it.
+    `fgla.block` becomes its projections (contractions `[B, T, M] x [M, H, D]`, summed in f32 for f16 and bf16 storage),
+    bias additions, and `fgla.feature_map`, `fgla.gate`, `fgla.attention`, `fgla.norm` and `fgla.output_gate`.
+    `fgla.step` becomes `fgla.attention` on one token, and so do the maps, gates and norms of tensors `[B, H, D]` around
+    it.
 
     Precondition: none. Postcondition: no `fgla.block` and no `fgla.step`; tensors have a token axis.
   }];
@@ -38,7 +39,8 @@ def ChooseSaved : Pass<"fgla-choose-saved", "::mlir::ModuleOp"> {
     contractions (with what is done to each of their elements after them); `speed` saves everything. Only what the
     gradient needs is kept in the end, whatever is written here.
 
-    Precondition: ops of the graph level, taken apart. Postcondition: `fgla.retention` on every op that computes a tensor.
+    Precondition: ops of the graph level, taken apart. Postcondition: `fgla.retention` on every op that computes a
+    tensor.
   }];
   let options = [Option<"memory", "memory", "::fgla::Memory", /*default=*/"::fgla::Memory::Balanced",
     "what is kept", [{::llvm::cl::values(
@@ -58,8 +60,8 @@ def Differentiate : Pass<"fgla-differentiate", "::mlir::ModuleOp"> {
     - `NAME_backward` takes those arguments of `NAME` that it needs, what was saved, and a gradient `d_RESULT` for each
       result, and returns the gradient `d_ARGUMENT` of each argument that has one.
 
-    No gradient flows through integers and through the maximum of a stabilizer (`final_max`), so these have none. `of` and
-    `wrt` name results and arguments where not all are wanted; gradients that nobody asks for are not computed.
+    No gradient flows through integers and through the maximum of a stabilizer (`final_max`), so these have none. `of`
+    and `wrt` name results and arguments where not all are wanted; gradients that nobody asks for are not computed.
 
     How ops are differentiated: `passes/graph/Adjoint.cpp` for `linalg` and `tensor`; a map, gate or norm becomes
     `fgla.vjp`, an attention `fgla.attention_grad`.
@@ -78,9 +80,9 @@ def Differentiate : Pass<"fgla-differentiate", "::mlir::ModuleOp"> {
 def MakeShapeFunctions : Pass<"fgla-make-shape-functions", "::mlir::ModuleOp"> {
   let summary = "one function per entry function that says what shapes its results have";
   let description = [{
-    For each public function `f`, makes `fgla_shapes_f`, which takes the tensors of `f` and a `memref<?xindex>`, and writes the dims of all
-    results there. It is a copy of `f` from which all is removed that the shapes do not need. Fails where a shape depends
-    on the values in a tensor.
+    For each public function `f`, makes `fgla_shapes_f`, which takes the tensors of `f` and a `memref<?xindex>`, and
+    writes the dims of all results there. It is a copy of `f` from which all is removed that the shapes do not need.
+    Fails where a shape depends on the values in a tensor.
 
     Before: public functions on ranked tensors. After: two of them for each.
   }];
@@ -91,13 +93,14 @@ def MakeShapeFunctions : Pass<"fgla-make-shape-functions", "::mlir::ModuleOp"> {
 def LowerToReference : Pass<"fgla-lower-to-reference"> {
   let summary = "every op in its plain sequential form";
   let description = [{
-    The executable specification that everything else is tested against, so plain and not fast: a
-    map, gate or norm is a `linalg.generic`; an attention is an `scf.for` over the tokens that carries the state `[B, H, K, V]` and
-    the key maximum `[B, H]`, with `linalg.generic` for the update and the read-out. Arithmetic is done in the computation type;
+    The executable specification that everything else is tested against, so plain and not fast: a map, gate or norm is a
+    `linalg.generic`; an attention is an `scf.for` over the tokens that carries the state `[B, H, K, V]` and the key
+    maximum `[B, H]`, with `linalg.generic` for the update and the read-out. Arithmetic is done in the computation type;
     storage types are converted at the ends.
 
-    A gradient is these ops, differentiated (`passes/graph/Adjoint.h`): `fgla.vjp` those of its region, `fgla.attention_grad`
-    those of one token, in an `scf.forall` over batches and heads that goes over the tokens forward, keeping states, and back.
+    A gradient is these ops, differentiated (`passes/graph/Adjoint.h`): `fgla.vjp` those of its region,
+    `fgla.attention_grad` those of one token, in an `scf.forall` over batches and heads that goes over the tokens
+    forward, keeping states, and back.
 
     Precondition: no `fgla.block` and no `fgla.step` (`fgla-expand-block`). Postcondition: no `fgla` op at all.
   }];
@@ -109,9 +112,11 @@ def WidenToF64 : Pass<"fgla-widen-to-f64", "::mlir::ModuleOp"> {
   let summary = "all floats become f64";
   let description = [{
     Tensors, memrefs and scalars of a narrower float type become f64, in signatures, constants and regions; conversions
-    between types that are now equal vanish. The same program then runs in double precision: the yardstick of `--compare=reference`.
+    between types that are now equal vanish. The same program then runs in double precision: the yardstick of
+    `--compare=reference`.
 
-    Run it before `fgla-lower-to-reference`, which writes constants (scale, log 2) in the computation type that it finds.
+    Run it before `fgla-lower-to-reference`, which writes constants (scale, log 2) in the computation type that it
+    finds.
 
     Precondition: ops of the graph level. Postcondition: no narrower float type.
   }];

@@ -108,7 +108,7 @@ static void ownFills(func::FuncOp function) {
 
 /// What computes a result begins with its destination instead of `empty`; null where it must not. Bufferization keeps
 /// apart what is computed in one memory, but does not know that the stores at the end write to it too. So what several
-/// results begin with becomes memory of the last that is stored, behind which nothing is read.
+/// results begin with becomes memory of the last that is stored, after which nothing is read.
 static Value buildDestination(RewriterBase &rewriter, SubsetInsertionOpInterface store, tensor::EmptyOp empty,
                               Operation *user, const bufferization::OneShotAnalysisState &state) {
   using bufferization::MaterializeInDestinationOp;

@@ -51,7 +51,7 @@ public:
   /// `value` rounded to `element` and widened again.
   mlir::Value round(mlir::Value value, mlir::Type element);
 
-  /// The pointer to byte `offset` behind the address `address` (i32) of shared memory.
+  /// The pointer to byte `offset` after the address `address` (i32) of shared memory.
   mlir::Value sharedPointer(mlir::Value address, int64_t offset) { return pointerTo(kShared, address, offset); }
   /// The same of shared memory of the cluster.
   mlir::Value clusterPointer(mlir::Value address, int64_t offset) {

@@ -39,7 +39,7 @@ private:
 };
 } // namespace
 
-/// d_ij, the product of the decays behind j up to i. Each thread has all decays; for a row, the products from each
+/// d_ij, the product of the decays after j up to i. Each thread has all decays; for a row, the products from each
 /// column on come one from another.
 void RoleEmitter::emitDecayMatrix(tile::DecayMatrixOp op) {
   LinearLayout layout = getLayout(op.getResult());
@@ -50,7 +50,7 @@ void RoleEmitter::emitDecayMatrix(tile::DecayMatrixOp op) {
     decays.push_back(pull(op.getDecay(), source, source.findRegister({static_cast<int32_t>(row), 0})));
   auto [threadRow, threadColumn] = getThreadElement(layout);
   ColumnPicker picker(code, layout, threads.lane, threads.warp);
-  std::map<int32_t, SmallVector<Value>> ofRows; // products up to the row, by the column they begin behind
+  std::map<int32_t, SmallVector<Value>> ofRows; // products up to the row, by the column they begin after
   Registers values;
   for (int64_t number = 0; number < layout.getNumRegisters(); ++number) {
     Element element = layout.ofRegister(number);

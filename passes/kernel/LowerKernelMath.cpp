@@ -5,8 +5,8 @@
 // these by upstream's expansions and polynomials.
 //
 // The unit's argument is rounded to f32: of 2^100 that costs 2^-18 of the result. Kernels on arrays of f32
-// (fgla::kPreciseAttrName) have the argument in two parts. Others have short polynomials, exact to 2^-15 where they end:
-// their arrays have 8 or 11 bits.
+// (fgla::kPreciseAttrName) have the argument in two parts. Others have short polynomials, exact to 2^-15 where they
+// end: their arrays have 8 or 11 bits.
 //
 //===----------------------------------------------------------------------===//
 

@@ -37,10 +37,10 @@ static void wait(Code &code, Value barrier, Value parity, bool canSuspend, bool 
   scf::YieldOp::create(builder, code.loc);
 }
 
-/// What blocks wrote into shared memory comes before their arrival by a fence for that alone, and the wait for it
-/// before a fence before what reads it: a release of the whole cluster's scope waits for all that was stored to global
-/// memory, and its acquire empties the L1 cache (0.30 ms for 0.16). Who has only read needs none: what it has
-/// read, it has computed with and stored before it arrives.
+/// A fence for shared memory alone orders what blocks wrote before their arrival, and another one orders the wait
+/// before what reads it. A release of the whole cluster's scope would wait for all that was stored to global memory,
+/// and its acquire would empty the L1 cache (0.30 ms for 0.16). A role that has only read needs no fence: it has
+/// computed with what it read, and stored that, before it arrives.
 void RoleEmitter::arriveInCluster(int64_t number, Hearers hearers) {
   auto arriveIn = [&](Value rank) {
     NVVM::MBarrierArriveOp::create(builder, code.loc, /*res=*/Type(), code.inBlock(getBarrier(number), rank),
@@ -69,7 +69,7 @@ void RoleEmitter::arrive(int64_t number, Hearers hearers) {
   auto arriveHere = [&] {
     NVVM::MBarrierArriveOp::create(builder, code.loc, builder.getI64Type(), getBarrier(number));
   };
-  // Also what the warp writes in its next turn comes behind what its lanes read in this one.
+  // Also what the warp writes in its next turn comes after what its lanes read in this one.
   code.syncWarp();
   if (kernel.everyLaneArrives)
     return arriveHere();
@@ -93,9 +93,9 @@ RoleEmitter::SharedTile RoleEmitter::getSlot(Value channel) {
   return {turnAddress, kernel.plan.channels.lookup(channel), TileMemory(type), type.getElementType()};
 }
 
-/// An instance has not seen all turns: it does not know that what it waits for was there for the turn before in this
-/// memory, for copies end in any order. A barrier that is a phase behind looks as one that is a phase ahead. That the
-/// memory was free in between says it.
+/// An instance has not seen all turns, and copies end in any order. So it does not know whether the turn before in this
+/// memory has come yet, and a barrier that is a phase late looks like one that is a phase early. It knows once the
+/// memory was free in between.
 void RoleEmitter::emitGet(warp::GetOp get) {
   if (role.getInstances() > 1)
     awaitTurn();
@@ -196,7 +196,7 @@ void RoleEmitter::awaitTurn() {
 void RoleEmitter::emitPut(warp::PutOp put) {
   if (done.lookup(put))
     return;
-  // Who has got nothing, as what only depends on constants, has heard from nobody that it may begin.
+  // A role that computes from constants alone has got nothing yet, so nothing told it that its memory is free.
   if (awaited.empty())
     awaitTurn();
   LinearLayout layout = getLayout(put.getValue());
@@ -275,7 +275,7 @@ static int64_t getCopyBytes(tile::LoadOp load) {
   return bytes >= kLeastCopyBytes && rowBytes >= kMostCopyBytes && llvm::isPowerOf2_64(rowBytes) ? bytes : 0;
 }
 
-/// Copies a tile of tokens into its slot; zeros behind the end.
+/// Copies a tile of tokens into its slot; zeros after the end.
 void RoleEmitter::emitLoadToChannel(tile::LoadOp load, warp::PutOp put) {
   awaitTurn();
   TensorCopies copies(role, kernel.target);
@@ -318,7 +318,7 @@ TensorCopies::TensorCopies(warp::RoleOp role, const GPUTarget &target) {
   });
 }
 
-/// A tile by the copy engine. Zeros lie behind the end of the array; segments end with a whole tile.
+/// A tile by the copy engine. Zeros lie after the end of the array; segments end with a whole tile.
 void RoleEmitter::copyLines(tile::LoadOp load, const SharedTile &place) {
   constexpr int64_t kLineColumns = TileMemory::kLine / 2;
   // As the runtime describes arrays: columns within a line, rows, lines, then the other dims from the innermost.

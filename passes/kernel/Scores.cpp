@@ -1,9 +1,9 @@
 //===- Scores.cpp - The diagonal block of attention -----------------------===//
 //
 // a_ij = sum_d q_id k_jd prod_(j < s <= i) f_sd as matrix products. The decay of a pair is split at the middle of the
-// tile: with X_r the product from the middle up to r (behind it), or one over the product from r to the middle (in
-// front of it), a = (q X) (k / X)^T below the diagonal. That is exact while no X is too large or small for the
-// operands' type.
+// tile. For a row r in the second half, X_r is the product of the decays from the middle up to r. For one in the first
+// half, it is one over the product from r to the middle. Then a = (q X) (k / X)^T below the diagonal, which is exact
+// while no X is too large or small for the operands' type.
 //
 // Where one is, all warps of the role take another way:
 //
@@ -155,7 +155,7 @@ RoleEmitter::SharedTile ScoresEmitter::getPlace(RoleEmitter &role, tile::Decayed
   return {place.address, place.offset, TileMemory(type), type.getElementType()};
 }
 
-/// Whether `value` is `tile` times the running product of the decays that ends at each row, or begins behind it.
+/// Whether `value` is `tile` times the running product of the decays that ends at each row, or begins after it.
 bool ScoresEmitter::isDecayed(Value value, Value tile, bool toEnd) {
   auto map = value.getDefiningOp<tile::MapOp>();
   if (!map || map.getInputs().size() != 2 || map.getNumResults() != 1 || map.getInputs()[0] != tile)
@@ -197,7 +197,7 @@ ScoresEmitter::Span ScoresEmitter::multiplyDecays(int32_t column, int32_t first,
   return span;
 }
 
-/// The products of each column over the rows up to the middle and behind it; returns whether one of this thread's is so
+/// The products of each column over the rows up to the middle and after it; returns whether one of this thread's is so
 /// small that its inverse is out of range.
 Value ScoresEmitter::multiplyDecays() {
   SmallVector<Span> spans;

@@ -7,10 +7,11 @@ include "mlir/Pass/PassBase.td"
 def AssignLayouts : Pass<"fgla-assign-layouts", "::mlir::ModuleOp"> {
   let summary = "Gives every tile in a role a layout";
   let description = [{
-    From the ops that are bound to a layout outward: products have that of their accumulators (transposed for what is the second operand of a
-    later product: its accumulators are then that operand already), running combinations have their rows in registers, row reductions of what was
-    got from a channel have a row in each lane. What is elementwise takes the layout that its user wants, and is computed once for each
-    layout. Tiles in channels have none: they are read into any.
+    From the ops that are bound to a layout outward: products have that of their accumulators (transposed for what is
+    the second operand of a later product: its accumulators are then that operand already), running combinations have
+    their rows in registers, row reductions of what was got from a channel have a row in each lane. What is elementwise
+    takes the layout that its user wants, and is computed once for each layout. Tiles in channels have none: they are
+    read into any.
   }];
   let dependentDialects = ["::fgla::warp::WarpDialect"];
 }
@@ -18,7 +19,8 @@ def AssignLayouts : Pass<"fgla-assign-layouts", "::mlir::ModuleOp"> {
 def SizeStages : Pass<"fgla-size-stages", "::mlir::ModuleOp"> {
   let summary = "As many turns under way as shared memory holds";
   let description = [{
-    A role with more instances than that gets fewer: each must have passed the turn before in a slot to tell a new turn's barrier from an old one's.
+    A role with more instances than that gets fewer: each must have passed the turn before in a slot to tell a new
+    turn's barrier from an old one's.
   }];
   let dependentDialects = ["::fgla::warp::WarpDialect", "::mlir::arith::ArithDialect"];
 }
@@ -26,8 +28,8 @@ def SizeStages : Pass<"fgla-size-stages", "::mlir::ModuleOp"> {
 def ViewLayouts : Pass<"fgla-view-layouts", "::mlir::ModuleOp"> {
   let summary = "Prints which thread holds which element";
   let description = [{
-    For each layout of tiles of one shape, a table: in row `r` and column `c` stands who holds the element, as `warp/lane:register`. `+3` behind
-    it: three others hold it too. `-`: nobody does.
+    For each layout of tiles of one shape, a table: in row `r` and column `c` stands who holds the element, as
+    `warp/lane:register`. `+3` after that: three others hold it too. `-`: nobody does.
   }];
   let options = [
     Option<"rows", "rows", "int64_t", "16", "print so many rows of a tile at most">,

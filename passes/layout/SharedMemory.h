@@ -9,9 +9,9 @@ namespace fgla {
 
 /// How a tile lies in shared memory. What eight neighbouring rows hold in one column has to lie in different banks.
 ///
-/// Tiles of 16-bit elements with 64 columns or more lie in blocks of 64 columns, each a line of 128 bytes for each row,
-/// the 16-byte parts of a line permuted by exclusive or with the row's number (modulo 8): lines are written whole.
-/// Others lie row by row, with 16 bytes between rows where there are several columns.
+/// Tiles of 16-bit elements with 64 columns or more are cut into blocks of 64 columns. A block has a line of 128 bytes
+/// for each row, whose 16-byte parts are permuted (swizzled): part p is at p exclusive or the row's number modulo 8.
+/// Lines are written whole. Other tiles are stored row by row, with 16 bytes between rows if there are several columns.
 struct TileMemory {
   static constexpr int64_t kLine = 128, kPart = 16;
 
@@ -57,7 +57,7 @@ bool combinesRowsOfWarps(tile::ReduceOp reduce);
 /// What each of the warps has combined, in a row of its own.
 mlir::RankedTensorType getPartsOfWarps(tile::ReduceOp reduce, int64_t warps);
 
-/// The memory of one turn, with a place for each channel and barrier, and what lies behind the turns. Offsets and sizes
+/// The memory of one turn, with a place for each channel and barrier, and what lies after the turns. Offsets and sizes
 /// in bytes.
 struct SharedMemoryPlan {
   llvm::MapVector<mlir::Value, int64_t> channels; ///< offset in the turn's memory

@@ -153,7 +153,8 @@ bool PipelineBuilder::isReadBeforePut(Value place, Value value) {
   return put;
 }
 
-/// What the elementwise role puts goes where it last read a loaded tile of this type, if nobody else reads that.
+/// A tile that the elementwise role puts overwrites a loaded tile of its type that this role has read for the last time
+/// and no other role reads.
 void PipelineBuilder::shareMemory() {
   int elementwise = llvm::find_if(body.roles, [](const RoleSpec &role) { return role.kind == RoleKind::Elementwise; }) -
                     body.roles.begin();
@@ -342,7 +343,7 @@ void PipelineBuilder::buildTurn(int role, Value turn, IRMapping &mapping) {
     for (Value operand : products[i]->getOperands())
       if (Operation *def = operand.getDefiningOp(); def && need.ops.contains(def))
         products.insert(def);
-  bool later = false; // something got is read behind the products
+  bool later = false; // something got is read after the products
   for (Operation *op : need.ops)
     if (!products.contains(op))
       later |= llvm::any_of(op->getOperands(), [&](Value v) { return need.fromOthers.contains(v); });

@@ -36,9 +36,10 @@ static bool hasHalves(Value features) {
 /// key channels that they own: so as many values as fit. Key slices make that work as small as it is without slices,
 /// but their outputs are parts of sums, which cost a trip through memory.
 ///
-/// Two turns have to fit shared memory too. Where that is about 100 KB, tiles of 128 keys and 128 values of f32 do not,
-/// nor decays of 256 values, of which a turn holds two tiles of f32 and two more of what they are computed from. Where
-/// registers stay where they are, sums of f32 and what else is lost of them take too many for so many keys and values.
+/// Two turns have to fit shared memory too. Where that is about 100 KB, tiles of 128 keys and 128 values of f32 do not
+/// fit. Nor do decays of 256 values: a turn holds two tiles of them in f32, and two more of what they are computed
+/// from. Where registers cannot move between warps, sums of f32 and what rounding has lost of them need too many for so
+/// many keys and values.
 std::pair<int64_t, int64_t> fgla::chooseSlices(AttentionOp op, const GPUTarget &target) {
   constexpr int64_t kMostKeys = 128, kMostValuesWithDecays = 128;
   constexpr unsigned kLargeShared = 160 * 1024;

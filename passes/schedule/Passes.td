@@ -7,9 +7,9 @@ include "mlir/Pass/PassBase.td"
 def AssignSchedule : Pass<"fgla-assign-schedule", "::mlir::ModuleOp"> {
   let summary = "Chooses the tile length, the segments and the slices of each attention";
   let description = [{
-    Precondition: the module carries the attribute `fgla.target`. Postcondition: each `fgla.attention` that gets a kernel carries
-    `fgla.schedule`. One that has it already keeps it; what that leaves open is chosen. The delta rules get none, and a remark: they run by the
-    sequential lowering.
+    Precondition: the module carries the attribute `fgla.target`. Postcondition: each `fgla.attention` that gets a
+    kernel carries `fgla.schedule`. One that has it already keeps it; what that leaves open is chosen. The delta rules
+    get none, and a remark: they run by the sequential lowering.
   }];
   let options = [
     Option<"tile", "tile", "int64_t", "0", "Tokens in a tile, a power of two (0: chosen by shape and target)">,
@@ -25,9 +25,9 @@ def AssignSchedule : Pass<"fgla-assign-schedule", "::mlir::ModuleOp"> {
 def AssignPrecision : Pass<"fgla-assign-precision", "::mlir::ModuleOp"> {
   let summary = "Lets products of f32 be less exact where that is asked for";
   let description = [{
-    Precondition: the module carries the attribute `fgla.target`. Postcondition: each `fgla.attention` of f32 that gets a kernel for a GPU carries
-    `fgla.precision`, if the option says other than `f32`; one that has it already keeps it. Where an attention is asked for what its kernel has no
-    use for, a remark says so: a CPU, tensors of other types.
+    Precondition: the module carries the attribute `fgla.target`. Postcondition: each `fgla.attention` of f32 that gets
+    a kernel for a GPU carries `fgla.precision`, if the option says other than `f32`; one that has it already keeps it.
+    Where an attention is asked for what its kernel has no use for, a remark says so: a CPU, tensors of other types.
   }];
   let options = [
     Option<"precision", "precision", "::fgla::Precision", "::fgla::Precision::F32", "Of the factors of products",

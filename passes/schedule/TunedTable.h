@@ -1,6 +1,6 @@
 //===- TunedTable.h - Schedules that were timed ---------------------------===//
 //
-// A text file, a kernel a line; what stands behind # is a comment:
+// A text file, a kernel a line; what follows # is a comment:
 //
 //   sm_90a 128 128 bf16 key any | load=1,elementwise=2,instances=4 | B=8,T=2048 158.1 us (chosen 165.0) | NVIDIA H100
 //
@@ -52,7 +52,7 @@ public:
   const std::vector<TunedRow> &getRows() const { return rows; }
   /// Null if there is none.
   const TunedRow *find(const TunedKey &key) const;
-  /// In place of one with the same key, or behind all others.
+  /// In place of one with the same key, or after all others.
   void set(TunedRow row);
   void erase(const TunedKey &key);
   /// As parse() reads it. Comments are gone but for the head.

@@ -232,7 +232,7 @@ void KernelWriter::storeState(ForwardProgram &program, Value state, Value buffer
                         ArrayRef<int64_t>{3, 4});
 }
 
-/// The state behind each piece, so that a segment reads one state, however many are before it. Each program does a
+/// The state after each piece, so that a segment reads one state, however many are before it. Each program does a
 /// small part of a head's state: that is many programs, each of which waits for memory.
 void KernelWriter::writeStartStates() {
   constexpr int64_t kKeys = 16, kMostValues = 256;

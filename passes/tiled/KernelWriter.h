@@ -93,7 +93,7 @@ private:
   mlir::Value parts;       ///< of outputs, where programs own slices of the state and something is done to the whole
   mlir::Value sequenceMax; ///< [B, H], for the stabilizer `sequence`
   mlir::Value states, maxima, totals, complements; ///< of pieces
-  mlir::Value startStates;                         ///< behind pieces: the state that what follows starts from
+  mlir::Value startStates;                         ///< after pieces: the state that what follows starts from
 };
 } // namespace fgla
 

@@ -23,10 +23,10 @@ using tile::shapeOf;
 static bool isTile(Value value) { return isa<RankedTensorType>(value.getType()); }
 
 namespace {
-/// What is known of a scalar of a map where its element is behind the end of the tile.
+/// What is known of a scalar of a map where its element is after the end of the tile.
 enum class Behind { Unknown, Zero, False };
 
-/// Works on one kernel. Rows and columns of a tile behind the `count` that its array has are padding.
+/// Works on one kernel. Rows and columns of a tile after the `count` that its array has are padding.
 class Padder {
 public:
   Padder(func::FuncOp kernel, bool isWidening) : kernel(kernel), builder(kernel.getContext()), isWidening(isWidening) {}
@@ -84,7 +84,8 @@ Value Padder::constant(int64_t size) {
 /// Of two counts of one dim: that of a slice, which may be shorter than the tile was to be.
 Value Padder::join(Value a, Value b) { return !a || (b && matchPattern(a, m_Constant())) ? b : a; }
 
-/// What is exchanged, what is made of it row by row, and what that is made of beside.
+/// Finds tiles that have the rows of one program of a cluster: the parts of an exchange, what is computed from them row
+/// by row, and the other tiles that go into that.
 void Padder::findShares() {
   auto add = [&](ValueRange values, int64_t rows) {
     for (Value value : values)

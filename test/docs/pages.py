@@ -8,7 +8,7 @@ In a page's fenced blocks,
   ```mlir file=map.mlir                      the block is written to a file of that name
   ```console                                 lines that start with "$ " are run in the folder of those files, with the tools on the PATH; the
                                              lines below are their whole output, where "..." stands for any text
-  ```sh run                                  each line succeeds, in a folder that looks like this one after `make`
+  ```sh run                                  each line but comments succeeds, in a folder that looks like this one after `make`
 
 Ends with `N passed, N failed`.
 """
@@ -69,6 +69,8 @@ def run_lines(report, name, text, build):
         (folder / ".venv").symlink_to(sys.prefix)
         environment = {**os.environ, "FGLA_CACHE_DIR": str(folder / ".cache")}
         for line in text.strip().splitlines():
+            if line.startswith("#"):
+                continue
             done = subprocess.run(line, shell=True, cwd=folder, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             report.check(f"{name}: {line}", done.returncode == 0, done.stdout[-2000:])
 

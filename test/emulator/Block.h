@@ -84,7 +84,7 @@ public:
   /// Threads that have not ended.
   Mask getLive() const;
 
-  /// What the copy engine still has to do for these threads, in order: copies, and signals behind them.
+  /// What the copy engine still has to do for these threads, in order: copies, and signals after them.
   std::deque<PendingCopy> copies;
   /// Of the barrier that it has arrived at, if any: its round then. The second: of barrier.cluster.
   int64_t roundOfBarrier = -1, roundOfCluster = -1;
@@ -111,7 +111,7 @@ public:
   void learn(const Clock &from);
   /// Without a release: that its loads are over, and what a fence of the cluster has put in front.
   void signalRelaxed(Clock &to, int lane);
-  /// Without an acquire: which loads are over; the rest behind a fence.
+  /// Without an acquire: which loads are over; the rest after a fence.
   void hear(const Clock &from);
   /// Of cluster scope or wider.
   void fence(Mask mask, bool acquires, bool releases);

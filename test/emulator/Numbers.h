@@ -34,7 +34,7 @@ template <typename Half> struct Pair {
 };
 
 enum class TF32Rounding { TiesToEven, TiesAway, Cut };
-/// An f32 with 11 bits of significand. Products cut what is behind them off.
+/// An f32 with 11 bits of significand. Products cut what is after them off.
 inline float roundToTF32(float value, TF32Rounding rounding) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);

@@ -31,7 +31,7 @@ static std::string print(ModuleOp module) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  // As from a file, with a zero behind the end, which the lexer looks at.
+  // As from a file, with a zero after the end, which the lexer looks at.
   std::string text(reinterpret_cast<const char *>(data), size);
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &getContext());
   if (!module)

@@ -69,7 +69,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // ROLES-NEXT:   fgla-check-phase{phase=roles}
 // ROLES-NEXT: )
 
-// The module of this test is a CPU's, so the run fails behind the list.
+// The module of this test is a CPU's, so the run fails after the list.
 // LAYOUT: builtin.module(
 // LAYOUT-NEXT:   fgla-assign-layouts
 // LAYOUT-NEXT:   fgla-size-stages

@@ -98,7 +98,7 @@ Value WorkCounter::count() {
   return sum;
 }
 
-/// Gives the arguments their shapes, behind a cast, so that all else stays as it is.
+/// Gives the arguments their shapes, after a cast, so that all else stays as it is.
 static LogicalResult fixShapes(func::FuncOp function, ArrayRef<std::vector<int64_t>> shapes) {
   if (shapes.size() != function.getNumArguments())
     return failure();

@@ -138,7 +138,7 @@ Value AttentionTiles::makeFinite(Value max) {
 }
 
 /// The keys of a tile from their logits, those of the slice from `part`; for `running` also the maximum after the tile
-/// and the decay that the growth of the maximum is. Where a maximum is subtracted, keys behind the end are zero because
+/// and the decay that the growth of the maximum is. Where a maximum is subtracted, keys after the end are zero because
 /// theirs is infinite: one number a row is masked, not one an element.
 Value AttentionTiles::buildKeys(Value logits, Value part, Value rows, KeyTiles &tiles, Value max, Decay &stabilizer) {
   auto subtractExp = [&](Value from, Value what) {
@@ -174,7 +174,7 @@ Value AttentionTiles::buildKeys(Value logits, Value part, Value rows, KeyTiles &
   return subtractExp(part, mask(subtracted, rows, -kMinusInf));
 }
 
-/// The decays of the tokens, one behind the end.
+/// The decays of the tokens, one after the end.
 Decay AttentionTiles::combineDecays(Decay given, Decay stabilizer, Value rows) {
   if (!given.factor)
     return stabilizer;

@@ -117,8 +117,9 @@ static bool isOfLoads(Value tile) {
 }
 
 void ForwardProgram::combineInCluster(tile::WalkOp walk, TileReader &reader) {
-  // What is made of other rows' numbers (softmax), of maps or of products is the elementwise role's, which would wait
-  // for a role that waits for it.
+  // Row reductions of loaded tiles alone. Those of computed tiles (softmax, maps, products) run with what they are
+  // computed from. Gathering them across the cluster in the middle of a turn would deadlock: each side waits for the
+  // other.
   SmallVector<tile::ReduceOp> reduces;
   for (auto reduce : walk.getBody()->getOps<tile::ReduceOp>())
     if (reduce.getDim() == 1 && shapeOf(reduce.getInput()) == ArrayRef<int64_t>{tileLength, root.getKeyDim()} &&
@@ -268,7 +269,7 @@ Carried ForwardProgram::buildWalk(Value batch, Value head, Value begin, Value en
   Value token = walk.getToken(), rows = walk.getRows();
   reader.moveTo(token, rows);
 
-  // What is behind the end changes the state alone, and that at the end. Without outputs, it is a part of a segment,
+  // What is after the end changes the state alone, and that at the end. Without outputs, it is a part of a segment,
   // which has whole tiles.
   bool isStateWanted = output && (root.getFinalState() || root.getFinalMax());
   KeyTiles tiles = buildKeyTiles(reader, isStateWanted ? rows : Value(), carried.max);

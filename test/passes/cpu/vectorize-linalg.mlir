@@ -94,7 +94,7 @@ module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 512>} {
     return
   }
 
-  // A boolean is a byte in memory but a bit in a vector; a division by what lies behind the end could trap.
+  // A boolean is a byte in memory but a bit in a vector; a division by what lies after the end could trap.
   // CHECK-LABEL: func.func @scalars
   // CHECK-NOT: vector.
   // CHECK: return

@@ -40,7 +40,7 @@ func.func @together(%n: index) {
   return
 }
 
-// What is allocated behind a release is not alive with what was released: it would only take more memory.
+// What is allocated after a release is not alive with what was released: it would only take more memory.
 // CHECK-LABEL: func.func @one_after_the_other
 // CHECK: memref.alloc(%{{.+}}) : memref<?x128xf32>
 // CHECK: memref.dealloc

@@ -1,4 +1,4 @@
-// Who arrives at the barrier that says "all is there": a lane for its warp, behind a bar.warp.sync; for race checkers, every lane.
+// Who arrives at the barrier that says "all is there": a lane for its warp, after a bar.warp.sync; for race checkers, every lane.
 // RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-size-stages,fgla-lower-pipelines)' | FileCheck %s --check-prefixes=CHECK,WARP
 // RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-size-stages,fgla-lower-pipelines{check-races=true})' | FileCheck %s --check-prefixes=CHECK,LANES
 

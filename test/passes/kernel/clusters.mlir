@@ -1,7 +1,7 @@
 // RUN: fgla-compile %s --target=sm_90a --segments=1 --schedule=cluster=2 --compile-to=kernel -o - | FileCheck %s
 // RUN: fgla-compile %s --target=sm_90a --segments=1 --compile-to=kernel -o - | FileCheck %s --check-prefix=ALONE
 
-// Blocks that read each other's memory: they meet when barriers are there, and before one ends. What a role writes for others it says in all blocks, behind
+// Blocks that read each other's memory: they meet when barriers are there, and before one ends. What a role writes for others it says in all blocks, after
 // a fence; who has waited for that has a fence in front of the first read. What an instance waits for, it waits for when the turn's memory was free: else it
 // may take the turn before for its own.
 // CHECK-LABEL: llvm.func @f_kernel_0

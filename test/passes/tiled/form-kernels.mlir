@@ -12,7 +12,7 @@
 // CHECK:   fgla_tile.walk (%[[T0:.+]], %[[N:.+]], %{{.+}}) = %c0 to %{{.+}} by 32 iter_args(%[[S:.+]] = %{{.+}}, %[[LOST:.+]] = %{{.+}}, %[[M:.+]] = %{{.+}}) -> (tensor<64x32xf32>, tensor<64x32xf32>, tensor<1x1xf32>)
 // The running maximum, and its growth as a decay.
 // CHECK:     fgla_tile.load %[[ZK]][%[[B]], %[[T0]], %[[H]], %{{.+}}] rows(%[[N]]) dims [1, 3]
-// (What is behind the end would change the last state alone, which nobody wants: no masks.)
+// (What is after the end would change the last state alone, which is not asked for: no masks.)
 // CHECK-NOT: fgla_tile.valid
 // CHECK:     %[[ROWMAX:.+]] = fgla_tile.reduce max
 // CHECK:     %[[RUNNING:.+]] = fgla_tile.scan max %[[ROWMAX]] init(%[[M]] : tensor<1x1xf32>)
@@ -100,7 +100,7 @@ func.func @grouped(%q: tensor<?x?x8x16xbf16>, %k: tensor<?x?x2x16xbf16>, %v: ten
 
 // -----
 
-// Segments: first the states of all but the last, then for each piece the state behind it, then the outputs, which
+// Segments: first the states of all but the last, then for each piece the state after it, then the outputs, which
 // start from one of these.
 // Workers that are left in the first pass, which has one segment less, share the segments' pieces.
 // CHECK-LABEL: func.func private @segmented_kernel(
@@ -151,7 +151,7 @@ func.func @shared(%z: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> (tensor
 
 // -----
 
-// An op that consumes the output and is computed from something behind the attention: that moves in front of it.
+// An op that consumes the output and is computed from something after the attention: that moves in front of it.
 // CHECK-LABEL: func.func private @late_kernel(
 // CHECK: fgla_tile.store
 // CHECK-LABEL: func.func @late(
@@ -182,7 +182,7 @@ func.func @two_users(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> (ten
 
 // -----
 
-// Where the last state is wanted, keys behind the end are zero, since their maximum is infinite, and decays are one: two
+// Where the last state is wanted, keys after the end are zero, since their maximum is infinite, and decays are one: two
 // numbers a row, what they do to an element is one multiply-add.
 // CHECK-LABEL: func.func private @last_kernel(
 // CHECK: fgla_tile.walk

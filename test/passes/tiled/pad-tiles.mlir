@@ -1,7 +1,7 @@
 // RUN: fgla-opt %s --fgla-form-kernels=roles --fgla-pad-tiles --canonicalize --cse -split-input-file | FileCheck %s
 // RUN: fgla-opt %s --fgla-form-kernels --fgla-pad-tiles=widen=false --canonicalize --cse -split-input-file | FileCheck %s --check-prefix=CPU
 
-// 100 keys and 36 values in tiles of 128 and 64. What combines channels gets neutral elements behind the last one. What was loaded is zero there, and so is
+// 100 keys and 36 values in tiles of 128 and 64. What combines channels gets neutral elements after the last one. What was loaded is zero there, and so is
 // a state that is made of it.
 
 // CHECK-LABEL: func.func private @odd_kernel(

@@ -130,7 +130,7 @@ TEST_F(ClusterTest, FencesMakeUpForWhatIsRelaxed) {
     expectAlways(cross(other, kWait), "thread 0 reads, which is not ordered with a write");
     expectAlways(cross(release, wait("") + other), "thread 0 reads, which is not ordered with a write");
   }
-  // What is in front of the fence, and nothing behind it.
+  // What is in front of the fence, and nothing after it.
   expectAlways(cross(release + "st.shared.b32 [%rd8], %r1;\n", wait("") + acquire),
                "thread 0 reads, which is not ordered with a write");
 }

@@ -184,7 +184,7 @@ TEST_F(EmulatorTest, TensorCopies) {
           &map, out.data(), 1);
   EXPECT_EQ(message, "");
   EXPECT_EQ(out[0], 128u | 129u << 16);
-  EXPECT_EQ(out[1], 0u); // behind the end of the array
+  EXPECT_EQ(out[1], 0u); // after the end of the array
 }
 
 TEST_F(EmulatorTest, Hangs) {

@@ -55,7 +55,7 @@ TEST(Safetensors, NoTensors) {
 }
 
 // What Python's safetensors 0.8.0 writes for {"a": float32 [1, 2]}, byte for
-// byte, and two tensors in another order than their names, with blanks behind.
+// byte, and two tensors in another order than their names, with blanks after.
 TEST(Safetensors, ReadsOtherWriters) {
   TempDir dir;
   const float values[] = {1.5f, -2};
