@@ -289,6 +289,9 @@ static LogicalResult convertCumSum(ONNXLowering &lowering, NodeOp node) {
   FailureOr<int64_t> axis = lowering.axis(node, list->front(), input->rank());
   if (failed(axis))
     return failure();
+  // A loop over rows that have no elements would read and write outside of them.
+  if (llvm::any_of(input->dims, [](const Dim &dim) { return dim.isZero(); }))
+    return lowering.bind(node, *input);
   OpBuilder &b = lowering.b;
   Location loc = lowering.loc();
   bool isExclusive = getIntAttr(node, "exclusive", 0), isReverse = getIntAttr(node, "reverse", 0);

@@ -245,9 +245,22 @@ template <typename N> static Action findFloat(const std::string &op, bool keepsN
   return nullptr;
 }
 
+/// `op.f32.N`, of devices from sm_100 on: all but the last operand is converted from N, and the result is an f32.
+template <typename N> static Action findMixed(const std::string &op) {
+  if (op == "add")
+    return map2<[](N a, float c) { return static_cast<float>(a) + c; }, float, N, float>;
+  if (op == "sub")
+    return map2<[](N a, float c) { return static_cast<float>(a) - c; }, float, N, float>;
+  if (op == "fma")
+    return map3<[](N a, N b, float c) { return fuse(a, b, c); }, float, N, N, float>;
+  return nullptr;
+}
+
 static Action findFloat(const std::string &op, const std::string &type, const Instruction &i) {
   if (i.has("approx"))
     return type == "f32" ? findApproximate(op) : nullptr;
+  if (type != "f32" && i.has("f32"))
+    return type == "bf16" ? findMixed<BFloat16>(op) : type == "f16" ? findMixed<Float16>(op) : nullptr;
   if (type == "f32")
     return findFloat<float>(op, i.has("NaN"));
   if (type == "bf16")

@@ -330,6 +330,10 @@ def version_cases():
     for axis in (0, 1, -1):
         body = number("a", axis, "int32") + "y = CumSum(x, a)"
         yield Case(f"CumSum along {axis}", "float[2,3] x", "float[2,3] y", body, {"x": x}, {"y": np.cumsum(x, axis)}, F32_BOUND, 14)
+    for shape, axis in (([3, 0], 0), ([0, 3], 0), ([2, 0, 3], 2)):
+        body = number("a", axis, "int64") + "y = CumSum <reverse = 1> (x, a)"
+        nothing = np.zeros(shape, np.float32)
+        yield Case(f"CumSum of nothing, {shape} along {axis}", f"float{shape} x", f"float{shape} y", body, {"x": nothing}, {"y": nothing})
 
 
 def run(case, build, folder):

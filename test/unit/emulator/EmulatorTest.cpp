@@ -38,6 +38,20 @@ TEST_F(EmulatorTest, NumbersAreRoundedAsTheDeviceDoes) {
   EXPECT_EQ(fromBits<float>(out[1]), INFINITY);
 }
 
+TEST_F(EmulatorTest, OperandsOfTwoTypes) {
+  std::string loads =
+      "mov.b16 %rs0, 0x3E00;\nmov.b16 %rs1, 0x3FC0;\nmov.b32 %r1, 0f3F800001;\n"; // 1.5 twice, 1 + 2^-23
+  std::string message = run(loads + "sub.rn.f32.f16 %r2, %rs0, %r1;\nadd.f32.bf16 %r3, %rs1, %r1;\n"
+                                    "fma.rn.f32.f16 %r4, %rs0, %rs0, %r1;\nst.global.v2.b32 [%rd1], {%r2, %r3};\n"
+                                    "st.global.b32 [%rd1+8], %r4;\n",
+                            in.data(), out.data(), 1);
+  EXPECT_EQ(message, "");
+  EXPECT_EQ(fromBits<float>(out[0]), 0.5f - 0x1p-23f);
+  EXPECT_EQ(fromBits<float>(out[1]), 2.5f);
+  EXPECT_EQ(fromBits<float>(out[2]), 3.25f);
+  expectFailure(run("mul.rn.f32.f16 %r2, %rs0, %r1;\n", in.data(), out.data(), 1), "mul.rn.f32.f16");
+}
+
 TEST_F(EmulatorTest, IntegersWrapAround) {
   std::string message = run("mov.b32 %r1, -2147483648;\nmov.b32 %r2, -1;\nadd.s32 %r3, %r1, %r2;\n"
                             "div.s32 %r4, %r1, %r2;\nst.global.v2.b32 [%rd1], {%r3, %r4};\n",
