@@ -332,6 +332,36 @@ static void findAllocating(ModuleOp module, Functions &functions) {
   } while (functions.allocating.size() != before);
 }
 
+/// OpenMP's library ends the process where it can't start its threads. So `entry` starts them in the first call,
+/// before memory is taken for anything else.
+static void startThreadsFirst(LLVM::LLVMFuncOp entry) {
+  constexpr StringLiteral kName = "fgla.threads.started";
+  Location loc = entry.getLoc();
+  OpBuilder builder(entry);
+  Type type = builder.getI8Type(), ptr = LLVM::LLVMPointerType::get(entry.getContext());
+  if (!SymbolTable::lookupNearestSymbolFrom(entry, builder.getStringAttr(kName)))
+    LLVM::GlobalOp::create(builder, loc, type, /*isConstant=*/false, LLVM::Linkage::Internal, kName,
+                           builder.getI8IntegerAttr(0));
+  Block *start = &entry.getBody().front();
+  Block *rest = start->splitBlock(start->begin());
+  Block *first = builder.createBlock(rest);
+  builder.setInsertionPointToEnd(start);
+  Value flag = LLVM::AddressOfOp::create(builder, loc, ptr, kName);
+  Value before = LLVM::LoadOp::create(builder, loc, type, flag, /*alignment=*/1, /*isVolatile=*/false,
+                                      /*isNonTemporal=*/false, /*isInvariant=*/false, /*isInvariantGroup=*/false,
+                                      LLVM::AtomicOrdering::monotonic);
+  Value zero = LLVM::ConstantOp::create(builder, loc, type, builder.getI8IntegerAttr(0));
+  Value isStarted = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, before, zero);
+  LLVM::CondBrOp::create(builder, loc, isStarted, rest, first);
+  builder.setInsertionPointToEnd(first);
+  auto parallel = omp::ParallelOp::create(builder, loc, omp::ParallelOperands());
+  LLVM::BrOp::create(builder, loc, rest);
+  builder.createBlock(&parallel.getRegion());
+  Value one = LLVM::ConstantOp::create(builder, loc, type, builder.getI8IntegerAttr(1));
+  LLVM::AtomicRMWOp::create(builder, loc, LLVM::AtomicBinOp::_or, flag, one, LLVM::AtomicOrdering::monotonic);
+  omp::TerminatorOp::create(builder, loc);
+}
+
 /// Puts the allocator into `module`.
 static LogicalResult addAllocator(ModuleOp module, Functions &functions) {
   OwningOpRef<ModuleOp> source = parseSourceString<ModuleOp>(kAllocator, module.getContext());
@@ -368,6 +398,7 @@ struct CheckAllocations : fgla::binary::impl::CheckAllocationsBase<CheckAllocati
         function.emitError("must have no result to return whether it had memory");
         return signalPassFailure();
       }
+    bool isParallel = module.walk([](omp::ParallelOp) { return WalkResult::interrupt(); }).wasInterrupted();
     SmallVector<LLVM::CallOp> frees;
     module.walk([&](LLVM::CallOp call) {
       if (isCallOf(call, "free"))
@@ -379,6 +410,10 @@ struct CheckAllocations : fgla::binary::impl::CheckAllocationsBase<CheckAllocati
       call.setCallee(functions.release.getSymName());
     for (Operation *function : functions.allocating)
       Checker(cast<LLVM::LLVMFuncOp>(function), functions).check();
+    if (isParallel)
+      for (Operation *function : functions.allocating)
+        if (isEntry(cast<LLVM::LLVMFuncOp>(function)))
+          startThreadsFirst(cast<LLVM::LLVMFuncOp>(function));
   }
 };
 } // namespace

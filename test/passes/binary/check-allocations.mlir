@@ -75,9 +75,16 @@ llvm.func internal @parallel(%size: i64) {
   llvm.return
 }
 
-// An entry function owns the list.
+// An entry function owns the list. Before it allocates, OpenMP's threads are started.
 // CHECK-LABEL: llvm.func @entry
 // CHECK-SAME: (%{{.*}}: i64) -> i32
+// CHECK: %[[STARTED:.*]] = llvm.mlir.addressof @fgla.threads.started
+// CHECK: llvm.cond_br %{{.*}}, ^[[BODY:.*]], ^[[FIRST:.*]]
+// CHECK: ^[[FIRST]]:
+// CHECK: omp.parallel {
+// CHECK: llvm.atomicrmw _or %[[STARTED]]
+// CHECK: llvm.br ^[[BODY]]
+// CHECK: ^[[BODY]]:
 // CHECK: %[[LIST:.*]] = llvm.alloca
 // CHECK: llvm.call @fgla.list.begin(%[[LIST]])
 // CHECK: %[[FAILED:.*]] = llvm.call @parallel(%{{.*}}, %[[LIST]])
