@@ -272,6 +272,7 @@ static void buildHost(OpPassManager &manager) {
   manager.addPass(fgla::host::createLowerDispatch());
   addToLLVM(manager, /*parallel=*/false);
   manager.addPass(fgla::binary::createEmitEntryPoints());
+  manager.addPass(fgla::binary::createCheckAllocations());
 }
 
 /// For tests: roles as threads of the CPU. Three turns under way make rings that
@@ -306,6 +307,7 @@ static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(fgla::cpu::createLowerAsserts());
   addToLLVM(manager, /*parallel=*/true);
   manager.addPass(fgla::binary::createEmitEntryPoints());
+  manager.addPass(fgla::binary::createCheckAllocations());
 }
 
 void fgla::buildPhase(OpPassManager &manager, Phase phase, const PhaseOptions &options) {

@@ -380,8 +380,10 @@ Status Function::call(std::span<const fgla_tensor> args, std::span<const fgla_te
     descriptors.add(result.data, shapeOf(result));
   const char *failure = nullptr;
   if (!program) {
-    entry(descriptors.pointers(&failure));
-    return failure ? inFunction(signature, invalid(failure)) : Status();
+    Status status = fromEntry(entry(descriptors.pointers(&failure)));
+    if (failure)
+      status = invalid(failure);
+    return status.ok() ? status : inFunction(signature, status);
   }
   if (args.empty() && results.empty())
     return inFunction(signature, invalid("a function without tensors has no device to run on"));

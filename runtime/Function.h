@@ -14,8 +14,8 @@ class Program;
 class Function {
 public:
   /// The code, one memref descriptor per argument, then per result, then a pointer to a `const char *`: code on the CPU
-  /// that finds its arguments invalid writes a message there.
-  using Entry = void (*)(void **descriptors);
+  /// that finds its arguments invalid writes a message there. Returns FGLA_OK, or FGLA_OUT_OF_MEMORY.
+  using Entry = int32_t (*)(void **descriptors);
   /// The shape function: argument descriptors in, dims of all results out. Its
   /// descriptors have sizes and strides, but null pointers.
   using ShapeEntry = void (*)(void **descriptors, int64_t *dims);

@@ -34,6 +34,14 @@ std::string fgla::runtime::shapeString(std::span<const int64_t> shape) {
   return text + "]";
 }
 
+Status fgla::runtime::fromEntry(int32_t code) {
+  if (code == FGLA_OK)
+    return {};
+  if (code == FGLA_OUT_OF_MEMORY)
+    return Status(FGLA_OUT_OF_MEMORY, "no memory for what is between arguments and results");
+  return Status(FGLA_INVALID_ARTIFACT, "code returned status " + std::to_string(code));
+}
+
 Status fgla::runtime::ioError(std::string_view prefix, int error) {
   // generic_category().message() is thread-safe, strerror is not.
   return Status(FGLA_IO_ERROR, std::string(prefix) + ": " + std::generic_category().message(error));

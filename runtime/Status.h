@@ -66,6 +66,9 @@ std::string quote(std::string_view name);
 /// `[2, 3]`.
 std::string shapeString(std::span<const int64_t> shape);
 
+/// What an entry of an artifact returned.
+Status fromEntry(int32_t code);
+
 /// `prefix: strerror(error)`.
 Status ioError(std::string_view prefix, int error);
 

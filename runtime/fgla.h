@@ -43,7 +43,7 @@ extern "C" {
 
 /* Version of this interface and of the artifact contract. An artifact carries
  * the version that it was compiled for; another one is refused at load. */
-#define FGLA_ABI_VERSION 1
+#define FGLA_ABI_VERSION 2
 
 /* Highest rank of a tensor. */
 #define FGLA_MAX_RANK 8

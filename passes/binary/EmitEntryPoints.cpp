@@ -34,7 +34,7 @@ public:
 private:
   /// The function that takes pointers to memref descriptors.
   FailureOr<LLVM::LLVMFuncOp> findInterface(StringRef function);
-  LLVM::LLVMFuncOp makeFunction(StringRef symbol, ArrayRef<Type> types);
+  LLVM::LLVMFuncOp makeFunction(StringRef symbol, Type result, ArrayRef<Type> types);
   SmallVector<Value> loadPointers(Value array, unsigned count);
   /// A descriptor on the stack for the dims at `dims`.
   Value makeDimsDescriptor(Value dims, int64_t numDims);
@@ -56,9 +56,9 @@ FailureOr<LLVM::LLVMFuncOp> Emitter::findInterface(StringRef function) {
   return interface;
 }
 
-LLVM::LLVMFuncOp Emitter::makeFunction(StringRef symbol, ArrayRef<Type> types) {
+LLVM::LLVMFuncOp Emitter::makeFunction(StringRef symbol, Type result, ArrayRef<Type> types) {
   builder.setInsertionPointToEnd(module.getBody());
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), types);
+  auto type = LLVM::LLVMFunctionType::get(result, types);
   auto function = LLVM::LLVMFuncOp::create(builder, loc, symbol, type);
   symbols.push_back(function);
   builder.setInsertionPointToStart(function.addEntryBlock(builder));
@@ -79,12 +79,13 @@ LogicalResult Emitter::emitEntry(StringRef function, bool takesServices) {
   if (failed(interface))
     return failure();
   SmallVector<Type> types(takesServices ? 2 : 1, ptr);
-  LLVM::LLVMFuncOp entry = makeFunction(fgla::getEntrySymbol(function), types);
+  LLVM::LLVMFuncOp entry = makeFunction(fgla::getEntrySymbol(function), builder.getI32Type(), types);
   SmallVector<Value> args = loadPointers(entry.getArgument(0), interface->getNumArguments() - takesServices);
   if (takesServices)
     args.push_back(entry.getArgument(1));
   LLVM::CallOp::create(builder, loc, *interface, args);
-  LLVM::ReturnOp::create(builder, loc, ValueRange());
+  Value ok = LLVM::ConstantOp::create(builder, loc, builder.getI32Type(), FGLA_OK);
+  LLVM::ReturnOp::create(builder, loc, ok);
   return success();
 }
 
@@ -109,7 +110,8 @@ LogicalResult Emitter::emitShapeEntry(StringRef function, int64_t numDims) {
   FailureOr<LLVM::LLVMFuncOp> interface = findInterface(fgla::getShapeFunction(function));
   if (failed(interface))
     return failure();
-  LLVM::LLVMFuncOp entry = makeFunction(fgla::getShapeSymbol(function), {ptr, ptr});
+  LLVM::LLVMFuncOp entry =
+      makeFunction(fgla::getShapeSymbol(function), LLVM::LLVMVoidType::get(builder.getContext()), {ptr, ptr});
   Value descriptor = makeDimsDescriptor(entry.getArgument(1), numDims);
   SmallVector<Value> args = loadPointers(entry.getArgument(0), interface->getNumArguments() - 1);
   args.push_back(descriptor);

@@ -36,7 +36,7 @@ static std::string declare(const FunctionSpec &function) {
     text += describe("argument", position++, value);
   for (const ValueSpec &value : function.results)
     text += describe("result", position++, value);
-  return text + " */\nvoid " + function.entry + "(void **descriptors);\nvoid " + function.shapeEntry +
+  return text + " */\nint32_t " + function.entry + "(void **descriptors);\nvoid " + function.shapeEntry +
          "(void **descriptors, int64_t *dims);\n";
 }
 
@@ -51,8 +51,9 @@ Result<std::string> fgla::binary::makeHeader(StringRef text, StringRef guard) {
                        "result, to\n"
                        " *   struct { void *allocated, *aligned; int64_t offset, sizes[rank], "
                        "strides[rank]; }\n"
-                       " * with contiguous, last dimension fastest data. `dims` receives the "
-                       "sizes of all results.\n"
+                       " * with contiguous, last dimension fastest data; then one to a `const char *` that is null, and is "
+                       "given a message\n * if numbers are invalid. The code returns 0, or 6 (FGLA_OUT_OF_MEMORY). `dims` "
+                       "receives the sizes of all results.\n"
                        " * The checked way to call these is runtime/fgla.h.\n */\n"
                        "#ifndef " +
                        name + "\n#define " + name +

@@ -7,14 +7,29 @@ include "mlir/Pass/PassBase.td"
 def EmitEntryPoints : Pass<"fgla-emit-entry-points", "::mlir::ModuleOp"> {
   let summary = "the symbols of an artifact";
   let description = [{
-    Makes the functions that the manifest names, `void (ptr descriptors)` (for a GPU
-    `void (ptr descriptors, ptr services)`) and `void (ptr descriptors, ptr dims)`, as wrappers of the functions on
-    memrefs, and the constant `fgla_manifest`. All other functions get internal linkage.
+    Makes the functions that the manifest names, `i32 (ptr descriptors)` (for a GPU
+    `i32 (ptr descriptors, ptr services)`), whose status is 0, and `void (ptr descriptors, ptr dims)`, as wrappers of
+    the functions on memrefs, and the constant `fgla_manifest`. All other functions get internal linkage.
 
     Before: LLVM dialect, C interfaces emitted for the public functions, `fgla.manifest` on the module. After: the same
     with the artifact's symbols.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def CheckAllocations : Pass<"fgla-check-allocations", "::mlir::ModuleOp"> {
+  let summary = "without memory a call fails";
+  let description = [{
+    Blocks of memory are on a list: one of the call, and one of each thread of a parallel region. Behind each `malloc` that gives
+    none, a function leaves and returns true; a turn of a parallel loop is skipped, and so are those that come after, and what comes after the
+    loop; an entry function frees what is left and returns `FGLA_OUT_OF_MEMORY`. It starts OpenMP's threads, which end the
+    process without memory, before it allocates. A thread of a team without a loop (roles as threads, which
+    is for tests) has no such way, as others wait for it: there, allocations are not checked.
+
+    Before: entry functions (external) and functions without results (internal). After: those that allocate, by themselves or through
+    others, take a list and return `i1`; `malloc` and `free` are called in the functions of the list alone.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::omp::OpenMPDialect"];
 }
 
 #endif

@@ -251,7 +251,8 @@ Status Program::call(Entry entry, void **descriptors, int32_t device, const fgla
   if (!scope.status().ok())
     return scope.status();
   Call call(*this, **loaded, options);
-  entry(descriptors, &call);
+  if (Status s = fromEntry(entry(descriptors, &call)); call.status.ok())
+    call.status = s;
   if (call.status.ok() && wait)
     call.status =
         on.driver.check(on.driver.streamSynchronize(static_cast<Stream>(options.stream)), "complete the kernels");

@@ -22,7 +22,7 @@ struct LoadedKernels {
 class Program {
 public:
   /// Code that takes descriptors and launches kernels.
-  using Entry = void (*)(void **descriptors, Services *services);
+  using Entry = int32_t (*)(void **descriptors, Services *services);
 
   /// `images` has one for each kernel; kernels of one module have the same.
   Program(std::string target, std::vector<KernelSpec> kernels, std::vector<const KernelImage *> images)

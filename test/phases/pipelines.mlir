@@ -137,5 +137,6 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // KERNEL-NEXT:   canonicalize{{.*}}
 // KERNEL-NEXT:   cse
 // KERNEL-NEXT:   fgla-emit-entry-points
+// KERNEL-NEXT:   fgla-check-allocations
 // KERNEL-NEXT:   fgla-check-phase{phase=kernel}
 // KERNEL-NEXT: )

@@ -6,7 +6,7 @@ using namespace fgla::runtime;
 
 /// A manifest with one function whose one argument is the given text.
 static std::string withArg(const std::string &arg) {
-  return R"({"abi": 1, "target": "cpu", "functions": [{"name": "f",
+  return R"({"abi": 2, "target": "cpu", "functions": [{"name": "f",
     "entry": "e", "shape": "s", "results": [], "args": [)" +
          arg + "]}]}";
 }
@@ -16,12 +16,12 @@ static std::string withShape(const std::string &shape) {
 }
 
 static std::string withFunctions(const std::string &functions) {
-  return R"({"abi": 1, "target": "cpu", "functions": )" + functions + "}";
+  return R"({"abi": 2, "target": "cpu", "functions": )" + functions + "}";
 }
 
 TEST(Manifest, ReadsEverything) {
   Result<Manifest> manifest = Manifest::parse(R"({
-    "abi": 1, "target": "cpu", "compiler": "fgla 0.1", "requires": ["avx2"], "later": [{}],
+    "abi": 2, "target": "cpu", "compiler": "fgla 0.1", "requires": ["avx2"], "later": [{}],
     "functions": [{"name": "f", "entry": "fgla_fn_f", "shape": "fgla_shape_f",
       "args": [{"name": "q", "dtype": "bf16", "shape": ["B", "?", 4, 0]}],
       "results": [{"name": "q", "dtype": "bool", "shape": []},
@@ -47,8 +47,8 @@ TEST(Manifest, ReadsEverything) {
 }
 
 TEST(Manifest, OtherVersionBeforeAllElse) {
-  EXPECT_FAILS(Manifest::parse(R"({"abi": 2, "functions": "in other words"})"), FGLA_ABI_MISMATCH,
-               "artifact has ABI version 2, this runtime needs 1: compile it "
+  EXPECT_FAILS(Manifest::parse(R"({"abi": 3, "functions": "in other words"})"), FGLA_ABI_MISMATCH,
+               "artifact has ABI version 3, this runtime needs 2: compile it "
                "again");
 }
 
@@ -58,9 +58,9 @@ TEST(Manifest, Errors) {
       // The document
       {"", "is no valid document: malformed JSON at byte 1"},
       {"nonsense", "is no valid document: malformed JSON at byte 2"},
-      {R"({"abi": 1, "target": "cp)", "is no valid document: malformed JSON at byte 25"},
-      {R"({"abi": 1} trailing)", "is no valid document: malformed JSON at byte 14"},
-      {R"({"abi": 1, "abi": 1})", "is no valid document: duplicate key 'abi' in JSON"},
+      {R"({"abi": 2, "target": "cp)", "is no valid document: malformed JSON at byte 25"},
+      {R"({"abi": 2} trailing)", "is no valid document: malformed JSON at byte 14"},
+      {R"({"abi": 2, "abi": 2})", "is no valid document: duplicate key 'abi' in JSON"},
       {"{\"abi\": \"\xff\"}", "is no valid document: malformed JSON at byte 10"},
       {R"({"abi": 1e999})", "is no valid document: malformed JSON at byte 13"},
       {std::string(1000000, '['), "is no valid document: JSON nested deeper than 16"},
@@ -70,14 +70,14 @@ TEST(Manifest, Errors) {
       {R"({"abi": "1"})", "top level must have an integer as 'abi'"},
       {R"({"abi": -1})", "top level must have an integer as 'abi'"},
       {R"({"abi": 1.0})", "top level must have an integer as 'abi'"},
-      {R"({"abi": 1})", "top level has no 'target'"},
-      {R"({"abi": 1, "target": 3})", "top level must have a non-empty string "
+      {R"({"abi": 2})", "top level has no 'target'"},
+      {R"({"abi": 2, "target": 3})", "top level must have a non-empty string "
                                      "as 'target', got number"},
-      {R"({"abi": 1, "target": "cpu", "compiler": []})",
+      {R"({"abi": 2, "target": "cpu", "compiler": []})",
        "top level must have a non-empty string as 'compiler', got array"},
-      {R"({"abi": 1, "target": "cpu", "requires": "avx2"})", "top level must have an array of strings as 'requires'"},
-      {R"({"abi": 1, "target": "cpu", "requires": [2]})", "top level must have an array of strings as 'requires'"},
-      {R"({"abi": 1, "target": "cpu"})", "top level must have an array as 'functions'"},
+      {R"({"abi": 2, "target": "cpu", "requires": "avx2"})", "top level must have an array of strings as 'requires'"},
+      {R"({"abi": 2, "target": "cpu", "requires": [2]})", "top level must have an array of strings as 'requires'"},
+      {R"({"abi": 2, "target": "cpu"})", "top level must have an array as 'functions'"},
       {withFunctions("{}"), "top level must have an array as 'functions'"},
       // Functions
       {withFunctions("[1]"), "functions[0] must be an object, got number"},
@@ -124,7 +124,7 @@ TEST(Manifest, Errors) {
 // Cut at every byte: an error each time, and no crash.
 TEST(Manifest, Kernels) {
   auto parse = [](const std::string &kernels) {
-    return Manifest::parse(R"({"abi": 1, "target": "sm_90a", "functions": [], "kernels": )" + kernels + "}");
+    return Manifest::parse(R"({"abi": 2, "target": "sm_90a", "functions": [], "kernels": )" + kernels + "}");
   };
   Result<Manifest> manifest =
       parse(R"([{"name": "k", "image": "i", "block": [640, 2, 1], "shared": 1024, "dependent": true},

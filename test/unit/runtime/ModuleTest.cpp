@@ -112,7 +112,7 @@ TEST(Module, BadArtifacts) {
       {"bad_function_manifest", FGLA_INVALID_ARTIFACT, "has a manifest that does not end in zero"},
       {"bad_unterminated", FGLA_INVALID_ARTIFACT, "has a manifest that does not end in zero"},
       {"bad_truncated_json", FGLA_INVALID_ARTIFACT, "manifest: is no valid document: malformed JSON at byte 25"},
-      {"bad_other_abi", FGLA_ABI_MISMATCH, "artifact has ABI version 2, this runtime needs 1: compile it again"},
+      {"bad_other_abi", FGLA_ABI_MISMATCH, "artifact has ABI version 3, this runtime needs 2: compile it again"},
       {"bad_other_target", FGLA_UNSUPPORTED, "artifact was compiled for target 'tpu', this runtime runs: cpu, sm_*"},
       {"bad_missing_code", FGLA_INVALID_ARTIFACT, "has no code 'fgla_fn_nowhere' for function 'f'"},
       {"bad_data_as_code", FGLA_INVALID_ARTIFACT, "has no code 'fgla_manifest' for function 'f'"},
@@ -253,7 +253,7 @@ TEST(Module, CreateFromMemory) {
   auto lookup = [&](const std::string &name, Module::SymbolKind) -> void * {
     return name == "e" ? reinterpret_cast<void *>(entry) : name == "s" ? reinterpret_cast<void *>(shape) : nullptr;
   };
-  const char *manifest = R"({"abi": 1, "target": "cpu", "functions": [
+  const char *manifest = R"({"abi": 2, "target": "cpu", "functions": [
     {"name": "f", "entry": "e", "shape": "s", "args": [], "results": []}]})";
   Result<std::unique_ptr<Module>> module = Module::create(manifest, lookup);
   ASSERT_TRUE(module.ok()) << module.message();
@@ -263,10 +263,10 @@ TEST(Module, CreateFromMemory) {
   EXPECT_TRUE(called);
   EXPECT_FAILS(Module::create(manifest, [](const std::string &, Module::SymbolKind) { return nullptr; }),
                FGLA_INVALID_ARTIFACT, "has no code 'e' for function 'f'");
-  EXPECT_FAILS(Module::create(R"({"abi": 1, "target": "cpu", "requires": ["avx4096"], "functions": []})", lookup),
+  EXPECT_FAILS(Module::create(R"({"abi": 2, "target": "cpu", "requires": ["avx4096"], "functions": []})", lookup),
                FGLA_UNSUPPORTED,
                "artifact was compiled for a processor with 'avx4096', which this one has not: compile it here");
-  Result<std::unique_ptr<Module>> empty = Module::create(R"({"abi": 1, "target": "cpu", "functions": []})", lookup);
+  Result<std::unique_ptr<Module>> empty = Module::create(R"({"abi": 2, "target": "cpu", "functions": []})", lookup);
   ASSERT_TRUE(empty.ok());
   EXPECT_FAILS((*empty)->find("f"), FGLA_NOT_FOUND, "no function 'f' in the artifact (it has: none)");
 }
@@ -404,6 +404,19 @@ TEST_F(ModuleTest, ShapeFunctionThatBreaksTheManifest) {
               "shape function gave shape [3, -1] for result 'out' (function "
               "'lying')");
   EXPECT_EQ(query(4), FGLA_OK);
+}
+
+TEST_F(ModuleTest, StatusOfTheCode) {
+  float out[12];
+  uint8_t how[6];
+  auto call = [&](int64_t n) {
+    int64_t shape[2] = {n, 2};
+    fgla_tensor arg = {how, FGLA_U8, 1, shape, nullptr, cpu}, result = {out, FGLA_F32, 2, shape, nullptr, cpu};
+    return fgla_call(lying, &arg, 1, &result, 1);
+  };
+  EXPECT_EQ(call(0), FGLA_OK);
+  expectError(call(4), FGLA_INVALID_ARTIFACT, "code returned status 4 (function 'lying')");
+  expectError(call(6), FGLA_OUT_OF_MEMORY, "no memory for what is between arguments and results (function 'lying')");
 }
 
 //===----------------------------------------------------------------------===//
