@@ -1,6 +1,7 @@
 //===- FormKernels.cpp - Fused attentions as kernels on tiles -------------===//
 
 #include "dialect/fgla/FGLA.h"
+#include "dialect/tile/Diagnostics.h"
 #include "dialect/tile/Tile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -68,6 +69,18 @@ static void launch(Fusion &fusion, func::FuncOp kernel) {
   rewriter.eraseOp(fusion.root);
 }
 
+/// A GPU's programs have parts for slices of the channels, one after another; sizes that no program could hold are
+/// refused before they are written out.
+static LogicalResult checkChannels(Operation *root) {
+  for (Value operand : root->getOperands()) {
+    auto type = dyn_cast<RankedTensorType>(operand.getType());
+    if (type && type.getRank() == 4 && type.getDimSize(3) > kMostTileSide)
+      return emitNamedError(root) << "has heads of " << type.getDimSize(3)
+                                  << " channels, but on a GPU no side of a tile is longer than " << kMostTileSide;
+  }
+  return success();
+}
+
 namespace {
 struct FormKernels : fgla::impl::FormKernelsBase<FormKernels> {
   using FormKernelsBase::FormKernelsBase;
@@ -81,6 +94,8 @@ struct FormKernels : fgla::impl::FormKernelsBase<FormKernels> {
         roots.push_back(op);
     });
     for (KernelRootInterface root : roots) {
+      if (roles && failed(checkChannels(root)))
+        return signalPassFailure();
       Fusion fusion = growFusion(root, dominance);
       func::FuncOp kernel = declareKernel(fusion, symbols);
       KernelWriter(fusion, root->getAttrOfType<ScheduleAttr>(kScheduleAttrName), kernel, roles).write();

@@ -370,17 +370,15 @@ LogicalResult Padder::run() {
   return success();
 }
 
-/// Tiles of whole rows fit no shared memory long before; to find that out where elements get registers would take
-/// gigabytes.
+/// To find out that a tile is too large where elements get registers would take gigabytes.
 static LogicalResult checkSizes(func::FuncOp kernel) {
-  constexpr int64_t kMost = 1 << 17;
   WalkResult result = kernel.walk([&](Operation *op) {
     for (Type type : op->getResultTypes())
       if (auto tile = dyn_cast<RankedTensorType>(type))
         for (int64_t size : tile.getShape())
-          if (size > kMost) {
+          if (size > kMostTileSide) {
             emitNamedError(op) << "makes a tile of " << tile.getDimSize(0) << " x " << tile.getDimSize(1)
-                               << " elements, but on a GPU no side is longer than " << kMost;
+                               << " elements, but on a GPU no side is longer than " << kMostTileSide;
             return WalkResult::interrupt();
           }
     return WalkResult::advance();

@@ -160,6 +160,8 @@ static Status checkOptions() {
     for (const cl::Option *option : std::initializer_list<const cl::Option *>{&tile, &segments, &schedule})
       if (option->getNumOccurrences())
         return refuse(*option, "is for kernels, and the lowering 'reference' has none");
+  if (!headerPath.empty() && headerPath == outputPath)
+    return refuse(headerPath, "is the file of -o: give another file");
   if (Status status = tools::checkOverwrites("-o", outputPath, {inputPath}); !status.ok())
     return status;
   return tools::checkOverwrites("--header", headerPath, {inputPath});

@@ -9,8 +9,9 @@ func.func @halves(%zq: tensor<?x?x4x24xf32>, %k: tensor<?x?x4x48xf32>, %v: tenso
 
 // -----
 
-func.func @wide(%q: tensor<?x?x1x1000000xbf16>, %v: tensor<?x?x1x16xbf16>) -> tensor<?x?x1x16xbf16> {
+func.func @wide(%x: tensor<?x?x1x1000000xbf16>, %w: tensor<1x1000000x16xbf16>, %k: tensor<?x?x1x16xbf16>) -> tensor<?x?x1x16xbf16> {
+  %q = fgla.feature_map relu %x weight(%w : tensor<1x1000000x16xbf16>) : tensor<?x?x1x1000000xbf16> -> tensor<?x?x1x16xbf16>
   // expected-error @+1 {{makes a tile of 1000000 x 16 elements, but on a GPU no side is longer than 131072}}
-  %o = fgla.attention %q, %q, %v stabilizer(running) {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x1x1000000xbf16>, tensor<?x?x1x1000000xbf16>, tensor<?x?x1x16xbf16>) -> (tensor<?x?x1x16xbf16>)
+  %o = fgla.attention %q, %k, %k {fgla.schedule = #fgla.schedule<tile = 16>} : (tensor<?x?x1x16xbf16>, tensor<?x?x1x16xbf16>, tensor<?x?x1x16xbf16>) -> (tensor<?x?x1x16xbf16>)
   return %o : tensor<?x?x1x16xbf16>
 }
