@@ -71,7 +71,8 @@ func.func @sequence(%q: tensor<?x?x4x5xf32>, %k: tensor<?x?x2x5xf32>, %s: tensor
 // CHECK-LABEL: func.func @gated_delta
 // CHECK-SAME: %[[A:[a-z0-9]*]]: tensor<2xf32>, %[[B:[a-z0-9]*]]: tensor<?x?x1xbf16>
 // CHECK: scf.for {{.*}} iter_args(%[[O:.*]] = %{{.*}}, %[[S:.*]] = %{{.*}}) -> (tensor<?x?x2x5xbf16>, tensor<?x2x5x5xf32>)
-// CHECK: %[[BT:.*]] = tensor.extract_slice %[[B]]
+// CHECK: %[[BS:.*]] = tensor.extract_slice %[[B]]
+// CHECK: %[[BT:.*]] = tensor.collapse_shape %[[BS]]
 // CHECK: %[[S1:.*]] = linalg.generic {{.*}} ins(%[[A]] : tensor<2xf32>) outs(%[[S]]
 // CHECK: math.exp
 // CHECK: %[[P:.*]] = linalg.generic {{.*}} ins(%[[S1]]

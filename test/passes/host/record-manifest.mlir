@@ -1,6 +1,6 @@
 // RUN: fgla-opt %s --fgla-record-manifest | FileCheck %s
 
-// CHECK: module attributes {fgla.manifest = "{\22abi\22:1,\22compiler\22:\22fgla {{.+}}\22,\22functions\22:[
+// CHECK: module attributes {fgla.manifest = "{\22abi\22:2,\22compiler\22:\22fgla {{.+}}\22,\22functions\22:[
 // CHECK-SAME: {\22args\22:{{\[}}{\22dtype\22:\22f32\22,\22name\22:\22x\22,\22shape\22:[\22B\22,\22?\22,4]},{\22dtype\22:\22bool\22,\22name\22:\22arg1\22,\22shape\22:[]}]
 // CHECK-SAME: \22entry\22:\22fgla_fn_odd_20_name\22
 // CHECK-SAME: \22name\22:\22odd name\22

@@ -27,7 +27,7 @@
 // REFERENCE: scf.for
 // REFERENCE: linalg.generic
 // KERNEL: llvm.func @fgla_fn_f
-// LLVM: define i32 @fgla_fn_f
+// LLVM: define {{.*}}i32 @fgla_fn_f
 // DUMP: 1.import.mlir
 // DUMP-NEXT: 2.graph.mlir
 // DUMP-NEXT: 3.schedule.mlir

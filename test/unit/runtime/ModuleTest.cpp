@@ -248,7 +248,10 @@ TEST(Module, UnloadNull) { fgla_module_unload(nullptr); }
 TEST(Module, CreateFromMemory) {
   static bool called;
   called = false;
-  auto entry = +[](void **) { called = true; };
+  auto entry = +[](void **) -> int32_t {
+    called = true;
+    return 0;
+  };
   auto shape = +[](void **, int64_t *) {};
   auto lookup = [&](const std::string &name, Module::SymbolKind) -> void * {
     return name == "e" ? reinterpret_cast<void *>(entry) : name == "s" ? reinterpret_cast<void *>(shape) : nullptr;
