@@ -73,8 +73,7 @@ Result<std::string> fgla::makeCacheKey(const Source &source, const CompileOption
        Twine(phases.segments) + ";" + phases.schedule + ";" + stringifyPrecision(phases.precision) + ";" +
        Twine(phases.widenToF64) + ";" + Twine(phases.checkRaces) + ";" + Twine(phases.gradient) + ";" +
        phases.gradientOf + ";" + phases.gradientWrt + ";" + Twine(static_cast<int>(phases.memory)) + ";" +
-       stringifyPhase(options.from) + ";" +
-       Twine(static_cast<int>(source.kind)))
+       stringifyPhase(options.from) + ";" + Twine(static_cast<int>(source.kind)))
           .str();
   if (!phases.tuned.empty() && phases.tuned != "none") {
     Result<TunedTable> table = readTunedTable(phases.tuned);

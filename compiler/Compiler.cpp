@@ -285,13 +285,22 @@ Status fgla::runPhases(ModuleOp module, const CompileOptions &given) {
 // Artifacts
 //===----------------------------------------------------------------------===//
 
-Result<std::string> fgla::compileToText(const Source &source, const CompileOptions &options) {
-  std::unique_ptr<MLIRContext> context = makeContext();
-  Result<OwningOpRef<ModuleOp>> module = importSource(source, *context);
+/// The module of the source, after the phases that the options ask for.
+static Result<OwningOpRef<ModuleOp>> importAndRun(const Source &source, const CompileOptions &options,
+                                                  MLIRContext &context) {
+  Result<OwningOpRef<ModuleOp>> module = importSource(source, context);
   if (!module.ok())
-    return module.status();
+    return module;
   if (Status status = runPhases(**module, options); !status.ok())
     return status;
+  return module;
+}
+
+Result<std::string> fgla::compileToText(const Source &source, const CompileOptions &options) {
+  std::unique_ptr<MLIRContext> context = makeContext();
+  Result<OwningOpRef<ModuleOp>> module = importAndRun(source, options, *context);
+  if (!module.ok())
+    return module.status();
   std::string text;
   llvm::raw_string_ostream stream(text);
   (*module)->print(stream);
@@ -343,11 +352,9 @@ static Status compileKernels(ModuleOp module, const CompileOptions &options, fgl
 
 Result<fgla::Compiled> fgla::compile(const Source &source, const CompileOptions &options) {
   std::unique_ptr<MLIRContext> context = makeContext();
-  Result<OwningOpRef<ModuleOp>> module = importSource(source, *context);
+  Result<OwningOpRef<ModuleOp>> module = importAndRun(source, options, *context);
   if (!module.ok())
     return module.status();
-  if (Status status = runPhases(**module, options); !status.ok())
-    return status;
   if (options.progress)
     options.progress(stringifyPhase(Phase::Binary));
   Compiled result;
@@ -366,11 +373,9 @@ Result<fgla::Compiled> fgla::compile(const Source &source, const CompileOptions 
 
 Result<std::string> fgla::compileToLLVMText(const Source &source, const CompileOptions &options) {
   std::unique_ptr<MLIRContext> context = makeContext();
-  Result<OwningOpRef<ModuleOp>> module = importSource(source, *context);
+  Result<OwningOpRef<ModuleOp>> module = importAndRun(source, options, *context);
   if (!module.ok())
     return module.status();
-  if (Status status = runPhases(**module, options); !status.ok())
-    return status;
   Diagnostics diagnostics(*context);
   Compiled kernels;
   if (Status status = compileKernels(**module, options, kernels); !status.ok())

@@ -65,8 +65,8 @@ ParseResult WalkOp::parse(OpAsmParser &parser, OperationState &result) {
       (parser.parseAssignmentList(carried, inits) || parser.parseArrowTypeList(result.types)))
     return failure();
   if (inits.size() != result.types.size())
-    return parser.emitError(parser.getNameLoc()) << "must return what it carries, " << inits.size()
-                                                 << " values, got " << result.types.size() << " (walk_c3)";
+    return parser.emitError(parser.getNameLoc())
+           << "must return what it carries, " << inits.size() << " values, got " << result.types.size() << " (walk_c3)";
   for (OpAsmParser::Argument &argument : arguments)
     argument.type = builder.getIndexType();
   for (auto [argument, type] : llvm::zip_equal(carried, result.types))
@@ -99,9 +99,8 @@ void WalkOp::print(OpAsmPrinter &printer) {
                           [&](auto pair) { printer << std::get<0>(pair) << " = " << std::get<1>(pair); });
     printer << ") -> (" << getResultTypes() << ")";
   }
-  printer.printOptionalAttrDictWithKeyword(
-      (*this)->getAttrs(), {getOperandSegmentSizesAttrName(), getStepAttrName(), getReverseAttrName(),
-                            getInstancesAttrName()});
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {getOperandSegmentSizesAttrName(), getStepAttrName(),
+                                                                 getReverseAttrName(), getInstancesAttrName()});
   printer << ' ';
   printer.printRegion(getRegion(), /*printEntryBlockArgs=*/false, /*printBlockTerminators=*/!getInits().empty());
 }

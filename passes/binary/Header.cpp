@@ -45,21 +45,22 @@ Result<std::string> fgla::binary::makeHeader(StringRef text, StringRef guard) {
   if (!manifest.ok())
     return manifest.status();
   std::string name = "FGLA_ARTIFACT_" + toIdentifier(guard) + "_H";
-  std::string header = "/* Functions of a compiled fgla artifact. Written by " + inComment(manifest->compiler) +
-                       ".\n *\n"
-                       " * `descriptors` points to one pointer for each argument, then for each "
-                       "result, to\n"
-                       " *   struct { void *allocated, *aligned; int64_t offset, sizes[rank], "
-                       "strides[rank]; }\n"
-                       " * with contiguous, last dimension fastest data; then one to a `const char *` that is null, and is "
-                       "given a message\n * if numbers are invalid. The code returns 0, or 6 (FGLA_OUT_OF_MEMORY). `dims` "
-                       "receives the sizes of all results.\n"
-                       " * The checked way to call these is runtime/fgla.h.\n */\n"
-                       "#ifndef " +
-                       name + "\n#define " + name +
-                       "\n\n#include <stdint.h>\n\n"
-                       "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\nextern const char "
-                       "fgla_manifest[];\n";
+  std::string header =
+      "/* Functions of a compiled fgla artifact. Written by " + inComment(manifest->compiler) +
+      ".\n *\n"
+      " * `descriptors` points to one pointer for each argument, then for each "
+      "result, to\n"
+      " *   struct { void *allocated, *aligned; int64_t offset, sizes[rank], "
+      "strides[rank]; }\n"
+      " * with contiguous, last dimension fastest data; then one to a `const char *` that is null, and is "
+      "given a message\n * if numbers are invalid. The code returns 0, or 6 (FGLA_OUT_OF_MEMORY). `dims` "
+      "receives the sizes of all results.\n"
+      " * The checked way to call these is runtime/fgla.h.\n */\n"
+      "#ifndef " +
+      name + "\n#define " + name +
+      "\n\n#include <stdint.h>\n\n"
+      "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\nextern const char "
+      "fgla_manifest[];\n";
   for (const FunctionSpec &function : manifest->functions)
     header += declare(function);
   return header + "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* " + name + " */\n";

@@ -1,8 +1,8 @@
 //===- RecordManifest.cpp - What the entry functions take and return ------===//
 
 #include "dialect/fgla/FGLA.h"
-#include "passes/Symbols.h"
 #include "passes/Processors.h"
+#include "passes/Symbols.h"
 #include "passes/Targets.h"
 #include "passes/host/Passes.h"
 #include "passes/kernel/KernelList.h"

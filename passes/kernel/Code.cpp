@@ -34,9 +34,7 @@ Value Code::toI32(Value value) {
     return arith::IndexCastOp::create(builder, loc, builder.getI32Type(), value);
   return arith::TruncIOp::create(builder, loc, builder.getI32Type(), value);
 }
-Value Code::toIndex(Value value) {
-  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), value);
-}
+Value Code::toIndex(Value value) { return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), value); }
 
 Value Code::toI64(Value value) {
   if (value.getType().isInteger(64))
