@@ -54,7 +54,7 @@ static std::string findViolation(Operation *op, Phase phase) {
   if (phase == Phase::Graph && isa<fgla::BlockOp, fgla::StepOp>(op))
     return "no block and no step, only what they consist of";
   if (auto attention = dyn_cast<fgla::AttentionOp>(op);
-      phase == Phase::Schedule && attention && !attention.isDeltaRule() &&
+      phase == Phase::Schedule && attention && !attention.isDeltaRule() && !attention.getSequences() &&
       !isa_and_nonnull<fgla::ScheduleAttr>(op->getAttr(fgla::kScheduleAttrName)))
     return "'fgla.schedule' on every kernel root";
   if (phase == Phase::Tiled && isa<fgla::tile::TileDialect>(op->getDialect()) && !isa<fgla::tile::LaunchOp>(op)) {

@@ -172,6 +172,7 @@ static void buildTiled(OpPassManager &manager, const PhaseOptions &options) {
   // Roles take diagonal blocks and rows as a whole.
   if (!options.gpu && options.lowering != Lowering::Roles)
     addExpansions(manager);
+  manager.addPass(fgla::createExpandSequences());
   manager.addPass(fgla::createLowerToReference());
   addCleanUp(manager);
 }
@@ -195,6 +196,7 @@ static void buildLayout(OpPassManager &manager, const PhaseOptions &) {
 static void buildReference(OpPassManager &manager, const PhaseOptions &options) {
   if (options.widenToF64)
     manager.addPass(fgla::createWidenToF64());
+  manager.addPass(fgla::createExpandSequences());
   manager.addPass(fgla::createLowerToReference());
   addCleanUp(manager);
 }

@@ -2,6 +2,7 @@
 
 #include "dialect/Segments.h"
 #include "dialect/fgla/Verify.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include <cmath>
@@ -13,6 +14,7 @@ namespace {
 /// The sizes that the operands of a recurrence agree on.
 struct Sizes {
   int64_t batch, tokens, queryHeads, heads, keyDim, valueDim;
+  int64_t states; ///< of which there is one for each batch, or for each packed sequence
 };
 
 /// Verifies `attention`, and `step`, whose operands lack the token axis. Constraints have the same numbers in both. Of
@@ -30,6 +32,7 @@ private:
   LogicalResult verifyElementTypes();
   LogicalResult verifyDecay();
   LogicalResult verifyRule();
+  LogicalResult verifySequences();
   LogicalResult verifyStates();
 
   std::string label(int number) {
@@ -41,7 +44,7 @@ private:
 
   OpTy op;
   Type element;
-  Sizes sizes{kAny, kAny, kAny, kAny, kAny, kAny};
+  Sizes sizes{kAny, kAny, kAny, kAny, kAny, kAny, kAny};
 };
 
 /// The state and the maximum that its keys are relative to, as operands ("operand 'initial") or results ("result
@@ -187,9 +190,28 @@ template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyRule() {
   return success();
 }
 
+/// Leaves the number of states in `sizes`.
+template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifySequences() {
+  sizes.states = sizes.batch;
+  if constexpr (hasTokens) {
+    if (!op.getSequences())
+      return success();
+    if (failed(verifyShape(op, op.getSequences().getType(), {"operand 'sequences'", "[N + 1]", {kAny}, label(12), {}})))
+      return failure();
+    int64_t offsets = op.getSequences().getType().getDimSize(0);
+    if (offsets == 0)
+      return op.emitOpError() << "operand 'sequences' must hold one offset at least, got none (" << label(12) << ")";
+    if (op.getQuery().getType().getDimSize(0) != 1)
+      return op.emitOpError() << "operand 'query' must have a batch of 1 where 'sequences' packs them, got "
+                              << formatShape(op.getQuery().getType().getShape()) << " (" << label(12) << ")";
+    sizes.states = ShapedType::isDynamic(offsets) ? offsets : offsets - 1;
+  }
+  return success();
+}
+
 template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyStates() {
   StateRule rule{"operand 'initial",
-                 {sizes.batch, sizes.heads, sizes.keyDim, sizes.valueDim},
+                 {sizes.states, sizes.heads, sizes.keyDim, sizes.valueDim},
                  getComputeType(element),
                  element,
                  op.hasMaxState(),
@@ -207,7 +229,7 @@ template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verifyStates() 
 
 template <typename OpTy> LogicalResult RecurrenceVerifier<OpTy>::verify() {
   if (failed(verifyMainOperands()) || failed(verifyElementTypes()) || failed(verifyDecay()) || failed(verifyRule()) ||
-      failed(verifyStates()))
+      failed(verifySequences()) || failed(verifyStates()))
     return failure();
   if (!hasTokens && op.getStabilizer() == Stabilizer::Sequence)
     return op.emitOpError() << "stabilizer 'sequence' needs the whole sequence, use 'running' (" << label(9) << ")";
@@ -249,9 +271,20 @@ LogicalResult AttentionOp::verify() {
 }
 
 LogicalResult AttentionOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
-  // Only B and T may be dynamic, and the query has them first, as the output; a state has B only.
+  // Only B and T may be dynamic, and the query has them first, as the output; a state has B only, or a size of its own.
   for (Value result : getResults())
     shapes.push_back(sizesLike(builder, getLoc(), getQuery(), result));
+  if (getSequences())
+    for (auto [result, sizes] : llvm::drop_begin(llvm::zip_equal(getResults(), shapes)))
+      if (ShapedType::isDynamic(shapeOf(result)[0])) {
+        if (getInitialState()) {
+          sizes[0] = tensor::getMixedSize(builder, getLoc(), getInitialState(), 0);
+          continue;
+        }
+        Value offsets = tensor::DimOp::create(builder, getLoc(), getSequences(), 0);
+        Value one = arith::ConstantIndexOp::create(builder, getLoc(), 1);
+        sizes[0] = arith::SubIOp::create(builder, getLoc(), offsets, one).getResult();
+      }
   return success();
 }
 

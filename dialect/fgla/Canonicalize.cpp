@@ -21,7 +21,7 @@ struct AttentionParts {
     Type max = keepsState && op.getFinalMax() ? op.getFinalMax().getType() : Type();
     auto rebuilt = AttentionOp::create(rewriter, op.getLoc(), op.getOutput().getType(), state, max, op.getQuery(),
                                        op.getKey(), op.getValue(), decay, logDecay, op.getBeta(), initialState,
-                                       initialMax, axis, op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
+                                       initialMax, op.getSequences(), axis, op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
     rebuilt->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     return rebuilt;
   }

@@ -14,6 +14,9 @@ def FGLA_Float : AnyTypeOf<[F64, F32, F16, BF16], "f64, f32, f16 or bf16">;
 def FGLA_NoEncoding : CPred<"!::mlir::cast<::mlir::RankedTensorType>($_self).getEncoding()">;
 def FGLA_Tensor : RankedTensorOf<[FGLA_Float], [FGLA_NoEncoding], "ranked tensor without encoding">;
 
+/// Where sequences begin that are packed one after the other.
+def FGLA_Offsets : RankedTensorOf<[I32, I64], [FGLA_NoEncoding], "tensor of i32 or i64 without encoding">;
+
 class TileForm<list<string> answers = []> : DeclareOpInterfaceMethods<FGLA_TileFormInterface, answers>;
 defvar ElementwiseTraits = [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>];
 
@@ -145,6 +148,11 @@ def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, Att
     The decay is given as a factor in [0, 1] (`decay`) or as its logarithm (`log_decay`); without either there is none.
     `scale` defaults to ReGLA's variance-reduction factor `1 / (e sqrt(K (e^2 - 1)))`.
 
+    With `sequences`, the tokens are those of `N` sequences, one after the other, each with a state of its own: sequence
+    `n` has the tokens from `sequences[n]` to before `sequences[n + 1]`, none if these are equal. The first offset is 0,
+    the last `T`, and none is less than the one before. With other offsets no memory but that of the operands is read,
+    and a token that is in no sequence gets an output of zero.
+
     Example:
     ```mlir
     %o = fgla.attention %q, %zk, %v decay(%f) axis(key) stabilizer(running)
@@ -167,10 +175,12 @@ def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, Att
       `sequence`; likewise `final_max` with `final_state`.
     - (attention_c10) the output has shape `[B, T, Hq, V]`.
     - (attention_c11) `scale` is finite.
+    - (attention_c12) `sequences` has shape `[N + 1]`, the batch is then one, and states and maxima have `N` in place of
+      `B`.
   }];
   let arguments = (ins FGLA_Tensor:$query, FGLA_Tensor:$key, FGLA_Tensor:$value,
     Optional<FGLA_Tensor>:$decay, Optional<FGLA_Tensor>:$log_decay, Optional<FGLA_Tensor>:$beta,
-    Optional<FGLA_Tensor>:$initial_state, Optional<FGLA_Tensor>:$initial_max,
+    Optional<FGLA_Tensor>:$initial_state, Optional<FGLA_Tensor>:$initial_max, Optional<FGLA_Offsets>:$sequences,
     OptionalAttr<FGLA_DecayAxisAttr>:$axis,
     DefaultValuedAttr<FGLA_StabilizerAttr, "Stabilizer::None">:$stabilizer,
     DefaultValuedAttr<FGLA_UpdateRuleAttr, "UpdateRule::Gated">:$rule,
@@ -180,7 +190,7 @@ def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, Att
     $query `,` $key `,` $value
     (`decay` `(` $decay^ `)`)? (`log_decay` `(` $log_decay^ `)`)? (`axis` `(` custom<Enum>($axis)^ `)`)?
     (`beta` `(` $beta^ `)`)? (`state` `(` $initial_state^ `)`)? (`max` `(` $initial_max^ `)`)?
-    (`rule` `(` custom<Enum>($rule)^ `)`)? (`stabilizer` `(` custom<Enum>($stabilizer)^ `)`)? (`scale` `(` custom<Number>($scale)^ `)`)?
+    (`sequences` `(` $sequences^ `)`)? (`rule` `(` custom<Enum>($rule)^ `)`)? (`stabilizer` `(` custom<Enum>($stabilizer)^ `)`)? (`scale` `(` custom<Number>($scale)^ `)`)?
     attr-dict `:` `(` type(operands) `)` `->`
     `(` type($output) (`,` type($final_state)^)? (`,` type($final_max)^)? `)`
   }];
@@ -356,13 +366,13 @@ def FGLA_AttentionGradOp : FGLA_Op<"attention_grad", [Pure, AttrSizedOperandSegm
     ```
     Constraints: for the operands and attributes of the attention those of `fgla.attention`, under its numbers; and
     - (attention_grad_c1) there is `output_grad`, of shape `[B, T, Hq, V]`, or `final_state_grad`, or both.
-    - (attention_grad_c2) `final_state_grad` has shape `[B, H, K, V]`.
+    - (attention_grad_c2) `final_state_grad` has shape `[B, H, K, V]`, or `[N, H, K, V]` with `sequences`.
     - (attention_grad_c3) there is a result, and each is for an operand that is there and has its shape.
     - (attention_grad_c4) gradients, given or made, have the element type of what they are for, or the computation type.
   }];
   let arguments = (ins FGLA_Tensor:$query, FGLA_Tensor:$key, FGLA_Tensor:$value,
     Optional<FGLA_Tensor>:$decay, Optional<FGLA_Tensor>:$log_decay, Optional<FGLA_Tensor>:$beta,
-    Optional<FGLA_Tensor>:$initial_state, Optional<FGLA_Tensor>:$initial_max,
+    Optional<FGLA_Tensor>:$initial_state, Optional<FGLA_Tensor>:$initial_max, Optional<FGLA_Offsets>:$sequences,
     Optional<FGLA_Tensor>:$output_grad, Optional<FGLA_Tensor>:$final_state_grad,
     OptionalAttr<FGLA_DecayAxisAttr>:$axis,
     DefaultValuedAttr<FGLA_StabilizerAttr, "Stabilizer::None">:$stabilizer,
@@ -375,7 +385,7 @@ def FGLA_AttentionGradOp : FGLA_Op<"attention_grad", [Pure, AttrSizedOperandSegm
     $query `,` $key `,` $value
     (`decay` `(` $decay^ `)`)? (`log_decay` `(` $log_decay^ `)`)? (`axis` `(` custom<Enum>($axis)^ `)`)?
     (`beta` `(` $beta^ `)`)? (`state` `(` $initial_state^ `)`)? (`max` `(` $initial_max^ `)`)?
-    (`rule` `(` custom<Enum>($rule)^ `)`)? (`stabilizer` `(` custom<Enum>($stabilizer)^ `)`)? (`scale` `(` custom<Number>($scale)^ `)`)?
+    (`sequences` `(` $sequences^ `)`)? (`rule` `(` custom<Enum>($rule)^ `)`)? (`stabilizer` `(` custom<Enum>($stabilizer)^ `)`)? (`scale` `(` custom<Number>($scale)^ `)`)?
     (`output_grad` `(` $output_grad^ `)`)? (`final_state_grad` `(` $final_state_grad^ `)`)?
     attr-dict `:` `(` type(operands) `)` `->`
     (`query` `(` type($query_grad)^ `)`)? (`key` `(` type($key_grad)^ `)`)? (`value` `(` type($value_grad)^ `)`)?

@@ -66,9 +66,11 @@ static LogicalResult verifyGiven(AttentionGradOp op) {
       return failure();
   }
   if (Value grad = op.getFinalStateGrad()) {
+    int64_t offsets = op.getSequences() ? typeOf(op.getSequences()).getDimSize(0) : ShapedType::kDynamic;
+    int64_t sequences = ShapedType::isDynamic(offsets) ? offsets : offsets - 1;
     ShapeRule rule{"operand 'final_state_grad'",
-                   "[B, H, K, V]",
-                   {batch, op.getNumHeads(), op.getKeyDim(), op.getValueDim()},
+                   op.getSequences() ? "[N, H, K, V]" : "[B, H, K, V]",
+                   {op.getSequences() ? sequences : batch, op.getNumHeads(), op.getKeyDim(), op.getValueDim()},
                    "attention_grad_c2",
                    {1, 2, 3}};
     if (failed(verifyShape(op, grad.getType(), rule)))

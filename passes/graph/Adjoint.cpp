@@ -349,8 +349,8 @@ void Adjoint::visitAttention(AttentionOp op) {
   auto grad =
       AttentionGradOp::create(builder, op.getLoc(), types[0], types[1], types[2], types[3], types[4], types[5],
                               op.getQuery(), op.getKey(), op.getValue(), op.getDecay(), op.getLogDecay(), op.getBeta(),
-                              op.getInitialState(), op.getInitialMax(), cotangents.lookup(op.getOutput()), stateGrad,
-                              op.getAxisAttr(), op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
+                              op.getInitialState(), op.getInitialMax(), op.getSequences(),
+                              cotangents.lookup(op.getOutput()), stateGrad, op.getAxisAttr(), op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
   for (auto [operand, gradient] : llvm::zip_equal(differentiated, grad.getGradients()))
     if (gradient)
       add(operand, gradient);

@@ -216,10 +216,10 @@ LogicalResult AttentionConversion::bindResults(const Tensor &query, const Tensor
   bool hasState = present && !present.use_empty();
   Type element = isKept(stateElement) ? stateElement : stateOfAttention();
   double factor = scale == 0 ? 1 / std::sqrt(static_cast<double>(keyDim)) : scale;
-  auto attention = fgla::AttentionOp::create(b, loc, tensorType(dims, query.element),
-                                             hasState ? tensorType(stateDims, element) : Type(), Type(), query.value,
-                                             key.value, value.value, decay, logDecay, beta, pastState, Value(), axis,
-                                             fgla::Stabilizer::None, rule, b.getF64FloatAttr(factor));
+  auto attention = fgla::AttentionOp::create(
+      b, loc, tensorType(dims, query.element), hasState ? tensorType(stateDims, element) : Type(), Type(), query.value,
+      key.value, value.value, decay, logDecay, beta, pastState, /*initial_max=*/Value(),
+      /*sequences=*/Value(), axis, fgla::Stabilizer::None, rule, b.getF64FloatAttr(factor));
   if (hasState)
     lowering.bind(present, lowering.cast(lowering.make(attention.getFinalState(), stateDims), stateElement));
   FailureOr<Tensor> packed =

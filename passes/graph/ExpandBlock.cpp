@@ -89,10 +89,11 @@ SmallVector<Value> BlockExpansion::build() {
       GateOp::create(rewriter, loc, zg.getType(), ValueRange{zg, zr}, named(GateKind::Refined), /*log=*/UnitAttr());
   Type stateType = op.getFinalState() ? op.getFinalState().getType() : Type();
   Type maxType = op.getFinalMax() ? op.getFinalMax().getType() : Type();
-  auto attention = AttentionOp::create(
-      rewriter, loc, v.getType(), stateType, maxType, q, zk, v, f, /*log_decay=*/Value(), /*beta=*/Value(),
-      op.getInitialState(), op.getInitialMax(), DecayAxisAttr::get(op.getContext(), DecayAxis::Key),
-      op.getStabilizerAttr(), UpdateRuleAttr::get(op.getContext(), UpdateRule::Gated), op.getScaleAttr());
+  auto attention =
+      AttentionOp::create(rewriter, loc, v.getType(), stateType, maxType, q, zk, v, f, /*log_decay=*/Value(),
+                          /*beta=*/Value(), op.getInitialState(), op.getInitialMax(), /*sequences=*/Value(),
+                          DecayAxisAttr::get(op.getContext(), DecayAxis::Key), op.getStabilizerAttr(),
+                          UpdateRuleAttr::get(op.getContext(), UpdateRule::Gated), op.getScaleAttr());
   Value y = NormOp::create(rewriter, loc, attention.getOutput(), op.getNormWeight(), /*bias=*/Value(), op.getNormAttr(),
                            op.getEpsAttr());
   if (op.getOutputGateWeight())
@@ -139,7 +140,8 @@ static SmallVector<Value> expandStep(RewriterBase &rewriter, StepOp op) {
       withToken(op.getQuery()), withToken(op.getKey()), withToken(op.getValue()),
       isConstant ? op.getDecay() : withToken(op.getDecay()),
       isConstant ? op.getLogDecay() : withToken(op.getLogDecay()), withToken(op.getBeta()), op.getInitialState(),
-      op.getInitialMax(), op.getAxisAttr(), op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
+      op.getInitialMax(), /*sequences=*/Value(), op.getAxisAttr(), op.getStabilizerAttr(), op.getRuleAttr(),
+      op.getScaleAttr());
   SmallVector<Value> results(attention.getResults());
   results[0] = removeTokenAxis(rewriter, loc, attention.getOutput());
   return results;

@@ -37,6 +37,12 @@ struct LowerToReference : fgla::impl::LowerToReferenceBase<LowerToReference> {
 private:
   static LogicalResult lower(IRRewriter &rewriter, Operation *op) {
     rewriter.setInsertionPoint(op);
+    bool isPacked = llvm::TypeSwitch<Operation *, bool>(op)
+                        .Case<AttentionOp, AttentionGradOp>([](auto recurrence) { return recurrence.getSequences(); })
+                        .Default(false);
+    if (isPacked)
+      return op->emitError() << "'" << op->getName()
+                             << "' with 'sequences' has no sequential form, take it apart first (fgla-expand-sequences)";
     using graph::buildReference;
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<FeatureMapOp, GateOp, AttentionOp, NormOp, OutputGateOp>([&](auto concrete) -> LogicalResult {

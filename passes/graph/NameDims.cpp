@@ -152,10 +152,17 @@ void DimClasses::addFGLA(Operation *op) {
   setHint(root, 0, "B");
   if (hasTokens)
     setHint(root, 1, "T");
-  auto addStates = [&](std::initializer_list<Value> values) {
-    for (Value value : values)
-      if (value)
-        unify(root, 0, value, 0);
+  // There is a state for each batch, or for each of packed sequences, whose number no other dim has.
+  auto addStates = [&](Value sequences, std::initializer_list<Value> values) {
+    Value first = sequences ? Value() : root;
+    for (Value value : values) {
+      if (value && first)
+        unify(first, 0, value, 0);
+      else if (value)
+        setHint(first = value, 0, "N");
+    }
+    if (sequences)
+      setHint(sequences, 0, "offsets");
   };
   auto addTensors = [&](std::initializer_list<Value> values) {
     for (Value value : values) {
@@ -168,15 +175,19 @@ void DimClasses::addFGLA(Operation *op) {
     }
   };
   auto addRecurrence = [&](auto recurrence) {
-    addStates({recurrence.getInitialState(), recurrence.getInitialMax(), recurrence.getFinalState(),
-               recurrence.getFinalMax()});
+    Value sequences;
+    if constexpr (std::is_same_v<decltype(recurrence), fgla::AttentionOp>)
+      sequences = recurrence.getSequences();
+    addStates(sequences, {recurrence.getInitialState(), recurrence.getInitialMax(), recurrence.getFinalState(),
+                          recurrence.getFinalMax()});
     addTensors({recurrence.getKey(), recurrence.getValue(), recurrence.getAnyDecay(), recurrence.getBeta(),
                 recurrence.getOutput()});
   };
   llvm::TypeSwitch<Operation *>(op)
       .Case<fgla::AttentionOp, fgla::StepOp>(addRecurrence)
       .Case<fgla::AttentionGradOp>([&](fgla::AttentionGradOp grad) {
-        addStates({grad.getInitialState(), grad.getInitialMax(), grad.getFinalStateGrad(), grad.getInitialStateGrad()});
+        addStates(grad.getSequences(),
+                  {grad.getInitialState(), grad.getInitialMax(), grad.getFinalStateGrad(), grad.getInitialStateGrad()});
         addTensors({grad.getKey(), grad.getValue(), grad.getAnyDecay(), grad.getBeta(), grad.getOutputGrad(),
                     grad.getQueryGrad(), grad.getKeyGrad(), grad.getValueGrad(), grad.getDecayGrad(),
                     grad.getBetaGrad()});
@@ -190,7 +201,8 @@ void DimClasses::addFGLA(Operation *op) {
           unifyAll(vjp.getInputs()[number], gradient);
       })
       .Case<fgla::BlockOp>([&](fgla::BlockOp block) {
-        addStates({block.getInitialState(), block.getInitialMax(), block.getFinalState(), block.getFinalMax()});
+        addStates(Value(),
+                  {block.getInitialState(), block.getInitialMax(), block.getFinalState(), block.getFinalMax()});
         addTensors({block.getOutput()});
       })
       .Case<fgla::GateOp>([&](fgla::GateOp gate) {
@@ -295,7 +307,7 @@ Namer::Namer(const DimClasses &dims, ArrayRef<Boundary> values) : dims(dims) {
     if (!name.empty() && names.try_emplace(number, name.str()).second)
       taken.insert(name);
   });
-  for (StringRef hint : {"B", "T"})
+  for (StringRef hint : {"B", "T", "N", "offsets"})
     forEach([&](const Boundary &, int64_t, unsigned number) {
       if (dims.hintFor(number) == hint && !names.count(number))
         names[number] = unused(hint);

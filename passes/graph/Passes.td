@@ -90,6 +90,22 @@ def MakeShapeFunctions : Pass<"fgla-make-shape-functions", "::mlir::ModuleOp"> {
                            "::mlir::affine::AffineDialect"];
 }
 
+def ExpandSequences : Pass<"fgla-expand-sequences"> {
+  let summary = "packed sequences become a loop over them";
+  let description = [{
+    An `fgla.attention` or `fgla.attention_grad` with `sequences` becomes an `scf.for` over the sequences, with the same
+    op on one sequence's slices of the tokens and of the states. The gradient of what all sequences share, a constant
+    decay of each head, is summed. What gets a kernel that reads the offsets itself is not taken apart.
+
+    Each slice is inside of its tensor whatever the offsets hold; where the number of states is not the offsets' less
+    one, a `cf.assert` fails before anything is read.
+
+    Precondition: none. Postcondition: no op with `sequences`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def LowerToReference : Pass<"fgla-lower-to-reference"> {
   let summary = "every op in its plain sequential form";
   let description = [{
@@ -102,7 +118,8 @@ def LowerToReference : Pass<"fgla-lower-to-reference"> {
     `fgla.attention_grad` those of one token, in an `scf.forall` over batches and heads that goes over the tokens
     forward, keeping states, and back.
 
-    Precondition: no `fgla.block` and no `fgla.step` (`fgla-expand-block`). Postcondition: no `fgla` op at all.
+    Precondition: no `fgla.block` and no `fgla.step` (`fgla-expand-block`), no `sequences` (`fgla-expand-sequences`).
+    Postcondition: no `fgla` op at all.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];

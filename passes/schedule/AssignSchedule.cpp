@@ -92,6 +92,16 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
                         << "' has no kernel yet and runs by the sequential lowering";
         return;
       }
+      if (op.getSequences() && gpu) {
+        op.emitError() << "operand 'sequences' has no kernel for a GPU yet, got target '" << target
+                       << "'; target 'cpu' runs it";
+        return signalPassFailure();
+      }
+      if (op.getSequences()) {
+        op->removeAttr(kScheduleAttrName);
+        op.emitRemark() << "packed sequences have no kernel yet and run by the sequential lowering";
+        return;
+      }
       if (gpu && std::min(op.getKeyDim(), op.getValueDim()) < 2) {
         op.emitError() << "heads on a GPU must have two or more channels of keys and of values, got " << op.getKeyDim()
                        << " and " << op.getValueDim();

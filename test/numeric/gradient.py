@@ -24,7 +24,7 @@ import reference
 from cover import pairwise
 from harness import Case, run_cases
 from inputs import make_inputs, rng
-from program import NUMPY_DTYPES, Config, Program
+from program import NUMPY_DTYPES, Config, Program, packed_configs
 from runtime_binding import CPU
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -79,13 +79,13 @@ def make_gradient(context, config, memory="balanced", options=()):
 def make_case(program, config, batch, tokens, profile):
     """(inputs, cotangents of the results)"""
     wide = np.float64 if config.dtype == "f64" else None
-    inputs = {name: array.astype(wide or array.dtype) for name, array in make_inputs(program, batch, tokens, profile).items()}
+    inputs = {name: array.astype(wide if wide and name != "offsets" else array.dtype) for name, array in make_inputs(program, batch, tokens, profile).items()}
     generator = rng(str(config), batch, tokens, profile, "cotangents")
     cotangents = {}
     for name, _, value_type in program.results:
         if name != "final_max":
             dims = value_type.removeprefix("tensor<").removesuffix(">").split("x")
-            unknown = iter([batch, tokens])
+            unknown = iter([batch, tokens] if not config.sequences else [tokens] if name == "y" else [len(config.sequences)])
             shape = [next(unknown) if d == "?" else int(d) for d in dims[:-1]]
             cotangents[name] = generator.standard_normal(shape).astype(wide or NUMPY_DTYPES[dims[-1]])
     return inputs, cotangents
@@ -165,6 +165,9 @@ def hard_cases():
     ):
         runs = [(2, 47, p) for p in ("strong", "jumps", "rising", "falling")] + [(0, 5, "normal"), (2, 0, "normal"), (1, 1000, "normal")]
         yield Case(f"hard: {config}", against_reference(config, "balanced", runs))
+    for config in packed_configs():
+        runs = [(1, t, "normal") for t in (0, 1, 33, 150)] + [(1, 90, "strong")]
+        yield Case(f"packed: {config}", against_reference(config, "balanced", runs))
     yield Case("finite: |z| = 100", stays_finite(Config(norm="rms+w", output_gate=True, **small)))
     yield Case("finite: |z| = 100, log decay", stays_finite(Config(gate="log_refined.key", norm="layer", **small)))
 
@@ -289,6 +292,8 @@ def quick_cases():
     ):
         runs = [(2, shortest(config), "normal"), (2, 40, "normal"), (1, 40, "strong")]
         yield Case(f"quick: {config} memory={memory}", against_reference(config, memory, runs))
+    packed = packed_configs()[0]
+    yield Case(f"quick: {packed}", against_reference(packed, "balanced", [(1, 70, "normal")]))
     yield Case("quick: expressions", expressions.against_differences(0, 40))
 
 

@@ -3,6 +3,8 @@
 `test_gradient_reference.py` holds them against differences. Maxima that stabilize count as constants.
 """
 
+import functools
+
 import numpy as np
 
 import reference
@@ -181,6 +183,23 @@ def attention_gradient(q, k, v, decay, is_log, axis, beta, initial_state, initia
     return result
 
 
+def packed_attention_gradient(offsets, q, k, v, decay, is_log, axis, beta, initial_state, initial_max, rule, stabilizer, scale, d_output, d_state):
+    """`attention_gradient` of reference.packed_attention."""
+    parts = []
+    for n in range(len(offsets) - 1):
+        tokens, states = slice(offsets[n], offsets[n + 1]), slice(n, n + 1)
+        own_q, own_k, own_v, own_decay, own_beta, own_do = (
+            x if x is None or np.ndim(x) == 1 else x[:, tokens] for x in (q, k, v, decay, beta, d_output)
+        )
+        own_state, own_max, own_ds = (None if x is None else x[states] for x in (initial_state, initial_max, d_state))
+        parts.append(
+            attention_gradient(own_q, own_k, own_v, own_decay, is_log, axis, own_beta, own_state, own_max, rule, stabilizer, scale, own_do, own_ds)
+        )
+    made = {name: [part[name] for part in parts] for name in parts[0]}
+    result = {name: np.concatenate(arrays, axis=0 if name == "initial_state" else 1) for name, arrays in made.items() if arrays[0].ndim > 1}
+    return result | {name: sum(arrays) for name, arrays in made.items() if arrays[0].ndim == 1}
+
+
 # ---- A whole program (program.py) --------------------------------------------------------------------------------------------------
 
 
@@ -203,7 +222,10 @@ def program_gradients(config, x, cotangents):
             log = reference.log_gate(kind, *z)
         decay = log if is_log else np.exp(log)
     rule = "gated" if c.rule == "gated" else "gated_delta"
-    output, _, _ = reference.attention(
+    attend, differentiate = reference.attention, attention_gradient
+    if c.sequences:
+        attend, differentiate = (functools.partial(f, x["offsets"]) for f in (reference.packed_attention, packed_attention_gradient))
+    output, _, _ = attend(
         query, key, x["v"], **({"log_decay" if is_log else "decay": decay} if decay is not None else {}), axis=c.axis, beta=x.get("beta"),
         initial_state=x.get("initial_state"), initial_max=x.get("initial_max"), rule=rule, stabilizer=c.stabilizer, scale=c.scale,
     )  # fmt: skip
@@ -216,7 +238,7 @@ def program_gradients(config, x, cotangents):
     if c.norm != "none":
         parameters = x.get("norm_weight"), x.get("norm_bias")
         dy, gradients["norm_weight"], gradients["norm_bias"] = norm_gradient(c.norm.partition("+")[0], output, *parameters, c.eps, dy)
-    made = attention_gradient(
+    made = differentiate(
         query, key, x["v"], decay, is_log, c.axis, x.get("beta"), x.get("initial_state"), x.get("initial_max"), rule, c.stabilizer, c.scale,
         dy, cotangents.get("final_state"),
     )  # fmt: skip

@@ -22,7 +22,10 @@ def make_inputs(program, batch, tokens, profile="normal", seed=0):
     c = program.config
     arrays = {}
     for name, (shape, dtype) in program.arguments.items():
-        shape = tuple({"B": batch, "T": tokens}.get(d, d) for d in shape)
+        if name == "offsets":
+            arrays[name] = make_offsets(c.sequences, tokens).astype(NUMPY_DTYPES[dtype])
+            continue
+        shape = tuple({"B": batch, "T": tokens, "N": len(c.sequences)}.get(d, d) for d in shape)
         values = Values(c, profile, rng(str(c), batch, tokens, profile, seed, name), shape)
         method = {"zg": values.gate, "zr": values.gate, "k": values.key, "q": values.query}.get(name)
         method = method or getattr(values, name, values.parameter if name.endswith(("_weight", "_bias")) else values.ordinary)
@@ -30,6 +33,12 @@ def make_inputs(program, batch, tokens, profile="normal", seed=0):
     if c.rule != "gated":
         scale_beta(c, arrays)
     return arrays
+
+
+def make_offsets(weights, tokens):
+    """Where sequences begin that share TOKENS in the ratio of WEIGHTS; those of weight zero are empty."""
+    ends = np.cumsum(weights) / np.sum(weights) if np.sum(weights) else np.zeros(len(weights))
+    return np.concatenate([[0], np.round(ends * tokens)])
 
 
 def scale_beta(c, arrays):

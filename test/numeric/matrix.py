@@ -24,7 +24,7 @@ import tensor_cases
 from cover import pairwise
 from harness import Case, compare, run_cases
 from inputs import make_inputs
-from program import Config, Program, expected
+from program import Config, Program, expected, packed_configs
 from reference import FEATURE_MAPS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -191,6 +191,12 @@ def hard_cases(target):
     yield Case(f"wide: {wide}", against_reference(wide, [(1, 100, "normal")]))
     every = Config(heads=1, **small, **both)
     yield Case("tails: every length to 70", against_reference(every, [(1, t, "normal") for t in range(1, 71)]))
+
+
+def packed_cases(target):
+    for config in packed_configs() if target == "cpu" else ():
+        runs = [(1, t, "normal") for t in (0, 1, 5, 33, 200, 1000)] + [(1, 130, "strong"), (1, 90, "jumps")]
+        yield Case(f"packed: {config}", against_reference(config, runs))
 
 
 def step_cases(target):
@@ -466,6 +472,8 @@ def quick_cases(target):
         yield Case("quick: roles", roles(ROLE_CONFIGS[1]))
         yield from math_cases.cases(["sin", "log"])
         yield from tensor_cases.cases()
+        packed = packed_configs()[0]
+        yield Case(f"quick: {packed}", against_reference(packed, [(1, 130, "normal")]))
         yield Case("quick: sequential", sequential(Config(heads=1, key_dim=16, value_dim=16, group=2, state="in"), 2, 1))
         delta = dataclasses.replace(delta, rule="delta", gate="none", group=2, state="none")
         yield Case("quick: sequential delta", sequential(delta, 2, 1))
@@ -491,7 +499,7 @@ def main():
     if arguments.quick:
         cases = [*quick_cases(arguments.target)]
     else:
-        cases = [*matrix_cases(arguments.target), *hard_cases(arguments.target), *step_cases(arguments.target), *invariant_cases(arguments.target, arguments.lowering)]
+        cases = [*matrix_cases(arguments.target), *hard_cases(arguments.target), *step_cases(arguments.target), *packed_cases(arguments.target), *invariant_cases(arguments.target, arguments.lowering)]
         cases += nonfinite.cases()
         if arguments.target == "cpu":
             cases += [*block_cases.cases(), *math_cases.cases(), *tensor_cases.cases()]

@@ -1,6 +1,7 @@
 """A configuration of the attention and what stands around it: as a program for the compiler, as inputs, and as expected results."""
 
 import dataclasses
+import functools
 
 import ml_dtypes
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 import reference
 
 ENTRY = "attention"
-NUMPY_DTYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
+NUMPY_DTYPES = {"i32": np.int32, "i64": np.int64, "f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
 
 # Expressions of the region forms, once for the compiler and once for the reference. A gate's may give f or log f.
 CUSTOM_FEATURE = (
@@ -56,6 +57,7 @@ class Config:
         log_custom (ops that give a log decay), and AXIS one of key, value, head, constant.
     norm: `none`, `rms` or `layer`, then `+w` with a weight, `+wb` with a bias too, `+hw` with a weight for each head.
     state: `none`, `in`, `out` or `inout`; narrow_state: of the arrays' type, not f32.
+    sequences: how many of the tokens each of the packed sequences has, as weights; offset_type: of the array that says where they begin.
     """
 
     dtype: str = "f32"
@@ -73,6 +75,8 @@ class Config:
     state: str = "none"
     narrow_state: bool = False
     op: str = "attention"
+    sequences: tuple = ()
+    offset_type: str = "i32"
     scale: float | None = None
     eps: float = 1e-5
 
@@ -118,8 +122,23 @@ class Config:
             or (self.axis == "constant" and self.gate_kind not in ("factor", "log"))
             or (self.gate_kind != "none" and self.axis is None)
             or (self.op == "step" and (self.stabilizer == "sequence" or self.state != "inout"))
+            or (self.sequences and self.op == "step")
             or (self.op == "step" and (self.norm, self.output_gate, self.query, self.key_map) != ("none", False, "identity", "identity"))
         )
+
+
+def packed_configs():
+    """Sequences packed into one row of tokens: every axis, rule and stabilizer, empty ones and ones that a tile holds several of."""
+    small = {"key_dim": 16, "value_dim": 16}
+    weights = (0, 30, 1, 0, 90, 3, 0)
+    return [
+        Config(sequences=weights, state="inout", norm="rms+w", output_gate=True, **small),
+        Config(sequences=weights, state="out", gate="log.head", key="logits:sequence", group=2, offset_type="i64", **small),
+        Config(sequences=weights, state="in", gate="factor.value", key="logits:token", query="elu1", **small),
+        Config(sequences=(5,), gate="log.constant", key="elu1", query="elu1", heads=1, **small),
+        Config(sequences=weights, gate="none", key="softmax", dtype="bf16", state="inout", narrow_state=True, **small),
+        Config(sequences=weights, gate="log.key", rule="gated_delta", query="identity", key="identity", state="inout", **small),
+    ]
 
 
 def input_dim(feature, key_dim):
@@ -151,7 +170,7 @@ class Program:
         return "%" + name, self.type(shape, dtype)
 
     def tokens(self, *rest):
-        return ["B", *self.token, *rest]
+        return [1 if self.config.sequences else "B", *self.token, *rest]
 
     def feature_map(self, kind, name, heads, weighted):
         """Emits a feature map on an argument NAME and returns (value, type)."""
@@ -208,7 +227,8 @@ class Program:
         if c.rule != "gated":
             beta, beta_type = self.argument("beta", self.tokens(c.heads if c.beta == "head" else 1))
             operand(f"beta({beta})", beta_type)
-        state_shape, maximum_shape = ["B", c.heads, c.key_dim, c.value_dim], ["B", c.heads]
+        states = "N" if c.sequences else "B"
+        state_shape, maximum_shape = [states, c.heads, c.key_dim, c.value_dim], [states, c.heads]
         state_dtype = c.dtype if c.narrow_state else "f32"
         if "in" in c.state:
             state, state_type = self.argument("initial_state", state_shape, state_dtype)
@@ -216,6 +236,9 @@ class Program:
             if c.tracks_maximum:
                 maximum, maximum_type = self.argument("initial_max", maximum_shape, "f32")
                 operand(f"max({maximum})", maximum_type)
+        if c.sequences:
+            offsets, offsets_type = self.argument("offsets", ["N+1"], c.offset_type)
+            operand(f"sequences({offsets})", offsets_type)
         if c.rule != "gated":
             clauses.append(f"rule({c.rule})")
         if c.stabilizer != "none":
@@ -285,6 +308,8 @@ def expected(config, x):
     elif c.gate_kind != "none":
         decay = {"log_decay": reference.log_gate(c.gate_kind.removeprefix("log_"), *(x[name] for name in ("zg", "zr") if name in x))}
     operation = reference.step if c.op == "step" else reference.attention
+    if c.sequences:
+        operation = functools.partial(reference.packed_attention, x["offsets"])
     output, state, maximum = operation(
         query,
         key,

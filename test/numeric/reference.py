@@ -169,6 +169,30 @@ def attention(
     return scale * output.reshape(batch, tokens, query_heads, value_dim), state, maximum
 
 
+def packed_attention(offsets, query, key, value, decay=None, log_decay=None, axis=None, beta=None, initial_state=None, initial_max=None, **options):
+    """`attention` on each of the sequences [offsets[n], offsets[n + 1]) of one row of tokens; states are [N, H, K, V]."""
+
+    def tokens(x, n):
+        return x if x is None or np.ndim(x) == 1 else x[:, offsets[n] : offsets[n + 1]]
+
+    def state(x, n):
+        return None if x is None else x[n : n + 1]
+
+    parts = [
+        attention(
+            *(tokens(x, n) for x in (query, key, value, decay, log_decay)),
+            axis,
+            tokens(beta, n),
+            state(initial_state, n),
+            state(initial_max, n),
+            **options,
+        )
+        for n in range(len(offsets) - 1)
+    ]
+    outputs, states, maxima = zip(*parts)
+    return np.concatenate(outputs, axis=1), np.concatenate(states), None if maxima[0] is None else np.concatenate(maxima)
+
+
 def step(query, key, value, decay=None, log_decay=None, axis=None, beta=None, **options):
     """`attention` on one token, without the token axis."""
 

@@ -275,7 +275,7 @@ func.func @attention_c11(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x4x64xf32>, %v:
 // Segments may say anything in the generic form.
 func.func @segments(%q: tensor<?x?x4x64xf32>) {
   // expected-error @+1 {{must have one operand in segment #0, got 3}}
-  %r = "fgla.attention"(%q, %q, %q) <{operandSegmentSizes = array<i32: 3, 0, 0, 0, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 0, 0>}>
+  %r = "fgla.attention"(%q, %q, %q) <{operandSegmentSizes = array<i32: 3, 0, 0, 0, 0, 0, 0, 0, 0>, resultSegmentSizes = array<i32: 1, 0, 0>}>
     : (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>) -> tensor<?x?x4x64xf32>
   return
 }
@@ -285,5 +285,45 @@ func.func @segments(%q: tensor<?x?x4x64xf32>) {
 func.func @encoding(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x4x64xf32, "e">) {
   // expected-error @+1 {{operand #1 must be ranked tensor without encoding of f64, f32, f16 or bf16 values, but got 'tensor<?x?x4x64xf32, "e">'}}
   %r = fgla.attention %q, %k, %q : (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32, "e">, tensor<?x?x4x64xf32>) -> (tensor<?x?x4x64xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_c12(%q: tensor<?x?x4x64xf32>, %n: tensor<?xi32>) {
+  // expected-error @+1 {{operand 'query' must have a batch of 1 where 'sequences' packs them, got [?, ?, 4, 64] (attention_c12)}}
+  %r = fgla.attention %q, %q, %q sequences(%n) : (tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?xi32>) -> (tensor<?x?x4x64xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_c12(%q: tensor<1x?x4x64xf32>, %n: tensor<?x2xi64>) {
+  // expected-error @+1 {{operand 'sequences' must have shape [N + 1], got [?, 2] (attention_c12)}}
+  %r = fgla.attention %q, %q, %q sequences(%n) : (tensor<1x?x4x64xf32>, tensor<1x?x4x64xf32>, tensor<1x?x4x64xf32>, tensor<?x2xi64>) -> (tensor<1x?x4x64xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_c12(%q: tensor<1x?x4x64xf32>, %n: tensor<0xi32>) {
+  // expected-error @+1 {{operand 'sequences' must hold one offset at least, got none (attention_c12)}}
+  %r = fgla.attention %q, %q, %q sequences(%n) : (tensor<1x?x4x64xf32>, tensor<1x?x4x64xf32>, tensor<1x?x4x64xf32>, tensor<0xi32>) -> (tensor<1x?x4x64xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_c12(%q: tensor<1x?x4x64xf32>, %n: tensor<4xi32>) {
+  // expected-error @+1 {{result 'final_state' must have shape [B, H, K, V] = [3, 4, 64, 64], got [4, 4, 64, 64] (attention_c8)}}
+  %r:2 = fgla.attention %q, %q, %q sequences(%n) : (tensor<1x?x4x64xf32>, tensor<1x?x4x64xf32>, tensor<1x?x4x64xf32>, tensor<4xi32>) -> (tensor<1x?x4x64xf32>, tensor<4x4x64x64xf32>)
+  return
+}
+
+// -----
+
+func.func @attention_c12(%q: tensor<1x?x4x64xf32>, %n: tensor<?xi16>) {
+  // expected-error @+1 {{operand #3 must be tensor of i32 or i64 without encoding of 32-bit signless integer or 64-bit signless integer values, but got 'tensor<?xi16>'}}
+  %r = fgla.attention %q, %q, %q sequences(%n) : (tensor<1x?x4x64xf32>, tensor<1x?x4x64xf32>, tensor<1x?x4x64xf32>, tensor<?xi16>) -> (tensor<1x?x4x64xf32>)
   return
 }

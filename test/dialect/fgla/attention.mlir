@@ -55,3 +55,14 @@ func.func @empty(%q: tensor<0x0x4x64xf64>, %v: tensor<0x0x4x32xf64>) -> tensor<0
   %0 = fgla.attention %q, %q, %v : (tensor<0x0x4x64xf64>, tensor<0x0x4x64xf64>, tensor<0x0x4x32xf64>) -> (tensor<0x0x4x32xf64>)
   return %0 : tensor<0x0x4x32xf64>
 }
+
+// Packed sequences have states of their own.
+// CHECK-LABEL: func.func @packed
+func.func @packed(%q: tensor<1x?x4x64xf32>, %v: tensor<1x?x4x32xf32>, %s: tensor<?x4x64x32xf32>, %m: tensor<?x4xf32>, %n: tensor<?xi32>)
+    -> (tensor<1x?x4x32xf32>, tensor<?x4x64x32xf32>, tensor<?x4xf32>) {
+  // CHECK: fgla.attention %{{.*}} state(%{{.*}}) max(%{{.*}}) sequences(%{{.*}}) stabilizer(running) :
+  %0:3 = fgla.attention %q, %q, %v state(%s) max(%m) sequences(%n) stabilizer(running)
+    : (tensor<1x?x4x64xf32>, tensor<1x?x4x64xf32>, tensor<1x?x4x32xf32>, tensor<?x4x64x32xf32>, tensor<?x4xf32>, tensor<?xi32>)
+    -> (tensor<1x?x4x32xf32>, tensor<?x4x64x32xf32>, tensor<?x4xf32>)
+  return %0#0, %0#1, %0#2 : tensor<1x?x4x32xf32>, tensor<?x4x64x32xf32>, tensor<?x4xf32>
+}

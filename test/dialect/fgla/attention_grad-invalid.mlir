@@ -46,7 +46,7 @@ func.func @state(%x: !x, %s: tensor<?x2x8x4xf32>) {
 
 func.func @no_result(%x: !x) {
   // expected-error @+1 {{must have a result, got none (attention_grad_c3)}}
-  "fgla.attention_grad"(%x, %x, %x, %x) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 1, 0>, resultSegmentSizes = array<i32: 0, 0, 0, 0, 0, 0>}
+  "fgla.attention_grad"(%x, %x, %x, %x) {operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0>, resultSegmentSizes = array<i32: 0, 0, 0, 0, 0, 0>}
     : (!x, !x, !x, !x) -> ()
   return
 }

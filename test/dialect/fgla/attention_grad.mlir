@@ -21,3 +21,11 @@ func.func @every(%x: tensor<?x?x2x8xbf16>, %a: tensor<2xf32>, %b: tensor<?x?x1xb
     -> query(tensor<?x?x2x8xf32>) key(tensor<?x?x2x8xbf16>) value(tensor<?x?x2x8xf32>) decay(tensor<2xf32>) beta(tensor<?x?x1xf32>) state(tensor<?x2x8x8xf32>)
   return
 }
+
+// CHECK-LABEL: func.func @packed
+// CHECK: fgla.attention_grad %{{.*}} sequences(%{{.*}}) output_grad(%{{.*}}) final_state_grad(%{{.*}})
+func.func @packed(%x: tensor<1x?x2x8xf32>, %s: tensor<3x2x8x8xf32>, %n: tensor<4xi64>) {
+  %g = fgla.attention_grad %x, %x, %x sequences(%n) output_grad(%x) final_state_grad(%s)
+    : (tensor<1x?x2x8xf32>, tensor<1x?x2x8xf32>, tensor<1x?x2x8xf32>, tensor<4xi64>, tensor<1x?x2x8xf32>, tensor<3x2x8x8xf32>) -> value(tensor<1x?x2x8xf32>)
+  return
+}

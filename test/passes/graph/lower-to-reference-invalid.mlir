@@ -26,3 +26,11 @@ func.func @bits(%x: !x, %g: !x) -> !x {
   }
   return %d : !x
 }
+
+// -----
+
+func.func @packed(%x: tensor<1x?x4x8xf32>, %n: tensor<?xi32>) -> tensor<1x?x4x8xf32> {
+  // expected-error @+1 {{'fgla.attention' with 'sequences' has no sequential form, take it apart first (fgla-expand-sequences)}}
+  %o = fgla.attention %x, %x, %x sequences(%n) : (tensor<1x?x4x8xf32>, tensor<1x?x4x8xf32>, tensor<1x?x4x8xf32>, tensor<?xi32>) -> (tensor<1x?x4x8xf32>)
+  return %o : tensor<1x?x4x8xf32>
+}

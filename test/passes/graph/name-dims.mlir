@@ -56,3 +56,17 @@ func.func @given(%x: tensor<?x?x2x16xf32> {fgla.dims = ["batch", "?", "2", "16"]
 func.func private @private(%x: tensor<?xf32>) -> tensor<?xf32> {
   return %x : tensor<?xf32>
 }
+
+// -----
+
+// States of packed sequences are as many as these, and not as the batch.
+// CHECK-LABEL: func.func @packed
+// CHECK-SAME: %arg0: tensor<1x?x4x8xf32> {fgla.dims = ["1", "T", "4", "8"]}
+// CHECK-SAME: %arg1: tensor<?x4x8x8xf32> {fgla.dims = ["N", "4", "8", "8"]}
+// CHECK-SAME: %arg2: tensor<?xi32> {fgla.dims = ["offsets"]}
+// CHECK-SAME: tensor<?x4x8x8xf32> {fgla.dims = ["N", "4", "8", "8"]}
+func.func @packed(%x: tensor<1x?x4x8xf32>, %s: tensor<?x4x8x8xf32>, %n: tensor<?xi32>) -> (tensor<1x?x4x8xf32>, tensor<?x4x8x8xf32>) {
+  %o, %t = fgla.attention %x, %x, %x state(%s) sequences(%n)
+    : (tensor<1x?x4x8xf32>, tensor<1x?x4x8xf32>, tensor<1x?x4x8xf32>, tensor<?x4x8x8xf32>, tensor<?xi32>) -> (tensor<1x?x4x8xf32>, tensor<?x4x8x8xf32>)
+  return %o, %t : tensor<1x?x4x8xf32>, tensor<?x4x8x8xf32>
+}
