@@ -40,6 +40,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // TILED-NEXT:   fgla-pad-tiles{widen=false}
 // TILED-NEXT:   fgla-expand-decays{base=8}
 // TILED-NEXT:   fgla-expand-row-norms
+// TILED-NEXT:   fgla-expand-sequences
 // TILED-NEXT:   fgla-lower-to-reference
 // TILED-NEXT:   canonicalize{{.*}}
 // TILED-NEXT:   cse
@@ -52,6 +53,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // GPU-TILED-NEXT:   fgla-merge-kernels
 // GPU-TILED-NEXT:   fgla-pad-tiles{widen=true}
 // GPU-TILED-NEXT:   fgla-check-host
+// GPU-TILED-NEXT:   fgla-expand-sequences
 // GPU-TILED-NEXT:   fgla-lower-to-reference
 // GPU-TILED-NEXT:   canonicalize{{.*}}
 // GPU-TILED-NEXT:   cse
@@ -78,6 +80,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 
 // REFERENCE: builtin.module(
 // REFERENCE-NEXT:   fgla-widen-to-f64
+// REFERENCE-NEXT:   fgla-expand-sequences
 // REFERENCE-NEXT:   fgla-lower-to-reference
 // REFERENCE-NEXT:   canonicalize{{.*}}
 // REFERENCE-NEXT:   cse
