@@ -32,9 +32,9 @@ GOALS = {
 
 
 def predict(entry):
-    """Milliseconds, as the report of the artifact has them, or None."""
-    times = [kernel.get("schedule", {}).get("at_shape", {}).get("predicted_ns") for kernel in entry.get("report") or []]
-    return sum(times) / 1e6 if times and None not in times else None
+    """Milliseconds of the kernels that run at the report's shape, or None."""
+    launches = [kernel.get("schedule", {}).get("at_shape") for kernel in entry.get("report") or []]
+    return sum(launch["predicted_ns"] for launch in launches if isinstance(launch, dict)) / 1e6 or None
 
 
 def count_bytes(tensors):
