@@ -129,6 +129,7 @@ static void buildGraph(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(createSymbolDCEPass());
   manager.addPass(fgla::createNameDims());
   manager.addPass(fgla::createExpandBlock());
+  manager.addPass(fgla::createExpandSoftmaxAttention());
   manager.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   addCleanUp(manager);
   if (options.gradient)
