@@ -4,11 +4,24 @@
 
 include "mlir/Pass/PassBase.td"
 
+def RaiseAttention : Pass<"fgla-raise-attention"> {
+  let summary = "softmax attention in an ONNX graph becomes fgla.softmax_attention";
+  let description = [{
+    An `Attention` of the standard domain (version 23 on) becomes `fgla.softmax_attention`. What brings its operands and
+    its result into layout, puts a past in front of keys and values, or makes a mask longer, are nodes around it. What
+    its attributes say counts, whatever the version.
+
+    An attention that the op cannot express stays: one whose scores are a result, whose heads are not known, or of
+    which versions of ONNX differ in what is computed (`docs/linearize.md` lists the reasons).
+  }];
+  let dependentDialects = ["::fgla::FGLADialect", "::fgla::onnx::ONNXDialect"];
+}
+
 def ConvertONNX : Pass<"fgla-convert-onnx", "::mlir::ModuleOp"> {
   let summary = "turns ONNX nodes into fgla, linalg, tensor and arith ops";
   let description = [{
     Every `onnx.node` and `onnx.initializer` becomes ops on tensors; an operator that has no conversion is an error that
-    names it. `LinearAttention` becomes `fgla.attention`. What stands around it as plain ONNX ops is raised: feature
+    names it. An `fgla.softmax_attention` between them stays. `LinearAttention` becomes `fgla.attention`. What stands around it as plain ONNX ops is raised: feature
     maps, gates, norms and the output gate become their `fgla` ops, so that the block can be one kernel. Shape
     arithmetic is understood, not computed.
 
