@@ -1,8 +1,9 @@
 //===- FGLA.cpp - The layer -----------------------------------------------===//
 
 #include "frontends/torch/nn/FGLA.h"
-#include "frontends/torch/fgla_torch.h"
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <torch/nn/functional/activation.h>
@@ -232,30 +233,57 @@ FGLAImpl::Mixed FGLAImpl::runSoftmax(Tensor q, Tensor k, Tensor v, const std::ve
   return {y.transpose(1, 2), {k, v}};
 }
 
-static std::optional<Tensor> given(const Tensor &tensor) {
-  return tensor.defined() ? std::optional<Tensor>(tensor) : std::nullopt;
+using Arguments = std::map<std::string, c10::IValue>;
+
+/// Calls an operator by the names of its arguments; those that are not given have their defaults.
+static std::array<Tensor, 3> call(const char *name, const Arguments &arguments) {
+  c10::OperatorHandle op = c10::Dispatcher::singleton().findSchemaOrThrow(name, "");
+  torch::jit::Stack stack;
+  for (const c10::Argument &argument : op.schema().arguments()) {
+    auto found = arguments.find(argument.name());
+    stack.push_back(found != arguments.end() ? found->second : argument.default_value().value());
+  }
+  op.callBoxed(stack);
+  return {stack[0].toTensor(), stack[1].toTensor(), stack[2].toTensor()};
 }
+
+static c10::IValue optional(const Tensor &tensor) { return tensor.defined() ? c10::IValue(tensor) : c10::IValue(); }
 
 FGLAImpl::Mixed FGLAImpl::runAttention(const Tensor &x, const Tensor &q, const Tensor &k, const Tensor &v,
                                        const std::vector<Tensor> &memory, bool wantsState) {
+  bool isStep = !memory.empty() && x.size(1) == 1; // an operator of its own, without the axis of tokens
+  auto shape = [&](const Tensor &z) { return isStep ? z.squeeze(1) : z; };
   std::vector<Tensor> decays;
   if (mix.axis == "constant")
     decays.push_back(1 - torch::exp2(-5 - torch::arange(numKVHeads, x.options().dtype(torch::kFloat))));
   for (Gate &gate : gates)
-    decays.push_back(splitHeads(gate.last(gate.first ? gate.first(x) : x), numKVHeads));
-  Tensor gateRows = outputGate ? splitHeads(outputGate(x), numHeads) : Tensor();
+    decays.push_back(shape(splitHeads(gate.last(gate.first ? gate.first(x) : x), numKVHeads)));
+  Arguments arguments = {{"query", shape(q)},
+                         {"key", shape(k)},
+                         {"value", shape(v)},
+                         {"gate", decays},
+                         {"output_gate", outputGate ? shape(splitHeads(outputGate(x), numHeads)) : c10::IValue()},
+                         {"query_weight", optional(queryMatrix)},
+                         {"key_weight", optional(keyMatrix)},
+                         {"norm_weight", optional(normWeight)},
+                         {"norm_bias", optional(normBias)},
+                         {"query_map", mix.queryMap},
+                         {"key_map", mix.keyMap},
+                         {"gate_kind", mix.gate},
+                         {"log_gate", mix.logGate},
+                         {"axis", mix.axis},
+                         {"stabilizer", mix.stabilizer},
+                         {"norm", mix.norm},
+                         {"eps", options.norm_eps()}};
+  if (mix.queryMap != "safe_exp") // whose factor is the default
+    arguments["scale"] = std::pow(keyDim, -0.5);
+  if (!isStep)
+    arguments["final_state"] = wantsState;
+  if (!memory.empty()) {
+    arguments[isStep ? "state" : "initial_state"] = memory[0];
+    arguments[isStep ? "max" : "initial_max"] = optional(memory[1]);
+  }
+  auto [y, state, max] = call(isStep ? "fgla::step" : "fgla::fgla", arguments);
   bool hasMax = mix.stabilizer == "running" || mix.stabilizer == "sequence";
-  Options how;
-  how.queryMap = mix.queryMap;
-  how.keyMap = mix.keyMap;
-  how.gateKind = mix.gate;
-  how.logGate = mix.logGate;
-  how.axis = mix.axis;
-  how.stabilizer = mix.stabilizer;
-  how.norm = mix.norm;
-  how.eps = options.norm_eps();
-  // (Without one, it is the factor that belongs to exponential features.)
-  if (mix.queryMap != "safe_exp")
-    how.scale = std::pow(keyDim, -0.5);
-  return {};
+  return {isStep ? y.unsqueeze(1) : y, {state, hasMax ? max : Tensor()}};
 }

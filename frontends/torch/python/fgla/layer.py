@@ -198,37 +198,40 @@ class FGLA(nn.Module):
 
     def _attention(self, x, q, k, v, memory, wants_state):
         mix = self.mix
+        is_step = bool(memory) and x.size(1) == 1  # an operator of its own, without the axis of tokens
+        shape = (lambda z: z.squeeze(1)) if is_step else (lambda z: z)
         if mix.axis == "constant":
             gate = [1 - torch.exp2(-5 - torch.arange(self.num_kv_heads, dtype=torch.float32, device=x.device))]
         else:
-            gate = [self.get_submodule(name)(x).unflatten(2, (self.num_kv_heads, -1)) for name in self.gate_names]
-        output_gate = None if self.g_proj is None else self.g_proj(x).unflatten(2, (self.num_heads, -1))
+            gate = [shape(self.get_submodule(name)(x).unflatten(2, (self.num_kv_heads, -1))) for name in self.gate_names]
         norm = self.get_submodule(self.norm_name) if mix.norm != "none" else None
-        weights = {
+        arguments = {
+            "output_gate": shape(self.g_proj(x).unflatten(2, (self.num_heads, -1))) if self.g_proj is not None else None,
             "query_weight": self.q_map if mix.has_map_matrix else None,
             "key_weight": self.k_map if mix.has_map_matrix else None,
-            "norm_weight": norm.weight if norm else None,
-            "norm_bias": norm.bias if norm else None,
+            "norm_weight": norm.weight if norm is not None else None,
+            "norm_bias": norm.bias if norm is not None else None,
+            "query_map": mix.query_map,
+            "key_map": mix.key_map,
+            "gate_kind": mix.gate,
+            "log_gate": mix.log_gate,
+            "axis": mix.axis,
+            "stabilizer": mix.stabilizer,
+            "norm": mix.norm,
+            "eps": self.norm_eps,
+            "scale": None if mix.query_map == "safe_exp" else self.head_k_dim**-0.5,  # whose factor is the default
         }
-        options = {
-            "query_map": mix.query_map, "key_map": mix.key_map, "gate_kind": mix.gate, "log_gate": mix.log_gate, "axis": mix.axis,
-            "stabilizer": mix.stabilizer, "norm": mix.norm, "eps": self.norm_eps,
-            # (Without one, it is the factor that belongs to exponential features.)
-            "scale": None if mix.query_map == "safe_exp" else self.head_k_dim**-0.5,
-        }  # fmt: skip
-        old, old_max = memory if memory else (None, None)
-        if old is not None and x.size(1) == 1:
-            gate = [z if mix.axis == "constant" else z.squeeze(1) for z in gate]
-            row = None if output_gate is None else output_gate.squeeze(1)
-            y, new, new_max = torch.ops.fgla.step(
-                q.squeeze(1), k.squeeze(1), v.squeeze(1), gate, old, old_max, output_gate=row, **weights, **options
-            )
-            y = y.unsqueeze(1)
+        if is_step:
+            op = torch.ops.fgla.step
+            arguments |= {"state": memory[0], "max": memory[1]}
         else:
-            y, new, new_max = torch.ops.fgla.fgla(
-                q, k, v, gate, output_gate=output_gate, initial_state=old, initial_max=old_max, final_state=wants_state, **weights, **options
-            )
-        return y, (new, new_max if mix.stabilizer in ("running", "sequence") else None)
+            op = torch.ops.fgla.fgla
+            arguments |= {"final_state": wants_state}
+            if memory:
+                arguments |= {"initial_state": memory[0], "initial_max": memory[1]}
+        y, state, maximum = op(shape(q), shape(k), shape(v), gate, **arguments)
+        has_max = mix.stabilizer in ("running", "sequence")
+        return y.unsqueeze(1) if is_step else y, (state, maximum if has_max else None)
 
 
 def _region_or_name(option):
