@@ -31,8 +31,8 @@ bool load(const std::filesystem::path &file, Training &training) {
   archive.load_from(file.string());
   c10::IValue options;
   archive.read("options", options);
-  TORCH_CHECK(options.toStringRef() == training.options, "'", file.string(), "' is of a run with other options: ",
-              options.toStringRef(), " rather than ", training.options);
+  TORCH_CHECK(options.toStringRef() == training.options, "'", file.string(),
+              "' is of a run with other options: ", options.toStringRef(), " rather than ", training.options);
   archive.read("model", model);
   archive.read("optimizer", optimizer);
   training.model->load(model);

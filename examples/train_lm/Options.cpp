@@ -85,9 +85,12 @@ Options parseOptions(int argc, char **argv) {
   }
   if (options.text.empty())
     throw std::invalid_argument("--text is missing");
-  for (auto [name, number] : {std::pair("--batch", options.batch), {"--length", options.length},
-                              {"--accumulate", options.accumulate}, {"--channels", options.channels},
-                              {"--heads", options.heads}, {"--evaluate-every", options.evaluateEvery},
+  for (auto [name, number] : {std::pair("--batch", options.batch),
+                              {"--length", options.length},
+                              {"--accumulate", options.accumulate},
+                              {"--channels", options.channels},
+                              {"--heads", options.heads},
+                              {"--evaluate-every", options.evaluateEvery},
                               {"--checkpoint-every", options.checkpointEvery}})
     if (number < 1)
       throw std::invalid_argument(std::string(name) + " must be at least 1");

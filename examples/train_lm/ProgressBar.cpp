@@ -20,9 +20,9 @@ void ProgressBar::show(int64_t step, double loss) {
   constexpr int64_t kWidth = 24;
   std::string bar(kWidth * step / steps, '=');
   bar.resize(kWidth, ' ');
-  std::fprintf(stderr, "%s[%s] %lld/%lld  %.3f bits per byte  %.0f tokens/s  %lld:%02lld left%s", isTerminal ? "\r" : "",
-               bar.c_str(), static_cast<long long>(step), static_cast<long long>(steps), loss / std::log(2.0),
-               static_cast<double>(tokensPerStep) / perStep, static_cast<long long>(left / 60),
+  std::fprintf(stderr, "%s[%s] %lld/%lld  %.3f bits per byte  %.0f tokens/s  %lld:%02lld left%s",
+               isTerminal ? "\r" : "", bar.c_str(), static_cast<long long>(step), static_cast<long long>(steps),
+               loss / std::log(2.0), static_cast<double>(tokensPerStep) / perStep, static_cast<long long>(left / 60),
                static_cast<long long>(left % 60), isTerminal ? "  " : "\n");
 }
 

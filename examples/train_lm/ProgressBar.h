@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string>
 
-/// A line on stderr that is written over: a bar, the loss, tokens a second and the time that is left. Where stderr is no
-/// terminal, a line now and then.
+/// A line on stderr that is written over: a bar, the loss, tokens a second and the time that is left. Where stderr is
+/// no terminal, a line now and then.
 class ProgressBar {
 public:
   ProgressBar(int64_t first, int64_t steps, int64_t tokensPerStep);

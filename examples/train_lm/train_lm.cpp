@@ -112,8 +112,7 @@ static void writeLosses(const Options &options, const std::vector<Record> &histo
 static void train(const Options &options) {
   Text text(options.text);
   torch::manual_seed(options.seed);
-  LanguageModel model(
-      ModelOptions{options.mixers, options.channels, options.heads, options.shortConvolution});
+  LanguageModel model(ModelOptions{options.mixers, options.channels, options.heads, options.shortConvolution});
   model->to(torch::Device(options.device));
   torch::optim::AdamW optimizer = makeOptimizer(model, options);
   std::filesystem::create_directories(options.out);

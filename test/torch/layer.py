@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/ usr / bin / env python3
 """The layer: each mixer and option against plain torch, decoding against the whole, C++ against Python.
 
 usage: layer.py [--build DIR]
@@ -9,7 +9,9 @@ Ends with `N passed, N failed`.
 import argparse
 import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 
 import torch
 
@@ -20,7 +22,7 @@ from reporting import Report
 
 HIDDEN, HEADS = 32, 4
 
-# Names, options of the layer, and what plain.layer takes for them.
+#Names, options of the layer, and what plain.layer takes for them.
 CASES = [
     *((mixer, {"mixer": mixer}, {}) for mixer in ("softmax", *plain.MIXERS)),
     ("groups", {"num_kv_heads": 2}, {}),
@@ -49,7 +51,7 @@ def make(options, dtype=torch.float64):
 
     torch.manual_seed(0)
     layer = fgla.FGLA(HIDDEN, num_heads=HEADS, **options)
-    # Nothing stays at zero or one, where a wrong use would not show.
+#Nothing stays at zero or one, where a wrong use would not show.
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -89,6 +91,37 @@ def against_the_whole(report, name, options):
     report.error(f"{name}: in parts", relative(torch.cat(rows, 1), whole), 1e-5)
 
 
+def against_cpp(report, name, options, build, folder):
+    """The layer of C++: the same parameters from the same seed, and from the same parameters the same numbers, bit for bit."""
+    import fgla
+
+    words = {key: fgla.trace(value) if callable(value) else value for key, value in options.items() if key != "mixer"}
+    torch.manual_seed(0)
+    initial = fgla.FGLA(HIDDEN, num_heads=HEADS, **options).state_dict()
+    layer = make(options, torch.float32)
+    x = torch.randn(2, 12, HIDDEN)
+    torch.save({"x": x}, folder / "x.pt")
+    torch.save(dict(layer.state_dict()), folder / "state.pt")
+    command = [build / "bin" / "torch-layer", folder, options.get("mixer", "fgla"), *(f"{key}={value}" for key, value in words.items())]
+    done = subprocess.run(command, capture_output=True, text=True)
+    report.check(f"{name}: the layer of C++ runs", done.returncode == 0, done.stderr)
+    if done.returncode != 0:
+        return
+    found = torch.load(folder / "initial.pt")
+    report.check(f"{name}: names in C++", sorted(found) == sorted(initial), f"{sorted(found)} rather than {sorted(initial)}")
+    for key in initial:
+        report.check(f"{name}: initial {key} in C++", key in found and torch.equal(found[key], initial[key]))
+    with torch.no_grad():
+        rows, state = [], None
+        for part in x.split([5, 6, 1], 1):
+            row, state = layer.extend(part, state)
+            rows.append(row)
+        wanted = {"whole": layer(x), "parts": torch.cat(rows, 1)}
+    outputs = torch.load(folder / "y.pt", weights_only=False)  # with types of TorchScript
+    for key, tensor in wanted.items():
+        report.check(f"{name}: {key} in C++", torch.equal(outputs[key], tensor), f"differs by {relative(outputs[key], tensor):.2g}")
+
+
 def gates_learn(report):
     """No gate begins so far open or shut that its gradient is gone."""
     import fgla
@@ -114,12 +147,12 @@ def refuses(report):
         ({"mixer": "softmax", "norm": "rms"}, "mixer 'softmax' takes no feature_map, gate, norm or output gate"),
     ]:
         try:
-            fgla.FGLA(**{"hidden_size": HIDDEN, "num_heads": HEADS, **options})
-            report.check(f"refuses {options}", False, "made a layer")
-        except ValueError as error:
-            report.check(f"refuses {options}", message in str(error), str(error))
-    try:
-        fgla.FGLA(HIDDEN)(torch.zeros(2, HIDDEN))
+            fgla
+  .FGLA(**{"hidden_size" : HIDDEN,
+           "num_heads" : HEADS,
+           **options}) report.check(f "refuses {options}", False, "made a layer") except ValueError as error
+      : report.check(f "refuses {options}", message in str(error), str(error)) try
+      : fgla.FGLA(HIDDEN)(torch.zeros(2, HIDDEN))
         report.check("refuses an input of two dims", False)
     except ValueError as error:
         report.check("refuses an input of two dims", str(error) == "x must have shape [B, T, 32], got [2, 32]", str(error))
@@ -134,6 +167,8 @@ def main():
     for name, options, how in CASES:
         against_plain(report, name, options, how)
         against_the_whole(report, name, options)
+        with tempfile.TemporaryDirectory() as folder:
+            against_cpp(report, name, options, build, pathlib.Path(folder))
     gates_learn(report)
     refuses(report)
     sys.exit(report.close())

@@ -18,8 +18,7 @@ def refined(zg, zr):
     g, r = torch.sigmoid(zg), torch.sigmoid(zr)
     return (1 - r) * g**2 + r * (1 - (1 - g) ** 2)
 
-
-# mixer: (map of queries, map of keys or None for stabilized exponents, gate or None, axis)
+#mixer : (map of queries, map of keys or None for stabilized exponents, gate or None, axis)
 MIXERS = {
     "relu": ("relu", "relu", None, None),
     "elu1": ("elu1", "elu1", None, None),
@@ -32,7 +31,7 @@ MIXERS = {
 
 
 def attend(q, k, v, f, scale, is_stabilized):
-    """q, k, v and f are [B, T, H, D], f a factor of rows (or of all) of the state: [B, T, H, V]."""
+    """q, k and v are [B, T, H, D]; f is a factor of the state, [B, T, H, K or 1, V or 1]: [B, T, H, V]."""
     state = k.new_zeros(k.size(0), k.size(2), k.size(3), v.size(3))
     most = k.new_full((k.size(0), k.size(2), 1), -math.inf)
     rows = []
@@ -42,7 +41,7 @@ def attend(q, k, v, f, scale, is_stabilized):
             now = torch.maximum(most, features.amax(-1, keepdim=True)).detach()
             state = state * torch.exp(most - now).unsqueeze(-1)
             features, most = torch.exp(features - now), now
-        state = f[:, t].unsqueeze(-1) * state + features.unsqueeze(-1) * v[:, t].unsqueeze(-2)
+        state = f[:, t] * state + features.unsqueeze(-1) * v[:, t].unsqueeze(-2)
         rows.append(scale * torch.einsum("bhk,bhkv->bhv", q[:, t], state))
     return torch.stack(rows, 1)
 
@@ -89,7 +88,7 @@ def layer(p, x, mixer, heads, kv_heads, eps=1e-5, maps=None, gate=None, axis=Non
         names = [name for name in ("gk_proj", "gr_proj") if any(key.startswith(name) for key in p)]
         f = gate(*(project(name).unflatten(2, (kv_heads, -1)) for name in names))
     k, v, f = (z.repeat_interleave(group, 2) for z in (k, v, f))
-    o = attend(q, k, v, f, scale, is_stabilized)
+    o = attend(q, k, v, f.unsqueeze(-2 if axis == "value" else -1), scale, is_stabilized)
     norm = "g_norm_swish_gate" if "g_proj.weight" in p else "g_norm"
     if f"{norm}.bias" in p:
         o = F.layer_norm(o, o.shape[-1:], p[f"{norm}.weight"], p[f"{norm}.bias"], eps)

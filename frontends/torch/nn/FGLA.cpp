@@ -132,10 +132,10 @@ FGLAImpl::FGLAImpl(const FGLAOptions &given) : options(given), mix(chooseMixer(g
     outputGate = register_module("g_proj", makeLinear(hidden, numHeads * valueDim));
   if (options.use_short_conv())
     for (auto [name, size] : sizes)
-      convs.push_back(register_module(std::string(name) + "_conv1d",
-                                      torch::nn::Conv1d(torch::nn::Conv1dOptions(size, size, options.conv_size())
-                                                            .groups(size)
-                                                            .bias(options.conv_bias()))));
+      convs.push_back(register_module(
+          std::string(name) + "_conv1d",
+          torch::nn::Conv1d(
+              torch::nn::Conv1dOptions(size, size, options.conv_size()).groups(size).bias(options.conv_bias()))));
   if (mix.hasMapMatrix) {
     queryMatrix = register_parameter("q_map", torch::eye(keyDim).repeat({numHeads, 1, 1}));
     keyMatrix = register_parameter("k_map", torch::eye(keyDim).repeat({numKVHeads, 1, 1}));
@@ -254,8 +254,10 @@ FGLAImpl::Mixed FGLAImpl::runAttention(const Tensor &x, const Tensor &q, const T
   bool isStep = !memory.empty() && x.size(1) == 1; // an operator of its own, without the axis of tokens
   auto shape = [&](const Tensor &z) { return isStep ? z.squeeze(1) : z; };
   std::vector<Tensor> decays;
-  if (mix.axis == "constant")
-    decays.push_back(1 - torch::exp2(-5 - torch::arange(numKVHeads, x.options().dtype(torch::kFloat))));
+  if (mix.axis == "constant") {
+    auto type = torch::promoteTypes(x.scalar_type(), torch::kFloat);
+    decays.push_back(1 - torch::exp2(-5 - torch::arange(numKVHeads, x.options().dtype(type))));
+  }
   for (Gate &gate : gates)
     decays.push_back(shape(splitHeads(gate.last(gate.first ? gate.first(x) : x), numKVHeads)));
   Arguments arguments = {{"query", shape(q)},

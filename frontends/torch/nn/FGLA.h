@@ -89,7 +89,7 @@ private:
   torch::Tensor convolve(torch::nn::Conv1d &conv, const torch::Tensor &z, torch::Tensor past, State &next);
   Mixed runSoftmax(torch::Tensor q, torch::Tensor k, torch::Tensor v, const std::vector<torch::Tensor> &memory);
   Mixed runAttention(const torch::Tensor &x, const torch::Tensor &q, const torch::Tensor &k, const torch::Tensor &v,
-                      const std::vector<torch::Tensor> &memory, bool wantsState);
+                     const std::vector<torch::Tensor> &memory, bool wantsState);
 
   FGLAOptions options;
   Mixer mix;
