@@ -481,7 +481,7 @@ def quick_cases(target):
     yield Case("quick: slices", slices(SLICE_CONFIGS[0]))
     if target.startswith("sm_90"):
         yield Case("quick: clusters", clusters(CLUSTER_CONFIGS[0]))
-    yield from nonfinite.cases(quick=True)
+    yield from nonfinite.cases(target, quick=True)
     yield Case("quick: split in two", split_in_two(Config(heads=1, state="inout")))
 
 
@@ -500,7 +500,7 @@ def main():
         cases = [*quick_cases(arguments.target)]
     else:
         cases = [*matrix_cases(arguments.target), *hard_cases(arguments.target), *step_cases(arguments.target), *packed_cases(arguments.target), *invariant_cases(arguments.target, arguments.lowering)]
-        cases += nonfinite.cases()
+        cases += nonfinite.cases(arguments.target)
         if arguments.target == "cpu":
             cases += [*block_cases.cases(), *math_cases.cases(), *tensor_cases.cases()]
             cases += sequential_cases() if arguments.lowering == "tiled" else ()
