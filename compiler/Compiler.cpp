@@ -15,6 +15,7 @@
 #include "support/WriteFile.h"
 
 #ifdef FGLA_ONNX
+#include "frontends/onnx/Export.h"
 #include "frontends/onnx/Import.h"
 #endif
 
@@ -306,6 +307,22 @@ Result<std::string> fgla::compileToText(const Source &source, const CompileOptio
   (*module)->print(stream);
   stream << "\n";
   return text;
+}
+
+Result<std::string> fgla::writeONNX(const Source &source, StringRef folder) {
+#ifdef FGLA_ONNX
+  std::unique_ptr<MLIRContext> context = makeContext();
+  Result<OwningOpRef<ModuleOp>> module = importSource(source, *context);
+  if (!module.ok())
+    return module.status();
+  Diagnostics diagnostics(*context);
+  std::string bytes;
+  if (failed(onnx::exportONNX(**module, folder, bytes)))
+    return diagnostics.status("cannot be written as an ONNX model");
+  return bytes;
+#else
+  return Status(FGLA_UNSUPPORTED, "this build has no ONNX frontend (FGLA_ONNX)");
+#endif
 }
 
 /// The text of the constant `fgla_manifest`.

@@ -137,6 +137,7 @@ class Runner:
             "reference": lambda: self.script("reference", numeric / "test_reference.py", *quick),
             "gradient-reference": lambda: self.script("gradient-reference", numeric / "test_gradient_reference.py", *quick),
             "onnx-nodes": lambda: self.script("onnx-nodes", numeric / "onnx_nodes.py", *build),
+            "onnx-export": lambda: self.script("onnx-export", numeric / "onnx_export.py", *build),
             "onnx-graphs": lambda: self.script("onnx-graphs", numeric / "onnx_graphs.py", *build, *quick),
             "onnx-cases": lambda: self.script("onnx-cases", numeric / "onnx_cases.py", *build),
             "spills": lambda: self.script("spills", ROOT / "test" / "spills" / "spills.py", *build),

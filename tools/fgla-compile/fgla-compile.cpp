@@ -32,7 +32,7 @@ static cl::opt<std::string> inputName("input-name",
 static cl::opt<std::string>
     outputPath("o",
                cl::desc("what to write: an artifact (.so), an object file (.o), text (.mlir, .ll, or - for "
-                        "stdout), or the kernels alone (.ptx, .cubin)"),
+                        "stdout), the kernels alone (.ptx, .cubin), or an ONNX model written back (.onnx)"),
                cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<std::string> headerPath("header",
                                        cl::desc("also write a C header that declares the artifact's functions"),
@@ -190,6 +190,11 @@ static Result<Source> readInput() {
 static Status writeText(const Source &source, const CompileOptions &options) {
   Result<std::string> text = compileToText(source, options);
   return text.ok() ? write(outputPath.empty() ? "-" : outputPath.getValue(), *text) : text.status();
+}
+
+static Status writeModel(const Source &source) {
+  Result<std::string> bytes = writeONNX(source, sys::path::parent_path(outputPath));
+  return bytes.ok() ? write(outputPath, *bytes) : bytes.status();
 }
 
 static Status writeLLVM(const Source &source, const CompileOptions &options) {
@@ -368,8 +373,8 @@ int main(int argc, char **argv) {
     kind = ".o";
   if (outputPath.empty() && kind.empty())
     return fail("no output file: give -o FILE.so, FILE.o, FILE.mlir or FILE.ll");
-  if (!is_contained(binaries, kind) && kind != ".mlir" && kind != ".ll")
-    return fail("output file '" + outputPath + "' must end in .so, .o, .mlir, .ll, .ptx or .cubin");
+  if (!is_contained(binaries, kind) && kind != ".mlir" && kind != ".ll" && kind != ".onnx")
+    return fail("output file '" + outputPath + "' must end in .so, .o, .mlir, .ll, .ptx, .cubin or .onnx");
   if (!reportFormat.empty() && !is_contained(binaries, kind))
     return fail(
         "--report tells of machine code: it goes with an output file that ends in .so, .o, .ptx or .cubin, or none");
@@ -401,6 +406,8 @@ int main(int argc, char **argv) {
     tools::Progress progress(*options);
     if (kind == ".mlir")
       status = writeText(*source, *options);
+    else if (kind == ".onnx")
+      status = writeModel(*source);
     else if (kind == ".ll")
       status = writeLLVM(*source, *options);
     else if (useCache)
