@@ -123,7 +123,7 @@ ElementsAttr Importer::convertTensor(const pb::TensorProto &proto) {
   ArrayRef<char> bytes(data.bytes.data(), data.bytes.size());
   // Attributes of the first kind are hashed and kept for good, which is right
   // for shapes and constants, not for weights.
-  if (bytes.size() <= 1024)
+  if (bytes.size() <= kSmallTensorBytes)
     return DenseElementsAttr::getFromRawBuffer(type, bytes);
   return DenseResourceElementsAttr::get(type, data.name.empty() ? "tensor" : data.name,
                                         HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 64));
@@ -223,7 +223,8 @@ LogicalResult Importer::importInitializers() {
   }
   for (const std::string &name : model.unreadWeights)
     values[name] = NodeOp::create(b, NameLoc::get(b.getStringAttr(name)), TypeRange(b.getNoneType()), "Constant", "", 1,
-                                  name, b.getDictionaryAttr({}), ArrayRef<int64_t>(), ArrayRef<int64_t>(), ValueRange())
+                                  name, b.getStrArrayAttr({}), b.getDictionaryAttr({}), ArrayRef<int64_t>(),
+                                  ArrayRef<int64_t>(), ValueRange())
                        .getOutputs()
                        .front();
   for (const auto &[name, weight] : model.externalWeights) {
@@ -237,6 +238,7 @@ LogicalResult Importer::importInitializers() {
 LogicalResult Importer::importNode(const pb::NodeProto &node) {
   SmallVector<Value> inputs;
   SmallVector<Type> outputs;
+  SmallVector<StringRef> outputNames;
   SmallVector<int64_t> absentInputs, absentOutputs;
   for (auto [place, name] : llvm::enumerate(node.input())) {
     if (name.empty()) {
@@ -261,6 +263,7 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
     if (!type)
       return failure();
     outputs.push_back(type);
+    outputNames.push_back(name);
   }
   NamedAttrList attributes;
   for (const auto &attribute : node.attribute()) {
@@ -274,17 +277,14 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
     attributes.append(attribute.name(), value);
   }
   // The first output's name is what a reader knows the node by.
-  StringRef title = node.name().empty() ? node.op_type() : node.name();
-  for (const std::string &name : ::llvm::reverse(node.output()))
-    if (!name.empty())
-      title = name;
+  StringRef title = !outputNames.empty() ? outputNames[0] : node.name().empty() ? node.op_type() : node.name();
   Location loc = NameLoc::get(b.getStringAttr(title));
   // A domain that is not imported has no version.
   int64_t version = std::max<int64_t>(versions.lookup(node.domain()), isTolerant ? 1 : 0);
   auto op = NodeOp::create(b, loc, outputs, node.op_type(), node.domain(), version, node.name(),
-                           attributes.getDictionary(b.getContext()), absentInputs, absentOutputs, inputs);
-  for (auto [name, value] :
-       llvm::zip(llvm::make_filter_range(node.output(), [](auto &name) { return !name.empty(); }), op.getOutputs()))
+                           b.getStrArrayAttr(outputNames), attributes.getDictionary(b.getContext()), absentInputs,
+                           absentOutputs, inputs);
+  for (auto [name, value] : llvm::zip(outputNames, op.getOutputs()))
     if (!values.try_emplace(name, value).second)
       return error() << "node '" << node.name() << "' (" << node.op_type() << "): value '" << name
                      << "' is defined twice";
@@ -304,6 +304,13 @@ std::string Importer::functionName() {
 OwningOpRef<ModuleOp> Importer::run() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(b, b.getUnknownLoc());
   (*module)->setAttr(fgla::onnx::kFolderAttrName, b.getStringAttr(model.folder.empty() ? "." : model.folder));
+  ArrayRef<char> source(model.source.data(), model.source.size());
+  auto sourceType = RankedTensorType::get({static_cast<int64_t>(source.size())}, b.getI8Type());
+  // A model that is only looked at is not written.
+  if (!isTolerant)
+    (*module)->setAttr(
+        fgla::onnx::kModelAttrName,
+        DenseResourceElementsAttr::get(sourceType, "model", HeapAsmResourceBlob::allocateAndCopyWithAlign(source, 8)));
   b.setInsertionPointToEnd(module->getBody());
   if (failed(collectTypes()))
     return nullptr;

@@ -1,16 +1,12 @@
 //===- Skeleton.cpp - a model's message without its weights ---------------===//
 #include "frontends/onnx/Skeleton.h"
-
-#include "onnx/onnx_pb.h"
+#include "frontends/onnx/Reader.h"
 
 #include <cstdint>
 
-namespace pb = ::ONNX_NAMESPACE;
+using namespace fgla::onnx;
 
 namespace {
-
-/// Smaller weights are constants, which are looked at.
-constexpr size_t kLargeBytes = 1024;
 
 /// One field of a message: all its bytes, and the payload of one that has a length.
 struct Field {
@@ -102,7 +98,7 @@ static bool copyTensor(const Field &tensor, const char *origin, const std::strin
   for (Field field; !fields.atEnd();) {
     if (!fields.next(field))
       return false;
-    if (field.number == pb::TensorProto::kRawDataFieldNumber && field.hasLength && field.size() > kLargeBytes &&
+    if (field.number == pb::TensorProto::kRawDataFieldNumber && field.hasLength && field.size() > kSmallTensorBytes &&
         !data.payload)
       data = field;
     else
@@ -132,7 +128,7 @@ static bool copyGraph(const Field &graph, const char *origin, const std::string 
     if (!fields.next(field))
       return false;
     bool isLarge =
-        field.number == pb::GraphProto::kInitializerFieldNumber && field.hasLength && field.size() > kLargeBytes;
+        field.number == pb::GraphProto::kInitializerFieldNumber && field.hasLength && field.size() > kSmallTensorBytes;
     if (!isLarge)
       copy.append(field.begin, field.end);
     else if (!copyTensor(field, origin, file, copy))

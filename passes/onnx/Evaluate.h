@@ -1,8 +1,8 @@
 //===- Evaluate.h - Parts of a model, computed on small sizes -------------===//
 //
-// What a mask hides, what a scale is and where the elements of a head come from is seen by computing it: for a few small
-// sizes of the free dims and chosen integers, the nodes that make shapes, indices and masks are evaluated as ONNX says.
-// Activations are not: of them only the shape is known.
+// What a mask hides, what a scale is and where the elements of a head come from is seen by computing it: for a few
+// small sizes of the free dims and chosen integers, the nodes that make shapes, indices and masks are evaluated as ONNX
+// says. Activations are not: of them only the shape is known.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_PASSES_ONNX_EVALUATE_H

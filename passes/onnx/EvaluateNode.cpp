@@ -181,8 +181,9 @@ static Answer evaluateCast(NodeOp node, Inputs inputs, unsigned) {
   if (inputs.empty() || !inputs[0] || !type)
     return std::nullopt;
   bool isInteger = type.getElementType().isInteger(), isBoolean = type.getElementType().isInteger(1);
-  return elementwise(inputs.take_front(1), isInteger,
-                     [&](Scalars v) { return isBoolean ? v[0] != 0 : isInteger ? std::trunc(v[0]) : v[0]; });
+  return elementwise(inputs.take_front(1), isInteger, [&](Scalars v) {
+    return isBoolean ? v[0] != 0 : isInteger ? std::trunc(v[0]) : v[0];
+  });
 }
 
 static Answer evaluateDiv(NodeOp, Inputs inputs, unsigned) {
@@ -611,8 +612,7 @@ static Answer evaluateCumSum(NodeOp node, Inputs inputs, unsigned) {
   return result;
 }
 
-template <typename Function>
-static Answer reduce(NodeOp node, Inputs inputs, double neutral, Function function) {
+template <typename Function> static Answer reduce(NodeOp node, Inputs inputs, double neutral, Function function) {
   if (inputs.empty() || !inputs[0])
     return std::nullopt;
   bool areGiven = (inputs.size() > 1 && node.getInput(1)) || node.getNodeAttr("axes");

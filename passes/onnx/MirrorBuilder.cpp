@@ -8,7 +8,8 @@ static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(valu
 
 Value MirrorBuilder::node(StringRef opType, ValueRange inputs, Type type, ArrayRef<NamedAttribute> attributes) {
   return NodeOp::create(builder, loc, type, opType, /*domain=*/"", version, /*node_name=*/"",
-                        builder.getDictionaryAttr(attributes), ArrayRef<int64_t>(), ArrayRef<int64_t>(), inputs)
+                        builder.getStrArrayAttr({}), builder.getDictionaryAttr(attributes), ArrayRef<int64_t>(),
+                        ArrayRef<int64_t>(), inputs)
       .getOutputs()
       .front();
 }
