@@ -125,6 +125,7 @@ static void addGradients(OpPassManager &manager, const PhaseOptions &options) {
 /// surrounds it, on tensors; each function by itself.
 static void buildGraph(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(fgla::onnx::createRaiseAttention());
+  manager.addPass(fgla::onnx::createSimplifyMasks());
   manager.addPass(fgla::onnx::createConvertONNX());
   manager.addPass(createInlinerPass());
   manager.addPass(createSymbolDCEPass());

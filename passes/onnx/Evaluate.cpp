@@ -2,7 +2,7 @@
 #include "passes/onnx/Evaluate.h"
 #include "passes/onnx/EvaluateNode.h"
 
-#include "dialect/fgla/Attributes.h"
+#include "dialect/fgla/FGLA.h"
 
 #include "mlir/IR/BuiltinTypes.h"
 
@@ -78,7 +78,8 @@ std::optional<Array> Evaluator::argument(BlockArgument argument) {
     int64_t known = size;
     if (ShapedType::isDynamic(size)) {
       auto name = names && dim < names.size() ? dyn_cast<StringAttr>(names[dim]) : StringAttr();
-      auto it = name ? sizes.find(name.getValue()) : sizes.end();
+      bool isNamed = name && name.getValue() != "?";
+      auto it = sizes.find(isNamed ? name.getValue() : dim == 0 ? "?0" : "?");
       if (it == sizes.end())
         return std::nullopt;
       known = it->second;
@@ -95,6 +96,14 @@ std::optional<Array> Evaluator::result(Value value) {
       if (std::optional<Array> array = fromElements(*initializer.getValue()))
         return array;
     return Array{SmallVector<int64_t>(type.getShape()), std::nullopt, type.getElementType().isInteger()};
+  }
+  if (auto attention = value.getDefiningOp<fgla::SoftmaxAttentionOp>()) {
+    const Array *query = get(attention.getQuery());
+    if (!query)
+      return std::nullopt;
+    SmallVector<int64_t> shape(query->shape);
+    shape[3] = attention.getValueDim();
+    return Array{shape, std::nullopt, false};
   }
   auto node = value.getDefiningOp<NodeOp>();
   if (!node)

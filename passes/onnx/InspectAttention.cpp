@@ -1,60 +1,65 @@
 //===- InspectAttention.cpp - What attention a model has ------------------===//
 #include "passes/onnx/InspectAttention.h"
+#include "passes/onnx/ClassifyMask.h"
 #include "passes/onnx/Provenance.h"
 
 using namespace mlir;
 using namespace fgla::onnx;
 using fgla::SoftmaxAttentionOp;
 
-static std::string nameOf(NodeOp node) {
-  if (!node.getNodeName().empty())
-    return node.getNodeName().str();
-  auto loc = dyn_cast<NameLoc>(node.getLoc());
-  return loc ? loc.getName().str() : node.getOpType().str();
-}
-
-static std::string operationOf(NodeOp node) {
-  return (node.getDomain().empty() ? "" : node.getDomain() + ".").str() + node.getOpType().str();
-}
-
-/// What the mask is called, and whether a query sees what comes after it.
-static void describeMask(SoftmaxAttentionOp op, AttentionReport &report) {
-  bool isWindow = op.getBehind().has_value();
-  report.mask = op.isCausal() ? isWindow ? "window" : "causal" : isWindow || op.getAhead() ? "window" : "none";
-  if (isWindow)
-    report.window = *op.getBehind() + 1;
-  bool hidesKeys = op.getLengths() != nullptr;
-  if (op.getMask()) {
-    ArrayRef<int64_t> shape = cast<RankedTensorType>(op.getMask().getType()).getShape();
-    bool isPadding = shape[1] == 1 && shape[2] == 1;
-    hidesKeys |= isPadding;
-    if (!isPadding)
-      report.mask = report.mask == "none" ? "arbitrary" : report.mask + "+arbitrary";
+/// What a query sees, by what the op says and what its mask hides.
+static MaskClass describeMask(func::FuncOp func, SoftmaxAttentionOp op) {
+  MaskClass mask = classifyMask(func, op);
+  if (op.getAlignment() && (mask.kind == MaskKind::None || mask.kind == MaskKind::Causal)) {
+    mask.kind = op.isCausal() ? MaskKind::Causal : MaskKind::Arbitrary;
+    if (op.isCausal() && op.getBehind()) {
+      mask.kind = MaskKind::Window;
+      mask.window = *op.getBehind() + 1;
+    }
   }
-  if (hidesKeys)
-    report.mask = report.mask == "none" ? "padding" : report.mask + "+padding";
+  mask.hidesPadding |= op.getLengths() != nullptr;
+  return mask;
 }
 
 /// A recurrence goes over a sequence once, from its beginning: what it can't do is an obstacle, what it does not need
 /// is dropped.
-static void judge(SoftmaxAttentionOp op, const Provenance &query, const Provenance &key, AttentionReport &report) {
+static void judge(SoftmaxAttentionOp op, MaskClass mask, const Provenance &query, const Provenance &key,
+                  AttentionReport &report) {
   Value asking = query.getSource(), asked = key.getSource();
-  bool isCausal = op.isCausal();
-  if (StringRef(report.mask).contains("arbitrary"))
+  switch (mask.kind) {
+  case MaskKind::Causal:
+  case MaskKind::Window:
+    break;
+  case MaskKind::None:
+    if (asking && asked && asking != asked)
+      report.obstacle = {"cross", "keys come from another sequence than queries"};
+    else
+      report.obstacle = {"bidirectional", "a query sees keys that come after it"};
+    break;
+  case MaskKind::Prefix:
+    report.obstacle = {"prefix", "queries see the first keys whatever their place"};
+    break;
+  case MaskKind::Bias:
+    report.obstacle = {"bias", "a number is added to each score, by the places of query and key"};
+    break;
+  case MaskKind::Arbitrary:
     report.obstacle = {"mask", "what a query sees is neither causal nor a matter of padding"};
-  else if (!isCausal && asking && asked && asking != asked)
-    report.obstacle = {"cross", "keys come from another sequence than queries"};
-  else if (!isCausal)
-    report.obstacle = {"bidirectional", "a query sees keys that come after it"};
-  if (op.getBehind())
+    break;
+  case MaskKind::Unknown:
+    report.obstacle = {"mask", "the mask is not made of integers alone, so what it hides is not known"};
+    break;
+  }
+  if (mask.kind == MaskKind::Window)
     report.dropped.push_back("window");
+  if (mask.hidesPadding)
+    report.dropped.push_back("padding");
   if (op.getSoftcap())
     report.dropped.push_back("softcap");
   if (op.getSinks())
     report.dropped.push_back("sinks");
 }
 
-static void describe(SoftmaxAttentionOp op, AttentionReport &report) {
+static void describe(func::FuncOp func, SoftmaxAttentionOp op, AttentionReport &report) {
   report.queryHeads = op.getNumQueryHeads();
   report.heads = op.getNumHeads();
   report.keyDim = op.getKeyDim();
@@ -77,30 +82,22 @@ static void describe(SoftmaxAttentionOp op, AttentionReport &report) {
   report.bytesPerToken = report.heads * (report.keyDim + report.valueDim) * bytes;
   // The state and the maximum that its keys are relative to, which are f32.
   report.stateBytes = report.heads * (report.keyDim * report.valueDim + 1) * 4;
-  describeMask(op, report);
-  judge(op, query, key, report);
+  MaskClass mask = describeMask(func, op);
+  report.mask = stringifyMaskKind(mask.kind).str() + (mask.hidesPadding ? "+padding" : "");
+  report.window = mask.window;
+  judge(op, mask, query, key, report);
 }
 
 std::vector<AttentionReport> fgla::onnx::inspectAttentions(func::FuncOp func) {
-  SmallVector<NodeOp> nodes;
-  func.walk([&](NodeOp node) {
-    if (isAttentionOperator(node))
-      nodes.push_back(node);
-  });
   std::vector<AttentionReport> reports;
-  SmallVector<SoftmaxAttentionOp> raised;
-  for (NodeOp node : nodes) {
+  for (RaisedAttention &attention : raiseAttentions(func)) {
     AttentionReport &report = reports.emplace_back();
-    report.node = nameOf(node);
-    report.operation = operationOf(node);
-    Obstacle obstacle;
-    FailureOr<SoftmaxAttentionOp> op = raiseAttentionOperator(node, obstacle);
-    raised.push_back(succeeded(op) ? *op : SoftmaxAttentionOp());
-    if (failed(op))
-      report.obstacle = obstacle;
+    report.node = std::move(attention.node);
+    report.operation = std::move(attention.operation);
+    if (attention.op)
+      describe(func, attention.op, report);
+    else
+      report.obstacle = std::move(attention.obstacle);
   }
-  for (auto [op, report] : llvm::zip(raised, reports))
-    if (op)
-      describe(op, report);
   return reports;
 }

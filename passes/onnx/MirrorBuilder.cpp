@@ -1,6 +1,9 @@
 //===- MirrorBuilder.cpp - New nodes in the mirror of an ONNX graph -------===//
 #include "passes/onnx/MirrorBuilder.h"
 
+#include "mlir/IR/Iterators.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
 using namespace mlir;
 using namespace fgla::onnx;
 
@@ -58,6 +61,16 @@ Value MirrorBuilder::concat(ValueRange inputs, int64_t axis) {
               builder.getNamedAttr("axis", builder.getI64IntegerAttr(axis)));
 }
 
+Value MirrorBuilder::cast(Value input, Type element) {
+  // ONNX's numbers of its types.
+  int64_t to = element.isF32() ? 1 : element.isF16() ? 10 : element.isF64() ? 11 : 16;
+  return node("Cast", input, typeOf(input).clone(element), builder.getNamedAttr("to", builder.getI64IntegerAttr(to)));
+}
+
+Value MirrorBuilder::withSizes(Value input, ArrayRef<int64_t> shape) {
+  return typeOf(input).getShape() == shape ? input : node("Identity", input, typeOf(input).clone(shape));
+}
+
 Value MirrorBuilder::withRank(Value input, int64_t rank) {
   int64_t missing = rank - typeOf(input).getRank();
   if (missing <= 0)
@@ -68,4 +81,11 @@ Value MirrorBuilder::withRank(Value input, int64_t rank) {
     return node("Unsqueeze", input, typeOf(input).clone(shape),
                 builder.getNamedAttr("axes", builder.getDenseI64ArrayAttr(axes)));
   return node("Unsqueeze", {input, constant(axes)}, typeOf(input).clone(shape));
+}
+
+void fgla::onnx::eraseDeadOps(func::FuncOp func) {
+  func.walk<WalkOrder::PostOrder, ReverseIterator>([](Operation *op) {
+    if (isOpTriviallyDead(op))
+      op->erase();
+  });
 }

@@ -9,6 +9,7 @@
 
 #include "dialect/onnx/ONNX.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 
 namespace fgla::onnx {
@@ -31,6 +32,9 @@ public:
   /// which is what is left.
   mlir::Value reshape(mlir::Value input, llvm::ArrayRef<int64_t> shape);
   mlir::Value concat(mlir::ValueRange inputs, int64_t axis);
+  mlir::Value cast(mlir::Value input, mlir::Type element);
+  /// The same value where its type says as much, of sizes that are known otherwise.
+  mlir::Value withSizes(mlir::Value input, llvm::ArrayRef<int64_t> shape);
   /// With dims of size one in front, up to `rank`.
   mlir::Value withRank(mlir::Value input, int64_t rank);
 
@@ -39,6 +43,9 @@ private:
   mlir::Location loc;
   int64_t version;
 };
+
+/// Erases what is not used any more.
+void eraseDeadOps(mlir::func::FuncOp func);
 
 } // namespace fgla::onnx
 

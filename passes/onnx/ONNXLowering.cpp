@@ -4,6 +4,7 @@
 #include "dialect/onnx/ExternalData.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/AsmState.h"
@@ -595,10 +596,16 @@ LogicalResult ONNXLowering::convertSoftmaxAttention(fgla::SoftmaxAttentionOp op)
     // What is looked up again has the sizes that the last ones were made equal to.
     for (size_t axis = 0; value && axis != wanted.size(); ++axis) {
       Dim given = lookup(value).dims[axis];
-      bool isShared = what == "mask" && given.isOne();
-      if (!isShared && given != wanted[axis] && !unify(wanted[axis], given))
+      bool isMask = what == "mask";
+      if ((isMask && given.isOne()) || given == wanted[axis] || unify(wanted[axis], given))
+        continue;
+      // A mask may have one row for all, which is another thing.
+      if (isMask || (given.isConstant() && wanted[axis].isConstant()))
         return op.emitError() << "can't see that sizes " << given.str() << " and " << wanted[axis].str() << " of the "
                               << what << " are equal (give free dims of inputs the same name where they are)";
+      Value isEqual = arith::CmpIOp::create(b, location, arith::CmpIPredicate::eq, given.materialize(b, location),
+                                            wanted[axis].materialize(b, location));
+      cf::AssertOp::create(b, location, isEqual, ("the sizes of the " + what + " of an attention must fit").str());
     }
     return success();
   };

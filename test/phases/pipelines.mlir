@@ -15,6 +15,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 
 // GRAPH: builtin.module(
 // GRAPH-NEXT:   fgla-raise-attention
+// GRAPH-NEXT:   fgla-simplify-masks
 // GRAPH-NEXT:   fgla-convert-onnx{folder= raise=true}
 // GRAPH-NEXT:   inline{{.*}}
 // GRAPH-NEXT:   symbol-dce

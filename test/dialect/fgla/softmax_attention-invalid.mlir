@@ -105,7 +105,7 @@ func.func @aligned_alone(%q: tensor<2x5x8x64xf32>, %k: tensor<2x7x4x64xf32>, %v:
 // -----
 
 func.func @scale(%q: tensor<2x5x8x64xf32>, %k: tensor<2x7x4x64xf32>, %v: tensor<2x7x4x32xf32>) -> tensor<2x5x8x32xf32> {
-  // expected-error@+1 {{'fgla.softmax_attention' op 'scale' must be finite, got inf (softmax_attention_c8)}}
+  // expected-error@+1 {{'fgla.softmax_attention' op 'scale' must be finite, got INF (softmax_attention_c8)}}
   %o = fgla.softmax_attention %q, %k, %v scale(0x7FF0000000000000) : (tensor<2x5x8x64xf32>, tensor<2x7x4x64xf32>, tensor<2x7x4x32xf32>) -> tensor<2x5x8x32xf32>
   return %o : tensor<2x5x8x32xf32>
 }

@@ -16,7 +16,7 @@ func.func @plain(%q: !q, %k: !k, %v: !v) -> !o {
 
 // CHECK-LABEL: func.func @everything
 func.func @everything(%q: !q, %k: !k, %v: !v, %m: tensor<?x1x1x?xi1>, %n: tensor<?xi64>, %s: tensor<8xf32>) -> !o {
-  // CHECK: fgla.softmax_attention %{{.*}}, %{{.*}}, %{{.*}} mask(%{{.*}}) lengths(%{{.*}}) sinks(%{{.*}}) behind(128) ahead(0) aligned(end) scale(0.125) softcap(30.0) :
+  // CHECK: fgla.softmax_attention %{{.*}}, %{{.*}}, %{{.*}} mask(%{{.*}}) lengths(%{{.*}}) sinks(%{{.*}}) behind(128) ahead(0) aligned(end) scale(0.125) softcap(3.0e+1) :
   %o = fgla.softmax_attention %q, %k, %v mask(%m) lengths(%n) sinks(%s) behind(128) ahead(0) aligned(end) scale(0.125) softcap(30.0)
     : (!q, !k, !v, tensor<?x1x1x?xi1>, tensor<?xi64>, tensor<8xf32>) -> !o
   return %o : !o

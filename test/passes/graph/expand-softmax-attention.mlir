@@ -23,11 +23,11 @@ func.func @capped(%q: tensor<2x5x4x8xf16>, %k: tensor<2x7x4x8xf16>) -> tensor<2x
 // -----
 
 // Two queries read one head; a mask of booleans for all heads; what a query sees is computed from places.
-// CHECK-DAG: #[[SHARED:.*]] = affine_map<(d0, d1, d2, d3, d4) -> (d0, 0, 0, 0, d4)>
+// CHECK-DAG: #[[$SHARED:.*]] = affine_map<(d0, d1, d2, d3, d4) -> (d0, 0, 0, 0, d4)>
 // CHECK-LABEL: func.func @masked
 func.func @masked(%q: tensor<?x?x4x8xf32>, %k: tensor<?x?x2x8xf32>, %m: tensor<?x1x1x?xi1>, %n: tensor<?xi64>) -> tensor<?x?x4x8xf32> {
   // CHECK: tensor.expand_shape %{{.*}} {{\[\[}}0], [1], [2, 3], [4]] {{.*}} into tensor<?x?x2x2x8xf32>
-  // CHECK: linalg.generic {indexing_maps = [#{{.*}}, #[[SHARED]], #{{.*}}, #{{.*}}]
+  // CHECK: linalg.generic {indexing_maps = [#{{.*}}, #[[$SHARED]], #{{.*}}, #{{.*}}]
   // CHECK: %[[SEEN:.*]] = arith.select %{{.*}} : f32
   // CHECK: %[[KEY:.*]] = linalg.index 4
   // CHECK: %[[COUNT:.*]] = arith.index_cast %{{.*}} : i64 to index

@@ -28,7 +28,7 @@ func.func @past(%q: tensor<2x8x5x64xf32>, %k: tensor<2x4x5x64xf32>, %p: tensor<2
   // CHECK: %[[VALUES:.*]] = onnx.node "Concat"(%[[P]], %[[K]])
   // CHECK: %[[VT:.*]] = onnx.node "Transpose"(%[[VALUES]])
   // CHECK: %[[MASK:.*]] = onnx.node "Unsqueeze"(%[[M]], %{{.*}}) {{.*}} -> (tensor<1x1x5x17xi1>)
-  // CHECK: %[[O:.*]] = fgla.softmax_attention %[[QT]], %[[KT]], %[[VT]] mask(%[[MASK]]) behind(7) ahead(0) aligned(end) scale(0.5) softcap(30.0) :
+  // CHECK: %[[O:.*]] = fgla.softmax_attention %[[QT]], %[[KT]], %[[VT]] mask(%[[MASK]]) behind(7) ahead(0) aligned(end) scale(0.5) softcap(3.0e+1) :
   // CHECK: %[[RESULT:.*]] = onnx.node "Transpose"(%[[O]])
   // CHECK: return %[[RESULT]], %[[ALL]], %[[VALUES]]
   %y, %pk, %pv = onnx.node "Attention"(%q, %k, %k, %m, %p, %p) version 24
