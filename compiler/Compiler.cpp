@@ -414,15 +414,19 @@ Result<std::string> fgla::compileToLLVMText(const Source &source, const CompileO
   return !text.ok() && diagnostics.hasError() ? diagnostics.status("") : text;
 }
 
-Result<std::unique_ptr<fgla::runtime::Module>> fgla::compileAndLoad(const Source &source,
-                                                                    const CompileOptions &options) {
+Result<std::string> fgla::compileCached(const Source &source, const CompileOptions &options) {
   Result<std::string> key = makeCacheKey(source, options);
   if (!key.ok())
     return key.status();
-  Result<std::string> artifact = Cache().getOrBuild(*key, [&]() -> Result<std::string> {
+  return Cache().getOrBuild(*key, [&]() -> Result<std::string> {
     Result<Compiled> compiled = compile(source, options);
     return compiled.ok() ? binary::linkSharedObject(compiled->object) : compiled.status();
   });
+}
+
+Result<std::unique_ptr<fgla::runtime::Module>> fgla::compileAndLoad(const Source &source,
+                                                                    const CompileOptions &options) {
+  Result<std::string> artifact = compileCached(source, options);
   if (!artifact.ok())
     return artifact.status();
   return runtime::Module::loadBytes(*artifact);

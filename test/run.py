@@ -130,6 +130,7 @@ class Runner:
         numeric = ROOT / "test" / "numeric"
         quick = ["--quick"] if tier == "quick" else []
         build = ["--build", self.build]
+        cache = (self.build / "CMakeCache.txt").read_text()
         # Kernels for a GPU on this machine's processor: the driver is one that runs PTX, so nothing is assembled.
         emulator = {"LD_LIBRARY_PATH": str(self.build / "lib" / "emulator"), "FGLA_PTXAS": ""}
         suites = {
@@ -152,6 +153,9 @@ class Runner:
             "gradient": lambda: self.script("gradient", numeric / "gradient.py", *build, *quick),
             "emulated": lambda: self.script("emulated", numeric / "matrix.py", *build, *quick, "--target=sm_90a", environment=emulator),
         }
+        if re.search(r"^FGLA_TORCH:BOOL=ON$", cache, re.MULTILINE):
+            python = re.search(r"^FGLA_TORCH_PYTHON:FILEPATH=(.*)$", cache, re.MULTILINE).group(1)
+            suites["torch"] = lambda: self.script("torch", ROOT / "test" / "torch" / "run.py", *build, *quick, python=python)
         return suites
 
 

@@ -89,6 +89,9 @@ static cl::opt<bool> checkRaces("check-races",
                                 cl::desc("kernels in a form that race checkers follow (docs/debugging.md); slower"),
                                 cl::cat(category));
 
+static cl::opt<bool> useCache("cache", cl::desc("take the artifact from the cache of compiled code, or put it there"),
+                              cl::cat(category));
+
 static cl::opt<bool> gradient("gradient",
                               cl::desc("make NAME_forward and NAME_backward of each function NAME, for its gradients"),
                               cl::cat(category));
@@ -272,6 +275,21 @@ static Status checkSizes(StringRef manifest, const tools::Sizes &sizes) {
   return {};
 }
 
+/// What only a compilation gives is not in the cache.
+static Status checkCache(StringRef kind) {
+  if (kind != ".so")
+    return Status(FGLA_INVALID_ARGUMENT, "--cache is for an output file that ends in .so");
+  for (const cl::Option *option : std::initializer_list<const cl::Option *>{&headerPath, &reportFormat, &dumpDir})
+    if (option->getNumOccurrences())
+      return Status(FGLA_INVALID_ARGUMENT, ("--cache and --" + option->ArgStr + " exclude each other").str());
+  return {};
+}
+
+static Status writeCached(const Source &source, const CompileOptions &options) {
+  Result<std::string> artifact = compileCached(source, options);
+  return artifact.ok() ? write(outputPath, *artifact) : artifact.status();
+}
+
 static Status writeBinary(const Source &source, const CompileOptions &options, StringRef kind) {
   Result<Compiled> compiled = compile(source, options);
   if (!compiled.ok())
@@ -374,6 +392,9 @@ int main(int argc, char **argv) {
     return fail("--export needs an output file that ends in .onnx");
   if (!headerPath.empty() && kind != ".so" && kind != ".o")
     return fail("--header needs an output file that ends in .so or .o");
+  if (useCache)
+    if (Status status = checkCache(kind); !status.ok())
+      return fail(status);
 
   if (Status status = checkOptions(); !status.ok())
     return fail(status);
@@ -397,6 +418,8 @@ int main(int argc, char **argv) {
       status = writeModel(*source);
     else if (kind == ".ll")
       status = writeLLVM(*source, *options);
+    else if (useCache)
+      status = writeCached(*source, *options);
     else
       status = writeBinary(*source, *options, kind);
   }
