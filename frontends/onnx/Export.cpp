@@ -69,7 +69,7 @@ private:
   bool isIntact(const Calls &calls, ArrayRef<int> indices, size_t begin);
   LogicalResult writeInputs();
   LogicalResult writeOutputs();
-  void writeValueInfos();
+  LogicalResult writeValueInfos();
   LogicalResult writeFunction(func::FuncOp function);
   LogicalResult updateInfo(pb::ValueInfoProto &info, StringRef what, StringRef name, Type type, DictionaryAttr attrs,
                            bool exactly);
@@ -501,8 +501,9 @@ LogicalResult Exporter::writeOutputs() {
   return success();
 }
 
-/// What the model says of values in between stays where it is still true.
-void Exporter::writeValueInfos() {
+/// What the model says of values in between stays where it is still true, and the types of what new nodes of other
+/// domains give are said, which nobody could infer.
+LogicalResult Exporter::writeValueInfos() {
   StringMap<Value> values;
   for (auto &[value, name] : names)
     values[name] = value;
@@ -516,6 +517,17 @@ void Exporter::writeValueInfos() {
         type.SerializeAsString() != infos->at(i).type().SerializeAsString())
       infos->DeleteSubrange(i, 1);
   }
+  StringSet<> said;
+  for (const auto *list : {&model.graph().value_info(), &model.graph().output()})
+    for (const auto &info : *list)
+      said.insert(info.name());
+  for (auto [op, index] : llvm::zip(ops, sourceOf))
+    for (Value value : op.getOutputs())
+      if (index < 0 && !op.getDomain().empty() && isa<ShapedType>(value.getType()) &&
+          said.insert(names[value]).second &&
+          failed(updateInfo(*infos->Add(), "value", names[value], value.getType(), DictionaryAttr(), /*exactly=*/true)))
+        return failure();
+  return success();
 }
 
 LogicalResult Exporter::run(ArrayRef<func::FuncOp> functions, std::string &bytes) {
@@ -535,9 +547,8 @@ LogicalResult Exporter::run(ArrayRef<func::FuncOp> functions, std::string &bytes
     if (failed(writeNode(node)))
       return failure();
   }
-  if (failed(placeNodes()) || failed(writeInputs()) || failed(writeOutputs()))
+  if (failed(placeNodes()) || failed(writeInputs()) || failed(writeOutputs()) || failed(writeValueInfos()))
     return failure();
-  writeValueInfos();
   for (func::FuncOp function : functions)
     if (failed(writeFunction(function)))
       return failure();

@@ -321,6 +321,24 @@ LogicalResult Exporter::convert(Operation *op) {
       });
 }
 
+/// The function as one node that holds its text, for frontends/onnxruntime.
+static void exportWhole(func::FuncOp func) {
+  std::string text;
+  llvm::raw_string_ostream(text) << func;
+  Block &block = func.front();
+  auto returned = cast<func::ReturnOp>(block.getTerminator());
+  OpBuilder builder(returned);
+  NamedAttribute program = builder.getNamedAttr("program", builder.getStringAttr(text));
+  NodeOp node = ONNXBuilder(builder, func.getLoc(), /*opset=*/13)
+                    .node("Program", SmallVector<Value>(func.getArguments().begin(), func.getArguments().end()),
+                          program, func.getNumResults(), "fgla");
+  for (auto [output, type] : llvm::zip(node.getOutputs(), func.getResultTypes()))
+    output.setType(type);
+  returned->setOperands(node.getOutputs());
+  while (Operation *op = node->getPrevNode())
+    op->erase();
+}
+
 namespace {
 struct ExportONNXPass : fgla::onnx::impl::ExportONNXBase<ExportONNXPass> {
   using ExportONNXBase::ExportONNXBase;
@@ -330,10 +348,11 @@ struct ExportONNXPass : fgla::onnx::impl::ExportONNXBase<ExportONNXPass> {
                       .Case("onnx27", ExportForm::ONNX27)
                       .Case("function", ExportForm::Function)
                       .Case("ort-contrib", ExportForm::Contrib)
+                      .Case("custom-op", ExportForm::CustomOp)
                       .Default(std::nullopt);
     if (!parsed) {
-      getOperation()->emitError() << "option 'form' must be 'onnx27', 'function' or 'ort-contrib', got '" << form
-                                  << "'";
+      getOperation()->emitError() << "option 'form' must be 'onnx27', 'function', 'ort-contrib' or 'custom-op', got '"
+                                  << form << "'";
       return signalPassFailure();
     }
     // Of the older sets, 13 is the first in which all operators take bf16 and axes are where they still are.
@@ -341,6 +360,10 @@ struct ExportONNXPass : fgla::onnx::impl::ExportONNXBase<ExportONNXPass> {
     for (auto func : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
       if (func.isExternal())
         continue;
+      if (*parsed == ExportForm::CustomOp) {
+        exportWhole(func);
+        continue;
+      }
       for (Operation &op : llvm::make_early_inc_range(func.front().without_terminator())) {
         OpBuilder builder(&op);
         if (failed(Exporter(builder, &op, *parsed, opset).convert(&op)))

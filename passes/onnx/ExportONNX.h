@@ -7,9 +7,9 @@
 
 namespace fgla::onnx {
 
-/// Who computes the recurrence: the operator of opset 27, a function of the model made of old operators, or ONNX
-/// Runtime's own operator.
-enum class ExportForm { ONNX27, Function, Contrib };
+/// Who computes the recurrence: the operator of opset 27, a function of the model made of old operators, ONNX Runtime's
+/// own operator, or this compiler, which gets the whole program as one node.
+enum class ExportForm { ONNX27, Function, Contrib, CustomOp };
 
 /// An attention or one step of it, in tensors of f32 with a token axis; null where there is none.
 struct Recurrence {

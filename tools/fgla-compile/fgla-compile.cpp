@@ -73,11 +73,12 @@ static cl::opt<std::string> tuned("tuned", cl::desc("table of tuned schedules: a
                                   cl::value_desc("FILE|none"), cl::cat(category));
 static cl::list<std::string> shapes("shape", cl::desc("sizes of the dynamic dims, for --report; --tune takes several"),
                                     cl::value_desc("B=1,T=4096"), cl::cat(category));
-static cl::opt<std::string>
-    exportForm("export",
-               cl::desc("write a program of fgla as an ONNX model (-o FILE.onnx): with LinearAttention of opset 27, a "
-                        "function of older operators, or ONNX Runtime's own operator (docs/onnx-export.md)"),
-               cl::value_desc("onnx27|function|ort-contrib"), cl::cat(category));
+static cl::opt<std::string> exportForm(
+    "export",
+    cl::desc("write a program of fgla as an ONNX model (-o FILE.onnx): with LinearAttention of opset 27, a "
+             "function of older operators, ONNX Runtime's own operator, or as a node for libfgla_onnxruntime "
+             "(docs/onnx-export.md)"),
+    cl::value_desc("onnx27|function|ort-contrib|custom-op"), cl::cat(category));
 
 static cl::opt<bool> tuneIt("tune",
                             cl::desc("time schedules on this machine's GPU; -o FILE.txt is a table of tuned schedules "

@@ -1,6 +1,6 @@
 // RUN: fgla-opt %s --fgla-export-onnx --split-input-file --verify-diagnostics
 // RUN: not fgla-opt %s --fgla-export-onnx=form=onnx3 2>&1 | FileCheck %s
-// CHECK: error: option 'form' must be 'onnx27', 'function' or 'ort-contrib', got 'onnx3'
+// CHECK: error: option 'form' must be 'onnx27', 'function', 'ort-contrib' or 'custom-op', got 'onnx3'
 
 func.func @packed(%q: tensor<1x?x2x16xf32>, %v: tensor<1x?x2x8xf32>, %s: tensor<?xi32>) -> tensor<1x?x2x8xf32> {
   // expected-error@+1 {{'fgla.attention' op has packed sequences ('sequences'), which no LinearAttention of ONNX has}}

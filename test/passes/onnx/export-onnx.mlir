@@ -80,3 +80,15 @@ func.func @nothing() -> tensor<2xf32> {
   %c = arith.constant dense<1.0> : tensor<2xf32>
   return %c : tensor<2xf32>
 }
+
+// -----
+
+// A program as one node, whatever is in it.
+// RUN: fgla-opt %s --fgla-export-onnx=form=custom-op --split-input-file | FileCheck %s --check-prefix=WHOLE
+// WHOLE-LABEL: func.func @whole
+// WHOLE-NEXT: %[[Y:.*]] = onnx.node "Program"(%arg0) domain "fgla" version 1 {program = "func.func @whole(%arg0: tensor<?x?x1x16xf32>) {{.*}}fgla.feature_map exp %arg0{{.*}}"} : (tensor<?x?x1x16xf32>) -> (tensor<?x?x1x16xf32>)
+// WHOLE-NEXT: return %[[Y]]
+func.func @whole(%x: tensor<?x?x1x16xf32>) -> tensor<?x?x1x16xf32> {
+  %y = fgla.feature_map exp %x : tensor<?x?x1x16xf32> -> tensor<?x?x1x16xf32>
+  return %y : tensor<?x?x1x16xf32>
+}
