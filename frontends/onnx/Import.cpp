@@ -223,8 +223,8 @@ LogicalResult Importer::importInitializers() {
   }
   for (const std::string &name : model.unreadWeights)
     values[name] = NodeOp::create(b, NameLoc::get(b.getStringAttr(name)), TypeRange(b.getNoneType()), "Constant", "", 1,
-                                  name, b.getStrArrayAttr({}), b.getDictionaryAttr({}), ArrayRef<int64_t>(),
-                                  ArrayRef<int64_t>(), ValueRange())
+                                  name, b.getStrArrayAttr({}), b.getDictionaryAttr({}), b.getArrayAttr({}),
+                                  ArrayRef<int64_t>(), ArrayRef<int64_t>(), ValueRange(), 0)
                        .getOutputs()
                        .front();
   for (const auto &[name, weight] : model.externalWeights) {
@@ -282,8 +282,8 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
   // A domain that is not imported has no version.
   int64_t version = std::max<int64_t>(versions.lookup(node.domain()), isTolerant ? 1 : 0);
   auto op = NodeOp::create(b, loc, outputs, node.op_type(), node.domain(), version, node.name(),
-                           b.getStrArrayAttr(outputNames), attributes.getDictionary(b.getContext()), absentInputs,
-                           absentOutputs, inputs);
+                           b.getStrArrayAttr(outputNames), attributes.getDictionary(b.getContext()),
+                           /*graph_names=*/b.getArrayAttr({}), absentInputs, absentOutputs, inputs, /*graphsCount=*/0);
   for (auto [name, value] : llvm::zip(outputNames, op.getOutputs()))
     if (!values.try_emplace(name, value).second)
       return error() << "node '" << node.name() << "' (" << node.op_type() << "): value '" << name
