@@ -11,8 +11,9 @@ static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(valu
 
 Value MirrorBuilder::node(StringRef opType, ValueRange inputs, Type type, ArrayRef<NamedAttribute> attributes) {
   return NodeOp::create(builder, loc, type, opType, /*domain=*/"", version, /*node_name=*/"",
-                        builder.getStrArrayAttr({}), builder.getDictionaryAttr(attributes), ArrayRef<int64_t>(),
-                        ArrayRef<int64_t>(), inputs)
+                        /*output_names=*/builder.getStrArrayAttr({}), builder.getDictionaryAttr(attributes),
+                        /*graph_names=*/builder.getArrayAttr({}), ArrayRef<int64_t>(), ArrayRef<int64_t>(), inputs,
+                        /*graphsCount=*/0)
       .getOutputs()
       .front();
 }

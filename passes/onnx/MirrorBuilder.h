@@ -14,7 +14,8 @@
 
 namespace fgla::onnx {
 
-/// Builds nodes of the standard domain at the builder's insertion point. Operands are tensors of known rank.
+/// Builds nodes of the standard domain at the builder's insertion point. Operands are tensors of known rank, and so are
+/// the results, which the conversion and who inspects want; ONNXBuilder, which writes models, leaves types to ONNX.
 class MirrorBuilder {
 public:
   /// `version` is the version of the standard operators that the model imports.
