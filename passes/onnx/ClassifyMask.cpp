@@ -12,7 +12,7 @@ using fgla::SoftmaxAttentionOp;
 /// What is added to a score hides it if it is below this; models use -1e4, the lowest number of a type, or -inf.
 static constexpr double kHidden = -1e3;
 /// A window of more keys than this is not told from a causal mask.
-static constexpr int64_t kMostWindow = 1024;
+static constexpr int64_t kMostWindow = 512;
 /// With more inputs than this the choices are too many.
 static constexpr unsigned kMostInputs = 4;
 
@@ -259,8 +259,10 @@ MaskClass Classifier::run() {
       if (query && size.second != query->shape[0])
         size.second += number;
     std::optional<Picture> picture = draw(sizes, fillings);
-    if (!picture)
+    if (!picture) {
+      result.isOfSizesAlone = false;
       continue;
+    }
     MaskClass here = classify(*picture);
     if (here.kind == MaskKind::Window) {
       result.kind = MaskKind::Window;

@@ -13,6 +13,8 @@ using namespace fgla::onnx;
 
 /// Nodes that make a mask are a few dozen; a chain of more is something else, and the stack is finite.
 static constexpr unsigned kMostDepth = 2000;
+/// Elements of all arrays together.
+static constexpr int64_t kMostKept = int64_t(1) << 23;
 
 int64_t Array::size() const {
   int64_t count = 1;
@@ -126,8 +128,6 @@ std::optional<Array> Evaluator::result(Value value) {
       return std::nullopt;
     return Array{SmallVector<int64_t>(type.getShape()), std::nullopt, type.getElementType().isInteger()};
   }
-  if (array->values && array->size() > kMostElements)
-    array->values.reset();
   return array;
 }
 
@@ -143,6 +143,9 @@ const Array *Evaluator::get(Value value) {
     else
       array = result(value);
     --depth;
+    // A model of a stranger may have as many large arrays as it likes.
+    if (array && array->values && (kept += array->size()) > kMostKept)
+      array->values.reset();
     it = known.try_emplace(value, std::move(array)).first;
   }
   return it->second ? &*it->second : nullptr;

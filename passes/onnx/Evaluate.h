@@ -52,6 +52,7 @@ private:
   const Sizes &sizes;
   llvm::DenseMap<mlir::Value, std::optional<Array>> known;
   unsigned depth = 0;
+  int64_t kept = 0; ///< elements of all arrays that are known
 };
 
 /// The shape that numpy's rules give; nothing where they give none.

@@ -7,7 +7,7 @@
 namespace fgla::onnx {
 
 /// Larger arrays are known by their shape alone.
-inline constexpr int64_t kMostElements = int64_t(1) << 23;
+inline constexpr int64_t kMostElements = int64_t(1) << 22;
 
 /// The output in `place` of a node. An input that is absent, or of which nothing is known, is null. Nothing is the
 /// answer for an operator that is not known here, and for inputs that do not fit.

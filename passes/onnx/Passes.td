@@ -26,7 +26,7 @@ def SimplifyMasks : Pass<"fgla-simplify-masks", "::mlir::ModuleOp"> {
   let description = [{
     Where the mask of an `fgla.softmax_attention` is made of sizes alone, it is computed for a few small ones. If it is
     causal, or a window, `ahead` and `behind` say so, and the mask goes. A mask that an input has a say in stays, and so
-    does one with a number that may be the width of a window too large to be computed.
+    does one with a number that may be the width of a window too large to be computed (512).
   }];
   let dependentDialects = ["::fgla::FGLADialect"];
 }

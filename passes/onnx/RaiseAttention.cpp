@@ -40,6 +40,7 @@ std::vector<RaisedAttention> fgla::onnx::raiseAttentions(func::FuncOp func) {
     result = RaisedAttention{nameOf(node), domain + node.getOpType().str(), {}, {}};
     FailureOr<SoftmaxAttentionOp> op = raiseAttentionOperator(node, result->obstacle);
     result->op = succeeded(op) ? *op : SoftmaxAttentionOp();
+    // What is left of it is another's.
     node = NodeOp();
   }
   std::optional<Samples> samples;

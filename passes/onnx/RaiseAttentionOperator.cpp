@@ -191,9 +191,15 @@ FailureOr<SoftmaxAttentionOp> AttentionOperator::raise() {
 }
 
 bool fgla::onnx::isAttentionOperator(NodeOp node) {
-  return node.getDomain().empty() && node.getOpType() == "Attention";
+  StringRef name = node.getOpType();
+  bool isOfRuntime = node.getDomain() == "com.microsoft" && name.ends_with("Attention") && name != "LinearAttention";
+  return isOfRuntime || (node.getDomain().empty() && name == "Attention");
 }
 
 FailureOr<SoftmaxAttentionOp> fgla::onnx::raiseAttentionOperator(NodeOp node, Obstacle &obstacle) {
+  if (!node.getDomain().empty()) {
+    obstacle = {"operator", "ONNX Runtime's own operators are not looked into"};
+    return failure();
+  }
   return AttentionOperator(node, obstacle).raise();
 }

@@ -68,6 +68,7 @@ private:
   }
   std::optional<double> splat(Value value);
   bool leadsToProduct(Value value, unsigned steps = 0);
+  bool isStepToProduct(Value value, unsigned steps);
   LogicalResult readScores();
   LogicalResult readFactor(Value other, bool isDivisor);
   LogicalResult readCap(double factor);
@@ -85,6 +86,7 @@ private:
   OpBuilder builder;
   MirrorBuilder mirror;
 
+  llvm::DenseMap<Value, bool> leading; ///< whether a value leads to a product
   NodeOp product, valueProduct;
   double scale = 1, softcap = 0;
   SmallVector<Mask> masks;
@@ -120,8 +122,16 @@ static bool isPassed(NodeOp node) {
 }
 
 bool Decomposition::leadsToProduct(Value value, unsigned steps) {
+  // Who adds a value to itself again and again has many paths and few nodes.
+  if (auto it = leading.find(value); it != leading.end())
+    return it->second;
+  bool leads = steps != kMostSteps && isStepToProduct(value, steps);
+  return leading[value] = leads;
+}
+
+bool Decomposition::isStepToProduct(Value value, unsigned steps) {
   auto node = value.getDefiningOp<NodeOp>();
-  if (!node || steps == kMostSteps)
+  if (!node || !node.getInput(0))
     return false;
   if (isContraction(node))
     return true;
@@ -164,6 +174,8 @@ LogicalResult Decomposition::readScores() {
   Value value = softmax.getInput(0);
   for (unsigned step = 0; step != kMostSteps; ++step) {
     auto node = value.getDefiningOp<NodeOp>();
+    if (!node || !node.getInput(0))
+      break;
     if (isContraction(node)) {
       product = node;
       if (auto alpha = dyn_cast_or_null<FloatAttr>(node.getNodeAttr("alpha")))
