@@ -3,6 +3,8 @@
 #include "passes/onnx/OperandLayout.h"
 
 #include <cmath>
+#include <functional>
+#include <map>
 #include <set>
 
 using namespace mlir;
@@ -95,7 +97,8 @@ void Classifier::collect(Value mask) {
 Array Classifier::fill(BlockArgument input, Filling filling, const Sizes &sizes) {
   Evaluator shapes(func, sizes);
   const Array *known = shapes.get(input);
-  if (!known)
+  // Numbers that are added may be any.
+  if (!known || !known->isInteger)
     return {};
   Array array = *known;
   array.values.emplace(array.size());
@@ -174,7 +177,7 @@ MaskClass Classifier::classify(const Picture &picture) {
 
 /// All ways to fill the inputs, those first that let queries see the most, as a batch without padding does.
 std::vector<SmallVector<Filling>> Classifier::orderFillings(const Sizes &sizes) {
-  std::vector<std::pair<int64_t, SmallVector<Filling>>> choices;
+  std::multimap<int64_t, SmallVector<Filling>, std::greater<>> choices;
   unsigned count = 1;
   for (size_t i = 0; i != inputs.size() && i <= kMostInputs; ++i)
     count *= 3;
@@ -183,9 +186,8 @@ std::vector<SmallVector<Filling>> Classifier::orderFillings(const Sizes &sizes) 
     for (unsigned i = 0, rest = choice; i != inputs.size(); ++i, rest /= 3)
       fillings.push_back(static_cast<Filling>(rest % 3));
     if (std::optional<Picture> picture = draw(sizes, fillings))
-      choices.emplace_back(picture->count(), fillings);
+      choices.emplace(picture->count(), fillings);
   }
-  llvm::stable_sort(choices, [](const auto &a, const auto &b) { return a.first > b.first; });
   std::vector<SmallVector<Filling>> ordered;
   for (auto &choice : choices)
     ordered.push_back(std::move(choice.second));

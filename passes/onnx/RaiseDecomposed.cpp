@@ -74,7 +74,7 @@ private:
   LogicalResult readCap(double factor);
   LogicalResult addMask(Mask mask);
   LogicalResult checkMask(const Mask &mask);
-  bool findValueProduct();
+  NodeOp findValueProduct(Value weights, unsigned steps = 0);
   LogicalResult readLayouts();
   Value buildMask();
   Value buildTerm(const Mask &mask);
@@ -230,33 +230,29 @@ static bool isGuard(NodeOp node, Value weights) {
          isNode(node.getInput(0), "IsNaN") && node.getInput(0).getDefiningOp<NodeOp>().getInput(0) == weights;
 }
 
-bool Decomposition::findValueProduct() {
-  Value weights = softmax.getOutput(0);
-  for (unsigned step = 0; weights && step != kMostSteps; ++step) {
-    SmallVector<Operation *> users;
-    for (Operation *user : weights.getUsers())
-      if (!isNode(user->getNumResults() ? user->getResult(0) : Value(), "IsNaN"))
-        users.push_back(user);
-    if (users.empty())
-      return false;
+/// The contraction that `weights` go into. What else they are used for is an obstacle.
+NodeOp Decomposition::findValueProduct(Value weights, unsigned steps) {
+  NodeOp found;
+  unsigned others = 0;
+  for (Operation *user : weights.getUsers()) {
+    auto node = dyn_cast<NodeOp>(user);
+    if (node && node.getOpType() == "IsNaN")
+      continue;
     NodeOp next;
-    for (Operation *user : users)
-      if (auto node = dyn_cast<NodeOp>(user); node && !node.getOutputs().empty())
-        if (!next || (isContraction(node) && node.getInput(0) == weights))
-          next = node;
-    if (!next)
-      return false;
-    if (isContraction(next) && next.getInput(0) == weights) {
-      valueProduct = next;
-      if (users.size() > 1)
-        obstacle = {"scores-used", "the weights are used beside the values"};
-      return true;
+    if (node && steps != kMostSteps && !node.getOutputs().empty()) {
+      if (isContraction(node) && node.getInput(0) == weights)
+        next = node;
+      else if ((isPassed(node) && node.getInput(0) == weights) || isGuard(node, weights))
+        next = findValueProduct(node.getOutputs().front(), steps + 1);
     }
-    if (users.size() > 1 || !((isPassed(next) && next.getInput(0) == weights) || isGuard(next, weights)))
-      return false;
-    weights = next.getOutputs().front();
+    if (next && !found)
+      found = next;
+    else
+      ++others;
   }
-  return false;
+  if (found && others != 0)
+    obstacle = {"scores-used", "the weights are used beside the values"};
+  return found;
 }
 
 bool Decomposition::find() {
@@ -266,7 +262,10 @@ bool Decomposition::find() {
   if (!isLast)
     if (const Array *scores = samples.front().get(softmax.getInput(0)))
       isLast = axis == static_cast<int64_t>(scores->shape.size()) - 1;
-  return isLast && leadsToProduct(softmax.getInput(0)) && findValueProduct();
+  if (!isLast || !leadsToProduct(softmax.getInput(0)))
+    return false;
+  valueProduct = findValueProduct(softmax.getOutput(0));
+  return valueProduct != nullptr;
 }
 
 //===----------------------------------------------------------------------===//
