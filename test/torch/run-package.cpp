@@ -22,8 +22,15 @@ int main(int argc, char **argv) try {
   TORCH_CHECK(argc == 5, "usage: run-package LIBRARY PACKAGE INPUTS OUTPUTS");
   TORCH_CHECK(!*argv[1] || dlopen(argv[1], RTLD_NOW), dlerror());
   torch::inductor::AOTIModelPackageLoader model(argv[2]);
-  c10::IValue inputs = torch::pickle_load(read(argv[3]));
-  std::vector<char> bytes = torch::pickle_save(c10::IValue(model.run(inputs.toTensorVector())));
+  std::vector<at::Tensor> inputs;
+  c10::IValue given = torch::pickle_load(read(argv[3]));
+  for (const c10::IValue &value : given.toListRef())
+    inputs.push_back(value.toTensor());
+  // A tuple, which torch.load takes without trusting the file; a list of tensors is a type of its own.
+  std::vector<c10::IValue> outputs;
+  for (const at::Tensor &tensor : model.run(inputs))
+    outputs.emplace_back(tensor);
+  std::vector<char> bytes = torch::pickle_save(c10::ivalue::Tuple::create(std::move(outputs)));
   std::ofstream(argv[4], std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   return 0;
 } catch (const std::exception &error) {
