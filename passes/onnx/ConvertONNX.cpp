@@ -50,4 +50,5 @@ void ConvertONNXPass::runOnOperation() {
     eraseDeadOps(func);
   }
   module->removeAttr(fgla::onnx::kFolderAttrName);
+  module->removeAttr(fgla::onnx::kModelAttrName);
 }
