@@ -314,7 +314,7 @@ void PipelineBuilder::buildTurn(int role, Value turn, IRMapping &mapping) {
       return;
     Type element = found->second.getType().getTile().getElementType();
     Value tile = convertTile(builder, loc, mapping.lookup(value), element);
-    warp::PutOp::create(builder, loc, tile, found->second, turn);
+    warp::PutOp::create(builder, loc, tile, found->second, turn, /*along=*/Value(), /*decayed=*/false);
   };
   for (Value value : need.fromOthers) {
     warp::ChannelOp channel = channels[value];
