@@ -130,7 +130,8 @@ ScheduleAttr ScheduleAttr::withoutRoles() const { return get(getContext(), getMe
 //===----------------------------------------------------------------------===//
 
 /// Calls `print` with each name and what it has. Members that have their initial value are left out if `isShort`.
-static void printMembers(ScheduleAttr schedule, bool isShort, function_ref<void(StringRef, const std::string &)> print) {
+static void printMembers(ScheduleAttr schedule, bool isShort,
+                         function_ref<void(StringRef, const std::string &)> print) {
   for (auto [member, value] : llvm::zip_equal(getScheduleMembers(), schedule.getMembers()))
     if (!isShort || value != member.initial)
       print(member.name, std::to_string(value));
@@ -179,7 +180,8 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::LessGreater, parseMember))
     return {};
   auto emitError = [&]() -> InFlightDiagnostic { return parser.emitError(loc); };
-  return getChecked(function_ref<InFlightDiagnostic()>(emitError), parser.getContext(), ArrayRef(members), ArrayRef(roles));
+  return getChecked(function_ref<InFlightDiagnostic()>(emitError), parser.getContext(), ArrayRef(members),
+                    ArrayRef(roles));
 }
 
 FailureOr<ScheduleAttr> ScheduleAttr::replace(StringRef text, ArrayRef<StringRef> roles,

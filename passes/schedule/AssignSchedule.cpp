@@ -167,8 +167,7 @@ private:
       return op.emitError() << "a 'cluster' of " << schedule.getCluster() << " programs " << why;
     bool isOpen = schedule.getCluster() > 1 && schedule.getKeySlice() == 0;
     if (isOpen && schedule.getSegments() != 0)
-      schedule =
-          schedule.with(ScheduleMember::KeySlice, getKeySliceOfCluster(op.getKeyDim(), schedule.getCluster()));
+      schedule = schedule.with(ScheduleMember::KeySlice, getKeySliceOfCluster(op.getKeyDim(), schedule.getCluster()));
     return schedule;
   }
 

@@ -178,8 +178,9 @@ TEST(Candidates, AroundTheChosenOne) {
   ScheduleAttr chosen = completeSchedule(open, getKernelShape(op, open));
   llvm::SmallVector<ScheduleAttr> candidates = listCandidates(op, chosen);
   EXPECT_EQ(candidates.front(), chosen);
-  EXPECT_EQ(chosen.toText(), "tile=16,segments=0,key_slice=0,value_slice=128,cluster=0,stages=0,elementwise=2x4,matrix=4,"
-                             "epilogue=4");
+  EXPECT_EQ(chosen.toText(),
+            "tile=16,segments=0,key_slice=0,value_slice=128,cluster=0,stages=0,elementwise=2x4,matrix=4,"
+            "epilogue=4");
   llvm::DenseSet<ScheduleAttr> all(candidates.begin(), candidates.end());
   EXPECT_EQ(all.size(), candidates.size());
   auto has = [&](auto isOne) { return llvm::any_of(candidates, isOne); };
@@ -207,9 +208,8 @@ TEST(Candidates, AroundTheChosenOne) {
 TEST(ScheduleMembers, ThePageHasTheTable) {
   std::ifstream file(SCHEDULES_PAGE);
   std::string page(std::istreambuf_iterator<char>(file), {});
-  EXPECT_NE(page.find(describeScheduleMembers()), std::string::npos)
-      << "docs/schedules.md must have these rows:\n"
-      << describeScheduleMembers();
+  EXPECT_NE(page.find(describeScheduleMembers()), std::string::npos) << "docs/schedules.md must have these rows:\n"
+                                                                     << describeScheduleMembers();
 }
 
 TEST(ScheduleMembers, TextIsReadAsItIsWritten) {
