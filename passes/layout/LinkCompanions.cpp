@@ -57,6 +57,8 @@ static void link(tile::DecayedScoresOp scores) {
 
 namespace {
 struct LinkCompanions : fgla::impl::LinkCompanionsBase<LinkCompanions> {
-  void runOnOperation() override { getOperation()->walk(link); }
+  void runOnOperation() override {
+    getOperation()->walk([](tile::DecayedScoresOp scores) { link(scores); });
+  }
 };
 } // namespace
