@@ -188,6 +188,8 @@ LogicalResult RoleEmitter::emitWalk(tile::WalkOp walk) {
 }
 
 int64_t fgla::kernel::getInstancesOfRound(warp::RoleOp role, int64_t stages) {
+  if (!llvm::isPowerOf2_64(role.getInstances()))
+    return 1;
   auto halfOfTurns = static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(stages / 2)));
   return std::min(static_cast<int64_t>(role.getInstances()), halfOfTurns);
 }

@@ -46,6 +46,7 @@ private:
   void assignMatrix();
   void splitEpilogue(int matrix);
   void assignRest();
+  bool isSummed(mlir::Operation &op) const;
   /// Whether `op` needs something of `role`, be it through what each role computes for itself.
   bool dependsOn(mlir::Operation *op, int role) const;
 
