@@ -10,7 +10,9 @@ import re
 import subprocess
 import sys
 
-SCRIPTS = ("ops.py", "trace.py", "layer.py", "parallel.py", "train.py", "install.py", "tutorial.py")
+SCRIPTS = (
+    "ops.py", "behavior.py", "exported.py", "trace.py", "layer.py", "parallel.py", "train.py", "examples.py", "install.py", "tutorial.py",
+)  # fmt: skip
 
 
 def main():
