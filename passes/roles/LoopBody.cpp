@@ -1,6 +1,7 @@
 //===- LoopBody.cpp - Who computes what in a walk over tiles --------------===//
 
 #include "passes/roles/LoopBody.h"
+#include "dialect/fgla/Schedule.h"
 #include "dialect/tile/Diagnostics.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -101,7 +102,7 @@ void LoopBody::assignMatrix() {
       dependent.insert(arg);
   if (dependent.empty())
     return;
-  int role = addRole(RoleKind::Matrix, "matrix");
+  int role = addRole(RoleKind::Matrix, role::kMatrix.str());
   for (Operation &op : walk.getBody()->without_terminator()) {
     if (llvm::none_of(op.getOperands(), [&](Value v) { return dependent.contains(v); }))
       continue;
@@ -145,7 +146,7 @@ void LoopBody::splitEpilogue(int matrix) {
     }
   if (!isNarrow || !stores || !combinesRows)
     return;
-  int role = addRole(RoleKind::Epilogue, "epilogue");
+  int role = addRole(RoleKind::Epilogue, role::kEpilogue.str());
   for (Operation *op : rest) {
     owners[op] = role;
     roles[matrix].ops.remove(op);
@@ -211,7 +212,7 @@ void LoopBody::assignRest() {
   bool onRows = walk.getRegionIterArgs().empty() && worksOnRows(*walk.getBody());
   bool sums = sumsFunctions(walk);
   if (onRows)
-    elementwise = addRole(RoleKind::Epilogue, "epilogue");
+    elementwise = addRole(RoleKind::Epilogue, role::kEpilogue.str());
   auto assign = [&](Operation &op, int role) {
     owners[&op] = role;
     roles[role].ops.insert(&op);
@@ -221,7 +222,7 @@ void LoopBody::assignRest() {
       continue;
     if (isa<tile::LoadOp>(op)) {
       if (load < 0)
-        load = addRole(RoleKind::Load, "load");
+        load = addRole(RoleKind::Load, role::kLoad.str());
       assign(op, load);
     } else if (!onRows && isPerRow(&op) && !(elementwise >= 0 && dependsOn(&op, elementwise))) {
       // (Rows of what the elementwise role makes are its own: it would wait for another role within the turn.)
@@ -241,7 +242,7 @@ void LoopBody::assignRest() {
       assign(op, role);
     } else {
       if (elementwise < 0)
-        elementwise = addRole(RoleKind::Elementwise, "elementwise");
+        elementwise = addRole(RoleKind::Elementwise, role::kElementwise.str());
       assign(op, elementwise);
     }
   }

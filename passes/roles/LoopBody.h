@@ -8,6 +8,7 @@
 
 namespace fgla {
 
+/// What a role does, in the order in which tiles travel.
 enum class RoleKind { Load, Rows, Elementwise, Matrix, Epilogue };
 
 /// A group of warps and the ops of the loop body that are its own.

@@ -28,8 +28,6 @@ KernelShape getKernelShape(AttentionOp op, ScheduleAttr schedule);
 /// The keys of one of `cluster` programs that share a head: a line of shared memory or more.
 int64_t getKeySliceOfCluster(int64_t keys, int64_t cluster);
 
-ScheduleAttr withCluster(ScheduleAttr schedule, int64_t cluster, int64_t keySlice);
-
 /// The programs that run together, for a schedule that leaves it open; 1: none do.
 int64_t chooseCluster(AttentionOp op, ScheduleAttr schedule, const GPUTarget &target);
 
