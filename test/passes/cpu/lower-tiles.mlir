@@ -137,6 +137,29 @@ module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 256>} {
     return %a : tensor<4x4xf32>
   }
 
+  // Ten pairs of rows: one multiply-add each for queries, and two for keys and decays of all but the last.
+  // CHECK-LABEL: func.func @decayed_scores_grad
+  // CHECK: scf.for {{.*}} -> (tensor<4x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>)
+  // CHECK-COUNT-22: vector.fma
+  // CHECK-NOT: vector.fma
+  func.func @decayed_scores_grad(%q: tensor<4x16xf32>, %k: tensor<4x16xf32>, %f: tensor<4x16xf32>, %a: tensor<4x4xf32>)
+      -> (tensor<4x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>) {
+    %dq, %dk, %df = fgla_tile.decayed_scores_grad %q, %k, %f, %a : tensor<4x16xf32>, tensor<4x4xf32>
+    return %dq, %dk, %df : tensor<4x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+  }
+
+  // On the way back a row meets the decay of the row after it.
+  // CHECK-LABEL: func.func @decayed_scan
+  // CHECK: scf.for %[[R:.+]] = %{{.+}} iter_args({{.+}}, %[[SUM:.+]] = %{{.+}}, %[[AFTER:.+]] = %{{.+}})
+  // CHECK:   %[[ROW:.+]] = arith.subi %{{.+}}, %[[R]]
+  // CHECK:   %[[OWN:.+]] = vector.transfer_read %arg1[%[[ROW]], %{{.+}}]
+  // CHECK:   %[[NEXT:.+]] = vector.fma %[[AFTER]], %[[SUM]]
+  // CHECK:   scf.yield %{{.+}}, %[[NEXT]], %[[OWN]]
+  func.func @decayed_scan(%x: tensor<8x16xf32>, %f: tensor<8x16xf32>) -> tensor<8x16xf32> {
+    %u = fgla_tile.decayed_scan %x, %f reverse : tensor<8x16xf32>, tensor<8x16xf32>
+    return %u : tensor<8x16xf32>
+  }
+
   // CHECK-LABEL: func.func @decay_matrix
   // CHECK: vector.step
   // CHECK: arith.select
