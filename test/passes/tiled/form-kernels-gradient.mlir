@@ -4,9 +4,9 @@
 // gate and the map are computed again in both.
 
 // CHECK-LABEL: func.func private @fgla_kernel(
-// CHECK-SAME: %[[ZQ:.+]]: memref<?x?x4x64xf32>, %[[ZK:.+]]: memref<?x?x4x64xf32>, %[[V:.+]]: memref<?x?x4x32xf32>,
-// CHECK-SAME: %[[ZG:.+]]: memref<?x?x4x64xf32>, %[[DO:.+]]: memref<?x?x4x32xf32>, %[[DS:.+]]: memref<?x4x64x32xf32>,
-// CHECK-SAME: %[[DQ:.+]]: memref<?x?x4x64xf32>, %[[DK:.+]]: memref<?x?x4x64xf32>, %[[DV:.+]]: memref<?x?x4x32xf32>, %[[DF:.+]]: memref<?x?x4x64xf32>)
+// CHECK-SAME: %[[ZQ:[a-z0-9]+]]: memref<?x?x4x64xf32>, %[[ZK:[a-z0-9]+]]: memref<?x?x4x64xf32>, %[[V:[a-z0-9]+]]: memref<?x?x4x32xf32>,
+// CHECK-SAME: %[[ZG:[a-z0-9]+]]: memref<?x?x4x64xf32>, %[[DO:[a-z0-9]+]]: memref<?x?x4x32xf32>, %[[DS:[a-z0-9]+]]: memref<?x4x64x32xf32>,
+// CHECK-SAME: %[[DQ:[a-z0-9]+]]: memref<?x?x4x64xf32>, %[[DK:[a-z0-9]+]]: memref<?x?x4x64xf32>, %[[DV:[a-z0-9]+]]: memref<?x?x4x32xf32>, %[[DF:[a-z0-9]+]]: memref<?x?x4x64xf32>)
 // CHECK: scf.forall (%[[B:.+]], %[[H:.+]]) in (%{{.+}}, 4)
 // CHECK:   %[[STATES:.+]] = memref.alloc(%{{.+}}) : memref<?x64x32xf32>
 // CHECK:   %[[MAXIMA:.+]] = memref.alloc(%{{.+}}) : memref<?xf32>
@@ -18,9 +18,9 @@
 // CHECK:   fgla_tile.walk (%[[T:.+]], %[[N:.+]], %{{.+}}) = %c0 to %{{.+}} by 32 reverse iter_args(%[[D:.+]] = %[[LAST]], %{{.+}} = %{{.+}}) -> (tensor<64x32xf32>, tensor<64x32xf32>)
 // CHECK:     %[[NUMBER:.+]] = arith.divui %[[T]], %c32
 // CHECK:     %[[S0:.+]] = fgla_tile.load %[[STATES]][%[[NUMBER]], %c0, %c0] dims [1, 2]
-// CHECK:     fgla_tile.load %[[DO]][%[[B]], %[[T]], %[[H]], %c0] rows(%[[N]]) dims [1, 3]
 // The scores, and what is given for them.
-// CHECK:     %[[A:.+]] = fgla_tile.decayed_scores
+// CHECK:     fgla_tile.decayed_scores
+// CHECK:     fgla_tile.load %[[DO]][%[[B]], %[[T]], %[[H]], %c0] rows(%[[N]]) dims [1, 3]
 // CHECK:     fgla_tile.decayed_scores_grad
 // CHECK:     fgla_tile.store %{{.+}}, %[[DQ]][%[[B]], %[[T]], %[[H]], %c0] rows(%[[N]]) dims [1, 3]
 // The gradient of the state before goes on as states do.
@@ -52,10 +52,13 @@ func.func @fgla(%zq: tensor<?x?x4x64xf32>, %zk: tensor<?x?x4x64xf32>, %v: tensor
 // CHECK: %[[SUMS:.+]] = memref.alloc(%{{.+}}) : memref<?x2xf32>
 // CHECK: scf.forall
 // CHECK:   fgla_tile.walk {{.*}} reverse {{.*}} -> (tensor<16x16xf32>, tensor<1x1xf32>)
-// CHECK:     fgla_tile.decay_matrix
 // CHECK:     scf.for {{.*}} = %c0 to %c4 step %c1 iter_args
 // CHECK:       fgla_tile.load
-// CHECK:       fgla_tile.decay_matrix %{{.+}} exclusive
+// Of decays that are zero too: what is above the diagonal is told by a matrix of ones.
+// CHECK:       fgla_tile.decay_matrix %[[F:.+]] : tensor<16x1xf32>
+// CHECK:       %[[ONES:.+]] = fgla_tile.map()
+// CHECK:       fgla_tile.decay_matrix %[[ONES]]
+// CHECK:       fgla_tile.decay_matrix %[[F]] exclusive
 // CHECK:       scf.yield
 // CHECK:   fgla_tile.store %{{.+}}, %[[SUMS]]
 // CHECK: scf.forall (%[[H:.+]]) in (2)
