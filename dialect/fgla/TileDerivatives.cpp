@@ -273,8 +273,7 @@ void TileAdjoint::addScores(Value query, Value key, Value decay, Value given) {
 void TileAdjoint::visitDecayMatrix(tile::DecayMatrixOp op, Value given) {
   Location loc = op.getLoc();
   Value others = tile::DecayMatrixOp::create(builder, loc, op.getType(), op.getDecay(), /*exclusive=*/true);
-  Value sums =
-      tile::DecayedScanOp::create(builder, loc, given, op.getDecay(), /*exclusive=*/false, /*reverse=*/true);
+  Value sums = tile::DecayedScanOp::create(builder, loc, given, op.getDecay(), /*exclusive=*/false, /*reverse=*/true);
   add(op.getDecay(), sumLike(tile::buildProduct(builder, loc, others, sums), op.getDecay()));
 }
 

@@ -96,8 +96,7 @@ private:
     for (int64_t at = 0; at < rows; ++at) {
       SmallVector<Value> given, weights{key[at]};
       for (int64_t row = at; row < rows; ++row) {
-        given.push_back(
-            loops.splat(vector, loops.extract(op.getScoresGrad(), {loops.index(row), loops.index(at)})));
+        given.push_back(loops.splat(vector, loops.extract(op.getScoresGrad(), {loops.index(row), loops.index(at)})));
         if (row > at)
           weights.push_back(multiply(loops, weights.back(), decay[row]));
         queryGrad[row] = buildFma(loops, given.back(), weights.back(), queryGrad[row]);
@@ -154,13 +153,12 @@ struct LowerDecayedScan : TilePattern<tile::DecayedScanOp> {
     VectorType vector = loops.vectorFor(getElementTypeOrSelf(op.getInput()), shape[1]);
     Value zero = loops.constant(vector, 0);
     SmallVector<Value> tile{loops.destination(op.getResult())};
-    tile = loops.loop(0, shape[1], vector.getNumElements(), tile,
-                      [&](Value column, ValueRange columns) -> SmallVector<Value> {
-                        return {loops.loop(0, shape[0], 1, ValueRange{columns[0], zero, zero},
-                                           [&](Value step, ValueRange carried) {
-                                             return scanRow(op, loops, vector, step, column, carried);
-                                           })[0]};
-                      });
+    tile = loops.loop(
+        0, shape[1], vector.getNumElements(), tile, [&](Value column, ValueRange columns) -> SmallVector<Value> {
+          return {loops.loop(0, shape[0], 1, ValueRange{columns[0], zero, zero}, [&](Value step, ValueRange carried) {
+            return scanRow(op, loops, vector, step, column, carried);
+          })[0]};
+        });
     rewriter.replaceOp(op, tile);
     return success();
   }

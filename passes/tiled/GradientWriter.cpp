@@ -46,7 +46,8 @@ void GradientWriter::writeSumsOfBatches() {
         [](OpBuilder &b, Location l, ValueRange v) -> Value { return arith::AddFOp::create(b, l, v[0], v[1]); });
     scf::YieldOp::create(builder, loc, sum);
   }
-  Value sum = convertTile(builder, loc, sums.getResult(0), cast<MemRefType>(gradients.decay.getType()).getElementType());
+  Value sum =
+      convertTile(builder, loc, sums.getResult(0), cast<MemRefType>(gradients.decay.getType()).getElementType());
   tile::StoreOp::create(builder, loc, sum, gradients.decay, ValueRange{head}, Value(), ArrayRef<int64_t>{-1, -1});
 }
 
@@ -57,7 +58,8 @@ void GradientWriter::write() {
     auto type = MemRefType::get({ShapedType::kDynamic, root.getNumHeads()}, compute);
     gradients.decayOfBatch = memref::AllocOp::create(builder, loc, type, ValueRange{batches});
   }
-  auto loop = scf::ForallOp::create(builder, loc, SmallVector<OpFoldResult>{batches, heads}, ValueRange(), std::nullopt);
+  auto loop =
+      scf::ForallOp::create(builder, loc, SmallVector<OpFoldResult>{batches, heads}, ValueRange(), std::nullopt);
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(loop.getBody());

@@ -16,8 +16,8 @@ using tile::shapeOf;
 
 AttentionTiles::AttentionTiles(OpBuilder &builder, Fusion &fusion, const IRMapping &arrays, int64_t tileLength,
                                const StateSlice &slice, bool isOneToken)
-    : builder(builder), fusion(fusion), arrays(arrays), root(cast<RecurrenceInterface>(fusion.root.getOperation())), loc(root.getLoc()),
-      tileLength(tileLength), slice(slice), isOneToken(isOneToken),
+    : builder(builder), fusion(fusion), arrays(arrays), root(cast<RecurrenceInterface>(fusion.root.getOperation())),
+      loc(root.getLoc()), tileLength(tileLength), slice(slice), isOneToken(isOneToken),
       keyDim(slice.keys.offset ? slice.keys.width : root.getKeyDim()),
       valueDim(slice.values.offset ? slice.values.width : root.getValueDim()),
       compute(getComputeType(root.getQuery().getType().getElementType())),

@@ -60,8 +60,8 @@ GradientProgram::Starts GradientProgram::buildStarts(Value tokens, Value sequenc
                     OpBuilder::InsertPoint(walk->getBlock(), Block::iterator(walk)));
   builder.setInsertionPointToStart(walk.getBody());
   Carried carried = Carried::unpack(initial, walk.getRegionIterArgs());
-  tile::StoreOp::create(builder, loc, carried.state, starts.states, ValueRange{walk.getTurn(), zero(), zero()},
-                        Value(), ArrayRef<int64_t>{1, 2});
+  tile::StoreOp::create(builder, loc, carried.state, starts.states, ValueRange{walk.getTurn(), zero(), zero()}, Value(),
+                        ArrayRef<int64_t>{1, 2});
   if (starts.maxima)
     tile::StoreOp::create(builder, loc, carried.max, starts.maxima, ValueRange{walk.getTurn()}, Value(),
                           ArrayRef<int64_t>{-1, -1});
@@ -229,8 +229,8 @@ void GradientProgram::buildTurn(tile::WalkOp walk, const Starts &starts, Value s
   // Tokens after the end leave the state as it is.
   KeyTiles tiles = buildKeyTiles(reader, rows, start.max);
   Sums sums(*this);
-  for (Value value : {tiles.key, tiles.value, tiles.decay.factor, tiles.fromStart, tiles.toEnd, tiles.total.factor,
-                      start.state})
+  for (Value value :
+       {tiles.key, tiles.value, tiles.decay.factor, tiles.fromStart, tiles.toEnd, tiles.total.factor, start.state})
     if (value)
       sums.values.push_back(value);
   sums.sums.resize(sums.values.size());
@@ -253,8 +253,7 @@ void GradientProgram::buildTurn(tile::WalkOp walk, const Starts &starts, Value s
 void GradientProgram::build(Value ofBatch, Value ofHead, Value tokens) {
   batch = ofBatch;
   head = ofHead;
-  Value sequenceMax =
-      root.getStabilizer() == Stabilizer::Sequence ? buildSequenceMax(batch, head, tokens) : Value();
+  Value sequenceMax = root.getStabilizer() == Stabilizer::Sequence ? buildSequenceMax(batch, head, tokens) : Value();
   Starts starts = buildStarts(tokens, sequenceMax);
   Carried last = buildFinalGrad();
   SmallVector<Value> carried = last.pack();
