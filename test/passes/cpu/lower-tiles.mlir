@@ -129,6 +129,16 @@ module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 256>} {
     return %d : tensor<16x8xf32>
   }
 
+  // Columns that are no multiple of a vector: element by element.
+  // CHECK-LABEL: func.func @odd_transpose
+  // CHECK: tensor.extract %arg0
+  // CHECK-NOT: vector.transpose
+  // CHECK: return
+  func.func @odd_transpose(%x: tensor<16x7xf32>) -> tensor<7x16xf32> {
+    %y = fgla_tile.transpose %x : tensor<16x7xf32> -> tensor<7x16xf32>
+    return %y : tensor<7x16xf32>
+  }
+
   // CHECK-LABEL: func.func @decayed_scores
   // CHECK-COUNT-10: vector.reduction <add>
   // CHECK-NOT: vector.reduction
