@@ -275,6 +275,7 @@ static void buildHost(OpPassManager &manager) {
   addToLLVM(manager, /*parallel=*/false);
   manager.addPass(fgla::binary::createEmitEntryPoints());
   manager.addPass(fgla::binary::createCheckAllocations());
+  manager.addPass(fgla::binary::createStartThreads());
 }
 
 /// For tests: roles as threads of the CPU. Three turns under way make rings that
@@ -310,6 +311,7 @@ static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
   addToLLVM(manager, /*parallel=*/true);
   manager.addPass(fgla::binary::createEmitEntryPoints());
   manager.addPass(fgla::binary::createCheckAllocations());
+  manager.addPass(fgla::binary::createStartThreads());
 }
 
 void fgla::buildPhase(OpPassManager &manager, Phase phase, const PhaseOptions &options) {

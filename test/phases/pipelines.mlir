@@ -141,5 +141,6 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // KERNEL-NEXT:   cse
 // KERNEL-NEXT:   fgla-emit-entry-points
 // KERNEL-NEXT:   fgla-check-allocations
+// KERNEL-NEXT:   fgla-start-threads
 // KERNEL-NEXT:   fgla-check-phase{phase=kernel}
 // KERNEL-NEXT: )

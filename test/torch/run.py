@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-SCRIPTS = ("ops.py",)
+SCRIPTS = ("ops.py", "trace.py", "layer.py", "parallel.py")
 
 
 def main():
