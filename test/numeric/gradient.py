@@ -71,21 +71,26 @@ def lowerings(context):
     return ("tiled", "reference") if context.lowering == "both" else (context.lowering,)
 
 
+def make_program(config):
+    """Of CONFIG, whose dtype may be f64; the program's text is that in f32 then."""
+    return Program(dataclasses.replace(config, dtype="f32") if config.dtype == "f64" else config)
+
+
 def make_gradient(context, config, memory="balanced", options=(), **compile_options):
-    """A program of CONFIG, whose dtype may be f64, and its gradient."""
-    is_wide = config.dtype == "f64"
-    program = Program(dataclasses.replace(config, dtype="f32") if is_wide else config)
-    text = program.text().replace("f32", "f64") if is_wide else program.text()
+    """A program of CONFIG and its gradient."""
+    program = make_program(config)
+    text = program.text().replace("f32", "f64") if config.dtype == "f64" else program.text()
     return program, Gradient(context, text, options=["--gradient", f"--memory={memory}", *options], **compile_options)
 
 
-def against_reference(config, memory, runs, options=()):
-    """RUNS are (batch, tokens, profile)."""
+def against_reference(config, memory, runs, kernel_options=()):
+    """RUNS are (batch, tokens, profile). With KERNEL_OPTIONS, what has no kernels is left out."""
 
     def run(context, report):
-        made = {lowering: make_gradient(context, config, memory, options, lowering=lowering) for lowering in lowerings(context)}
+        wanted_lowerings = lowerings(context) if not kernel_options else {"tiled"} & set(lowerings(context))
+        made = {lowering: make_gradient(context, config, memory, kernel_options, lowering=lowering) for lowering in wanted_lowerings}
         for batch, tokens, profile in runs:
-            inputs, cotangents = make_case(next(iter(made.values()))[0], config, batch, tokens, profile)
+            inputs, cotangents = make_case(make_program(config), config, batch, tokens, profile)
             wanted = gradient_reference.program_gradients(config, inputs, cotangents)
             for lowering, (_, gradient) in made.items():
                 _, gradients = gradient(inputs, cotangents)
