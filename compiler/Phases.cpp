@@ -189,6 +189,7 @@ static void buildRoles(OpPassManager &manager, const PhaseOptions &) {
 /// Out: a layout for every tile, a place for every channel.
 static void buildLayout(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(fgla::createAssignLayouts());
+  manager.addPass(fgla::createLinkCompanions());
   manager.addPass(fgla::createSizeStages());
 }
 

@@ -74,6 +74,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // The module of this test is a CPU's, so the run fails after the list.
 // LAYOUT: builtin.module(
 // LAYOUT-NEXT:   fgla-assign-layouts
+// LAYOUT-NEXT:   fgla-link-companions
 // LAYOUT-NEXT:   fgla-size-stages
 // LAYOUT-NEXT:   fgla-check-phase{phase=layout}
 // LAYOUT-NEXT: )
