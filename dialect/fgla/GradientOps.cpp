@@ -55,6 +55,9 @@ bool AttentionGradOp::isTokenOperand(unsigned operand) {
 /// Each of the results has consumers of its own.
 OpResult AttentionGradOp::getFusedResult() { return {}; }
 
+/// It has no code in roles yet.
+ArrayRef<StringRef> AttentionGradOp::getRoles() { return {}; }
+
 /// attention_grad_c1, attention_grad_c2, attention_grad_c4
 static LogicalResult verifyGiven(AttentionGradOp op) {
   if (!op.getOutputGrad() && !op.getFinalStateGrad())
