@@ -140,11 +140,14 @@ static int irVersionOf(int64_t opset) {
 
 /// A model that was never a file.
 void Exporter::startModel(bool hasFunctions) {
-  int64_t opset = 1;
+  int64_t opset = 0;
   func->getParentOfType<ModuleOp>().walk([&](NodeOp op) {
     if (op.getDomain().empty())
       opset = std::max<int64_t>(opset, op.getVersion());
   });
+  // A model of other domains' nodes alone has to import some version.
+  if (opset == 0)
+    opset = 13;
   constexpr int kFirstWithFunctions = 8;
   model.set_ir_version(std::max(irVersionOf(opset), hasFunctions ? kFirstWithFunctions : 0));
   model.set_producer_name("fgla");
