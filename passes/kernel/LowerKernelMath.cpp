@@ -21,6 +21,7 @@
 #include "passes/kernel/Passes.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
+#include <limits>
 
 namespace fgla::kernel {
 #define GEN_PASS_DEF_LOWERKERNELMATH
@@ -177,6 +178,21 @@ public:
     Value turn = getInterval(x).isWithin(-llvm::numbers::pi, llvm::numbers::pi) ? x : reduceToTurn(x);
     return code.intrinsic("llvm.nvvm.cos.approx.ftz.f", f32, turn);
   }
+  /// x - n y. The quotient's rounding can make n one too large or too small.
+  Value remainder(Value x, Value y) {
+    Value n = math::TruncOp::create(builder, code.loc, code.mulF(x, reciprocal(y)));
+    Value rest = math::FmaOp::create(builder, code.loc, arith::NegFOp::create(builder, code.loc, n), y, x);
+    Value size = math::AbsFOp::create(builder, code.loc, y), step = math::CopySignOp::create(builder, code.loc, y, x);
+    auto compare = [&](arith::CmpFPredicate predicate, Value a, Value b) -> Value {
+      return arith::CmpFOp::create(builder, code.loc, predicate, a, b);
+    };
+    Value isFar = compare(arith::CmpFPredicate::OGE, math::AbsFOp::create(builder, code.loc, rest), size);
+    Value isBeyond = compare(arith::CmpFPredicate::UNE, math::CopySignOp::create(builder, code.loc, rest, x), rest);
+    Value nearer = arith::SubFOp::create(builder, code.loc, rest, step);
+    rest = code.select(isBeyond, add(rest, step), code.select(isFar, nearer, rest));
+    Value isInfinite = compare(arith::CmpFPredicate::OEQ, size, code.f32(std::numeric_limits<double>::infinity()));
+    return code.select(isInfinite, x, rest);
+  }
   /// x^y of an x that is not negative, 2^(y log2 x), which is one where the product is none: 0^0, 1^infinity.
   Value power(Value x, Value y) {
     Value result = exp2(code.mulF(y, log2(x)));
@@ -249,6 +265,8 @@ static Value lower(Operation *op) {
     return f.erf(x, isBesideConstant(op->getResult(0)));
   if (isa<math::SinOp>(op) && !f.isPrecise)
     return f.sin(x, isBesideConstant(op->getResult(0)));
+  if (isa<arith::RemFOp>(op) && !f.isPrecise)
+    return f.remainder(x, op->getOperand(1));
   if (isa<math::CosOp>(op) && !f.isPrecise)
     return f.cos(x);
   if (isa<math::PowFOp>(op) && !f.isPrecise && getInterval(x).least >= 0)

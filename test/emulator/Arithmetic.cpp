@@ -234,6 +234,8 @@ template <typename N> static Action findFloat(const std::string &op, bool keepsN
     return binary<subtract<float>, N>;
   if (op == "mul")
     return binary<multiply<float>, N>;
+  if (op == "div")
+    return binary<[](float a, float b) { return a / b; }, N>;
   if (op == "fma")
     return ternary<fuse, N>;
   if (op == "max")

@@ -135,6 +135,17 @@ gpu.module @small {
     %z = math.powf %a, %y : f32
     llvm.return %z : f32
   }
+  // A remainder has no division that is rounded once, but one step to either side.
+  // CHECK-LABEL: llvm.func @remainder
+  // CHECK: nvvm.rcp.approx.ftz.f
+  // CHECK: math.trunc
+  // CHECK: math.fma
+  // CHECK-COUNT-3: arith.select
+  // CHECK-NOT: remf
+  llvm.func @remainder(%x: f32, %y: f32) -> f32 {
+    %z = arith.remf %x, %y : f32
+    llvm.return %z : f32
+  }
   // A quotient by a root has one function of the unit.
   // CHECK-LABEL: llvm.func @root
   // CHECK: llvm.nvvm.rsqrt.approx.ftz.f
