@@ -14,7 +14,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 NINJA = ninja -C $(BUILD) $(if $(JOBS),-j$(JOBS))
 
-.PHONY: build demo test check bench format docs asan packages clean
+.PHONY: build demo torch test check bench format docs asan packages clean
 .DELETE_ON_ERROR:
 
 build: $(BUILD)/build.ninja
@@ -24,7 +24,14 @@ demo: $(BUILD)/build.ninja
 	$(NINJA) fgla-run fgla-compile
 	@$(PYTHON) examples/demo.py --build $(BUILD)
 
-test: build
+# PyTorch, in an environment of its own, and the ops for it.
+torch: $(BUILD)/build.ninja
+	@cmake/setup.sh venv .venv-torch test/torch/requirements.txt --no-deps
+	@cmake -B $(BUILD) -DFGLA_TORCH=ON >/dev/null
+	$(NINJA)
+
+# The suite named torch needs PyTorch, others do not.
+test: $(if $(filter torch,$(or $(TESTS),torch)),torch,build)
 	@$(PYTHON) test/run.py --build $(BUILD) --tier full $(TESTS)
 
 check: build

@@ -15,6 +15,7 @@
 #include "support/WriteFile.h"
 
 #ifdef FGLA_ONNX
+#include "frontends/onnx/Export.h"
 #include "frontends/onnx/Import.h"
 #endif
 
@@ -308,6 +309,22 @@ Result<std::string> fgla::compileToText(const Source &source, const CompileOptio
   return text;
 }
 
+Result<std::string> fgla::writeONNX(const Source &source, StringRef folder) {
+#ifdef FGLA_ONNX
+  std::unique_ptr<MLIRContext> context = makeContext();
+  Result<OwningOpRef<ModuleOp>> module = importSource(source, *context);
+  if (!module.ok())
+    return module.status();
+  Diagnostics diagnostics(*context);
+  std::string bytes;
+  if (failed(onnx::exportONNX(**module, folder, bytes)))
+    return diagnostics.status("cannot be written as an ONNX model");
+  return bytes;
+#else
+  return Status(FGLA_UNSUPPORTED, "this build has no ONNX frontend (FGLA_ONNX)");
+#endif
+}
+
 /// The text of the constant `fgla_manifest`.
 static std::string findManifest(ModuleOp module) {
   auto global = module.lookupSymbol<LLVM::GlobalOp>(fgla::manifestSymbol);
@@ -384,15 +401,19 @@ Result<std::string> fgla::compileToLLVMText(const Source &source, const CompileO
   return !text.ok() && diagnostics.hasError() ? diagnostics.status("") : text;
 }
 
-Result<std::unique_ptr<fgla::runtime::Module>> fgla::compileAndLoad(const Source &source,
-                                                                    const CompileOptions &options) {
+Result<std::string> fgla::compileCached(const Source &source, const CompileOptions &options) {
   Result<std::string> key = makeCacheKey(source, options);
   if (!key.ok())
     return key.status();
-  Result<std::string> artifact = Cache().getOrBuild(*key, [&]() -> Result<std::string> {
+  return Cache().getOrBuild(*key, [&]() -> Result<std::string> {
     Result<Compiled> compiled = compile(source, options);
     return compiled.ok() ? binary::linkSharedObject(compiled->object) : compiled.status();
   });
+}
+
+Result<std::unique_ptr<fgla::runtime::Module>> fgla::compileAndLoad(const Source &source,
+                                                                    const CompileOptions &options) {
+  Result<std::string> artifact = compileCached(source, options);
   if (!artifact.ok())
     return artifact.status();
   return runtime::Module::loadBytes(*artifact);

@@ -78,12 +78,17 @@ runtime::Result<Compiled> compile(const Source &source, const CompileOptions &op
 /// The text after phase `options.to`.
 runtime::Result<std::string> compileToText(const Source &source, const CompileOptions &options);
 
+/// A model, or the mirror of one, as the bytes of an ONNX file that is to stand in `folder`.
+runtime::Result<std::string> writeONNX(const Source &source, llvm::StringRef folder);
+
 /// All phases: optimized LLVM IR as text.
 runtime::Result<std::string> compileToLLVMText(const Source &source, const CompileOptions &options);
 
-/// Compiles, links, and loads the result. Compiled code is kept on disk
-/// (compiler/Cache.h), named by what it depends on: the source, the options, the
-/// compiler and this machine's processor.
+/// Compiles and links: the bytes of an artifact. They are kept on disk (compiler/Cache.h), named by what they depend
+/// on: the source, the options, the compiler and this machine's processor.
+runtime::Result<std::string> compileCached(const Source &source, const CompileOptions &options);
+
+/// The same, and loads the result.
 runtime::Result<std::unique_ptr<runtime::Module>> compileAndLoad(const Source &source, const CompileOptions &options);
 
 } // namespace fgla

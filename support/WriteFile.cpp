@@ -42,7 +42,8 @@ Result<PendingFile> PendingFile::write(const std::string &path, std::span<const 
   bool written = true;
   for (std::string_view chunk : chunks)
     written = written && writeAll(fd, chunk);
-  int error = written ? 0 : errno;
+  // A machine that stops must not leave a name without the bytes.
+  int error = written && fsync(fd) == 0 ? 0 : errno;
   if (close(fd) != 0 && !error)
     error = errno;
   if (error)

@@ -109,9 +109,9 @@ class Runner:
                 counts.failed += 1
         return code, output, counts
 
-    def script(self, suite, *command, environment=None):
+    def script(self, suite, *command, environment=None, python=sys.executable):
         """A script of ours, which ends in the closing line."""
-        code, output = self.run(suite, [sys.executable, *command], environment)
+        code, output = self.run(suite, [python, *command], environment)
         lines = CLOSING_LINE.findall(output)
         return code, output, Counts(*(int(number or 0) for number in lines[-1])) if lines else Counts()
 
@@ -124,6 +124,7 @@ class Runner:
         numeric = ROOT / "test" / "numeric"
         quick = ["--quick"] if tier == "quick" else []
         build = ["--build", self.build]
+        cache = (self.build / "CMakeCache.txt").read_text()
         # Kernels for a GPU on this machine's processor: the driver is one that runs PTX, so nothing is assembled.
         emulator = {"LD_LIBRARY_PATH": str(self.build / "lib" / "emulator"), "FGLA_PTXAS": ""}
         suites = {
@@ -136,6 +137,7 @@ class Runner:
             "reference": lambda: self.script("reference", numeric / "test_reference.py", *quick),
             "gradient-reference": lambda: self.script("gradient-reference", numeric / "test_gradient_reference.py", *quick),
             "onnx-nodes": lambda: self.script("onnx-nodes", numeric / "onnx_nodes.py", *build),
+            "onnx-export": lambda: self.script("onnx-export", numeric / "onnx_export.py", *build),
             "onnx-graphs": lambda: self.script("onnx-graphs", numeric / "onnx_graphs.py", *build, *quick),
             "onnx-cases": lambda: self.script("onnx-cases", numeric / "onnx_cases.py", *build),
             "spills": lambda: self.script("spills", ROOT / "test" / "spills" / "spills.py", *build),
@@ -144,6 +146,9 @@ class Runner:
             "gradient": lambda: self.script("gradient", numeric / "gradient.py", *build, *quick),
             "emulated": lambda: self.script("emulated", numeric / "matrix.py", *build, *quick, "--target=sm_90a", environment=emulator),
         }
+        if re.search(r"^FGLA_TORCH:BOOL=ON$", cache, re.MULTILINE):
+            python = re.search(r"^FGLA_TORCH_PYTHON:FILEPATH=(.*)$", cache, re.MULTILINE).group(1)
+            suites["torch"] = lambda: self.script("torch", ROOT / "test" / "torch" / "run.py", *build, *quick, python=python)
         return suites
 
 

@@ -37,6 +37,53 @@ FEATURE_REGIONS = {
       %y = arith.addf %a, %c : f32
       fgla.yield %y : f32
     """,
+    # 1 + tanh x + e^-|x|
+    "exp_tanh": """
+    ^bb0(%x: f32):
+      %one = arith.constant 1.0 : f32
+      %size = math.absf %x : f32
+      %minus = arith.negf %size : f32
+      %e = math.exp %minus : f32
+      %tanh = math.tanh %x : f32
+      %positive = arith.addf %tanh, %one : f32
+      %y = arith.addf %positive, %e : f32
+      fgla.yield %y : f32
+    """,
+    # gelu(x)^2
+    "gelu_square": """
+    ^bb0(%x: f32):
+      %one = arith.constant 1.0 : f32
+      %half = arith.constant 0.5 : f32
+      %root = arith.constant 0.70710678118654752 : f32
+      %scaled = arith.mulf %x, %root : f32
+      %erf = math.erf %scaled : f32
+      %both = arith.addf %erf, %one : f32
+      %share = arith.mulf %both, %half : f32
+      %gelu = arith.mulf %x, %share : f32
+      %y = arith.mulf %gelu, %gelu : f32
+      fgla.yield %y : f32
+    """,
+    # 1 + sin(x) / 2
+    "wave": """
+    ^bb0(%x: f32):
+      %one = arith.constant 1.0 : f32
+      %half = arith.constant 0.5 : f32
+      %sin = math.sin %x : f32
+      %part = arith.mulf %sin, %half : f32
+      %y = arith.addf %part, %one : f32
+      fgla.yield %y : f32
+    """,
+    # (x^2 + 0.1) / (x^2 + 1)
+    "rational": """
+    ^bb0(%x: f32):
+      %one = arith.constant 1.0 : f32
+      %tenth = arith.constant 0.1 : f32
+      %xx = arith.mulf %x, %x : f32
+      %above = arith.addf %xx, %tenth : f32
+      %below = arith.addf %xx, %one : f32
+      %y = arith.divf %above, %below : f32
+      fgla.yield %y : f32
+    """,
 }
 GATE_REGIONS = {
     # exp(-softplus(-z) softplus(r)): a sigmoid of z to a learnt power
@@ -82,6 +129,46 @@ GATE_REGIONS = {
       %both = arith.mulf %not_u, %not_r : f32
       %rest = arith.subf %one, %both : f32
       %f = arith.mulf %u, %rest : f32
+      fgla.yield %f : f32
+    """,
+    # (2 + tanh z + tanh r) / 4
+    "two_tanh": """
+    ^bb0(%z: f32, %r: f32):
+      %half = arith.constant 0.5 : f32
+      %quarter = arith.constant 0.25 : f32
+      %a = math.tanh %z : f32
+      %b = math.tanh %r : f32
+      %sum = arith.addf %a, %b : f32
+      %part = arith.mulf %sum, %quarter : f32
+      %f = arith.addf %part, %half : f32
+      fgla.yield %f : f32
+    """,
+    # e^(-e^(z - 1) / (1 + e^-r)): strong
+    "double_exp": """
+    ^bb0(%z: f32, %r: f32):
+      %one = arith.constant 1.0 : f32
+      %shifted = arith.subf %z, %one : f32
+      %rate = math.exp %shifted : f32
+      %minus = arith.negf %r : f32
+      %e = math.exp %minus : f32
+      %below = arith.addf %e, %one : f32
+      %share = arith.divf %rate, %below : f32
+      %a = arith.negf %share : f32
+      %f = math.exp %a : f32
+      fgla.yield %f : f32
+    """,
+    # sigmoid(z)^(1 / (1 + r^2))
+    "power": """
+    ^bb0(%z: f32, %r: f32):
+      %one = arith.constant 1.0 : f32
+      %minus = arith.negf %z : f32
+      %e = math.exp %minus : f32
+      %below = arith.addf %e, %one : f32
+      %g = arith.divf %one, %below : f32
+      %rr = arith.mulf %r, %r : f32
+      %r1 = arith.addf %rr, %one : f32
+      %exponent = arith.divf %one, %r1 : f32
+      %f = math.powf %g, %exponent : f32
       fgla.yield %f : f32
     """,
 }
@@ -287,6 +374,29 @@ TIMED = [
     Program("step_core_h16_k128", **STEP | PLAIN, norm="none", gate="log"),
 ]
 
+def unbounded(kind, gate, **others):
+    return {"heads": 16, "query": kind, "key": kind, "stabilizer": "none", "gate": gate} | others
+
+
+# Each differs from fgla_h16_k128 in one thing (options.py).
+OPTIONS = [
+    Program("option_output_gate", heads=16, output_gate=True),
+    Program("option_layer", heads=16, norm="layer"),
+    Program("option_layer_gate", heads=16, norm="layer", output_gate=True),
+    Program("option_softmax", heads=16, query="softmax", key="softmax", stabilizer="none"),
+    Program("option_hedgehog", heads=16, query="hedgehog", key="hedgehog", stabilizer="none"),
+    Program("option_value", heads=16, axis="value"),
+    Program("option_f16", heads=16, dtype="f16"),
+    Program("option_k96", heads=16, keys=96, values=96),
+    Program("option_group4", heads=4, group=4),
+    Program("option_plain", heads=16, gate="log", axis="head", norm="none", **PLAIN),
+    Program("option_exp_tanh", **unbounded("exp_tanh", "refined")),
+    Program("option_two_tanh", heads=16, gate="two_tanh"),
+    Program("option_gelu", **unbounded("gelu_square", "double_exp", norm="layer", output_gate=True)),
+    Program("option_wave", **unbounded("wave", "power")),
+    Program("option_rational", **unbounded("rational", "double_exp", norm="layer")),
+]
+
 # Tested (test/numeric/gpu_matrix.py): the whole matrix on these, a part of it on the others.
 MATRIX = [
     Program("fgla_h1", heads=1, state="out"),
@@ -362,7 +472,7 @@ KINDS = [
     Program("step_core", **STEP | PLAIN | {"heads": 2}, norm="none", gate="log"),
     Program("step_f32", **STEP | {"heads": 2, "dtype": "f32"}),
 ]
-PROGRAMS = {program.name: program for program in TIMED + MATRIX + KINDS}
+PROGRAMS = {program.name: program for program in TIMED + OPTIONS + MATRIX + KINDS}
 
 # Also compiled for older GPUs, whose PTX a newer one runs.
 OLDER = ["fgla_h16_k128", "fgla_h16", "fgla_inout", "fgla_f32", "k64", "softplus", "log_head", "step"]

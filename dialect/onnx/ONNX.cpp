@@ -22,11 +22,14 @@ void ONNXDialect::initialize() {
 
 LogicalResult ONNXDialect::verifyOperationAttribute(Operation *op, NamedAttribute attr) {
   StringRef name = attr.getName();
-  if (name != kFolderAttrName)
+  if (name != kFolderAttrName && name != kModelAttrName)
     return op->emitOpError() << "attribute '" << name << "' is none that the dialect 'onnx' has";
   if (!isa<ModuleOp>(op))
     return op->emitOpError() << "attribute '" << name << "' must stand on a module";
-  if (!isa<StringAttr>(attr.getValue()))
+  auto bytes = dyn_cast<DenseResourceElementsAttr>(attr.getValue());
+  if (name == kModelAttrName && !(bytes && bytes.getType().getElementType().isInteger(8)))
+    return op->emitOpError() << "attribute '" << name << "' must be a resource of i8, got " << attr.getValue();
+  if (name == kFolderAttrName && !isa<StringAttr>(attr.getValue()))
     return op->emitOpError() << "attribute '" << name << "' must be a string, got " << attr.getValue();
   return success();
 }
@@ -57,8 +60,10 @@ Value NodeOp::getOutput(size_t place) {
   return index < 0 ? Value() : getOutputs()[index];
 }
 
-/// What the importer called the first output.
+/// What the model calls the first output.
 static StringRef outputName(NodeOp op) {
+  if (!op.getOutputNames().empty())
+    return cast<StringAttr>(op.getOutputNames()[0]).getValue();
   auto loc = dyn_cast<NameLoc>(op.getLoc());
   return loc ? loc.getName().getValue() : StringRef();
 }
@@ -119,6 +124,10 @@ void NodeOp::print(OpAsmPrinter &p) {
     p << " name ";
     p.printAttributeWithoutType(getNodeNameAttr());
   }
+  if (!getOutputNames().empty()) {
+    p << " gives ";
+    p.printAttribute(getOutputNamesAttr());
+  }
   if (!getNodeAttributes().empty()) {
     p << " ";
     p.printAttribute(getNodeAttributes());
@@ -150,6 +159,7 @@ static ParseResult parsePlaces(OpAsmParser &parser, SmallVectorImpl<int64_t> &ab
 ParseResult NodeOp::parse(OpAsmParser &parser, OperationState &result) {
   Builder &b = parser.getBuilder();
   StringAttr opType, domain = b.getStringAttr(""), name = b.getStringAttr("");
+  ArrayAttr outputNames = b.getArrayAttr({});
   SmallVector<OpAsmParser::UnresolvedOperand> operands;
   SmallVector<Type> operandTypes;
   SmallVector<int64_t> absentInputs, absentTypes, absentOutputs;
@@ -163,6 +173,8 @@ ParseResult NodeOp::parse(OpAsmParser &parser, OperationState &result) {
   if (parser.parseKeyword("version") || parser.parseInteger(version))
     return failure();
   if (succeeded(parser.parseOptionalKeyword("name")) && parser.parseAttribute(name, b.getNoneType()))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("gives")) && parser.parseAttribute(outputNames, b.getNoneType()))
     return failure();
   if (parser.parseOptionalAttrDict(attributes) || parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
       parser.parseColon())
@@ -179,6 +191,7 @@ ParseResult NodeOp::parse(OpAsmParser &parser, OperationState &result) {
   properties.domain = domain;
   properties.version = b.getI64IntegerAttr(version);
   properties.node_name = name;
+  properties.output_names = outputNames;
   properties.node_attributes = attributes.getDictionary(b.getContext());
   properties.absent_inputs = b.getDenseI64ArrayAttr(absentInputs);
   properties.absent_outputs = b.getDenseI64ArrayAttr(absentOutputs);
@@ -215,6 +228,9 @@ LogicalResult NodeOp::verify() {
                            << attr.getValue() << " (node_c3)";
   if (static_cast<int64_t>(getVersion()) < 1)
     return emitOpError() << "version must be at least 1, got " << static_cast<int64_t>(getVersion()) << " (node_c4)";
+  if (!getOutputNames().empty() && getOutputNames().size() != getOutputs().size())
+    return emitOpError() << "names " << getOutputNames().size() << " results and has " << getOutputs().size()
+                         << " (node_c5)";
   return success();
 }
 

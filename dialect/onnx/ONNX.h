@@ -19,6 +19,10 @@ namespace fgla::onnx {
 /// On the module: the folder of the files that initializers name, a string.
 inline constexpr llvm::StringLiteral kFolderAttrName = "onnx.folder";
 
+/// On the module: the message that the module was read from, without its large
+/// weights: bytes in a resource.
+inline constexpr llvm::StringLiteral kModelAttrName = "onnx.model";
+
 /// The number of bytes that a tensor takes in a file; nothing if the shape is
 /// not static or the number does not fit. Booleans take a byte.
 std::optional<int64_t> byteSize(mlir::ShapedType type);

@@ -20,6 +20,10 @@ def ONNX_Dialect : Dialect {
     `fgla-convert-onnx` turns them into `fgla`, `linalg`, `tensor`, `arith` and `math`. A node is `onnx.node`, a weight
     is `onnx.initializer`; the graph is a `func.func` whose argument and result attributes keep the names (`fgla.name`)
     and the symbolic dimensions (`fgla.dims`). The module's `onnx.folder` is where the files are that initializers name.
+
+    `onnx.model` on the module is the model's message as it was read, without the large weights that it holds: what ops
+    do not say (comments, metadata, functions, the order of attributes). The mirror is written back as this message with
+    the ops' changes, so that what no pass touched stays as it was, byte for byte.
   }];
   let hasOperationAttrVerify = 1;
 }
@@ -33,12 +37,13 @@ def ONNX_NodeOp : Op<ONNX_Dialect, "node", [Pure, DeclareOpInterfaceMethods<OpAs
   let description = [{
     The operator's name comes first, then the inputs. An optional input or output that is left out is written `_` and
     keeps its place. `domain` is ONNX's operator set (left out: the standard one), `version` is the version of that set
-    that the model imports, `name` is the node's name. The node's attributes are a dictionary: integers are `i64`,
+    that the model imports, `name` is the node's name, `gives` are the names of its outputs (left out: whatever a writer
+    chooses). The node's attributes are a dictionary: integers are `i64`,
     floats `f32`, lists `array<i64: …>` and `array<f32: …>`, tensors are elements attributes.
 
     ```mlir
     %output, %state = onnx.node "LinearAttention"(%q, %k, %v, _, %decay) version 27 name "attn"
-        {kv_num_heads = 4 : i64, q_num_heads = 4 : i64, update_rule = "gated"}
+        gives ["output", "state"] {kv_num_heads = 4 : i64, q_num_heads = 4 : i64, update_rule = "gated"}
         : (tensor<?x?x256xf32>, tensor<?x?x256xf32>, tensor<?x?x256xf32>, _, tensor<?x?x256xf32>)
         -> (tensor<?x?x256xf32>, tensor<?x4x64x64xf32>)
     ```
@@ -48,12 +53,14 @@ def ONNX_NodeOp : Op<ONNX_Dialect, "node", [Pure, DeclareOpInterfaceMethods<OpAs
     - (node_c2) the places of absent operands and results are ascending, not negative, and inside the list.
     - (node_c3) an attribute is an integer, float, string, list of these, elements or type.
     - (node_c4) the version is at least 1.
+    - (node_c5) there is a name for each result, or none at all.
   }];
   let arguments = (ins
     StrAttr:$op_type,
     DefaultValuedStrAttr<StrAttr, "">:$domain,
     I64Attr:$version,
     DefaultValuedStrAttr<StrAttr, "">:$node_name,
+    DefaultValuedAttr<StrArrayAttr, "{}">:$output_names,
     DictionaryAttr:$node_attributes,
     DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$absent_inputs,
     DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$absent_outputs,

@@ -21,9 +21,9 @@ using AttributeValue = std::variant<int64_t, float, std::string, std::vector<int
 
 struct Node {
   std::string op;
-  std::string domain;  ///< "" is the standard one
-  int64_t version = 0; ///< of the operator set that the model imports
-  std::string name;    ///< as in the model; may be empty
+  std::string domain;                       ///< "" is the standard one
+  int64_t version = 0;                      ///< of the operator set that the model imports
+  std::string name;                         ///< as in the model; may be empty
   std::vector<std::string> inputs, outputs; ///< "" where one is left out
   std::map<std::string, AttributeValue> attributes;
 };

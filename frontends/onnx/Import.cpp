@@ -114,7 +114,7 @@ ElementsAttr Importer::convertTensor(const pb::TensorProto &proto) {
   ArrayRef<char> bytes(data.bytes.data(), data.bytes.size());
   // Attributes of the first kind are hashed and kept for good, which is right
   // for shapes and constants, not for weights.
-  if (bytes.size() <= 1024)
+  if (bytes.size() <= kSmallTensorBytes)
     return DenseElementsAttr::getFromRawBuffer(type, bytes);
   return DenseResourceElementsAttr::get(type, data.name.empty() ? "tensor" : data.name,
                                         HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 64));
@@ -204,6 +204,7 @@ LogicalResult Importer::importInitializers() {
 LogicalResult Importer::importNode(const pb::NodeProto &node) {
   SmallVector<Value> inputs;
   SmallVector<Type> outputs;
+  SmallVector<StringRef> outputNames;
   SmallVector<int64_t> absentInputs, absentOutputs;
   for (auto [place, name] : llvm::enumerate(node.input())) {
     if (name.empty()) {
@@ -228,6 +229,7 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
     if (!type)
       return failure();
     outputs.push_back(type);
+    outputNames.push_back(name);
   }
   NamedAttrList attributes;
   for (const auto &attribute : node.attribute()) {
@@ -237,15 +239,12 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
     attributes.append(attribute.name(), value);
   }
   // The first output's name is what a reader knows the node by.
-  StringRef title = node.name().empty() ? node.op_type() : node.name();
-  for (const std::string &name : ::llvm::reverse(node.output()))
-    if (!name.empty())
-      title = name;
+  StringRef title = !outputNames.empty() ? outputNames[0] : node.name().empty() ? node.op_type() : node.name();
   Location loc = NameLoc::get(b.getStringAttr(title));
   auto op = NodeOp::create(b, loc, outputs, node.op_type(), node.domain(), versions.lookup(node.domain()), node.name(),
-                           attributes.getDictionary(b.getContext()), absentInputs, absentOutputs, inputs);
-  for (auto [name, value] :
-       llvm::zip(llvm::make_filter_range(node.output(), [](auto &name) { return !name.empty(); }), op.getOutputs()))
+                           b.getStrArrayAttr(outputNames), attributes.getDictionary(b.getContext()), absentInputs,
+                           absentOutputs, inputs);
+  for (auto [name, value] : llvm::zip(outputNames, op.getOutputs()))
     if (!values.try_emplace(name, value).second)
       return error() << "node '" << node.name() << "' (" << node.op_type() << "): value '" << name
                      << "' is defined twice";
@@ -265,6 +264,11 @@ std::string Importer::functionName() {
 OwningOpRef<ModuleOp> Importer::run() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(b, b.getUnknownLoc());
   (*module)->setAttr(fgla::onnx::kFolderAttrName, b.getStringAttr(model.folder.empty() ? "." : model.folder));
+  ArrayRef<char> source(model.source.data(), model.source.size());
+  auto sourceType = RankedTensorType::get({static_cast<int64_t>(source.size())}, b.getI8Type());
+  (*module)->setAttr(
+      fgla::onnx::kModelAttrName,
+      DenseResourceElementsAttr::get(sourceType, "model", HeapAsmResourceBlob::allocateAndCopyWithAlign(source, 8)));
   b.setInsertionPointToEnd(module->getBody());
   if (failed(collectTypes()))
     return nullptr;

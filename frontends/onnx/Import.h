@@ -19,7 +19,8 @@ void loadImportDialects(mlir::MLIRContext &context);
 /// - argument and result attributes: `fgla.name` is ONNX's name, `fgla.dims`
 /// one string per dim: its symbolic name, its size, or `?`;
 /// - the module's attribute `onnx.folder` is the folder that external weights
-/// are relative to.
+/// are relative to;
+/// - `onnx.model` is what the model says besides (dialect/onnx/ONNX.td).
 ///
 /// On failure one error is emitted and null is returned.
 mlir::OwningOpRef<mlir::ModuleOp> importONNX(llvm::StringRef path, mlir::MLIRContext &context);

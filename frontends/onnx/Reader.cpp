@@ -231,15 +231,31 @@ static bool takeExternalWeights(Model &model, std::string &error) {
 // The whole
 //===----------------------------------------------------------------------===//
 
+/// Calls `step` with the data of large weights taken out of the message, which is put back after.
+template <typename Step> static void withoutWeights(pb::ModelProto &model, Step step) {
+  std::vector<std::pair<pb::TensorProto *, std::string>> taken;
+  for (pb::TensorProto &tensor : *model.mutable_graph()->mutable_initializer())
+    if (tensor.raw_data().size() > kSmallTensorBytes)
+      taken.emplace_back(&tensor, std::exchange(*tensor.mutable_raw_data(), {}));
+  step();
+  for (auto &[tensor, data] : taken)
+    *tensor->mutable_raw_data() = std::move(data);
+}
+
+static bool inlineFunctions(pb::ModelProto &model, std::string &error) {
+  return model.functions_size() == 0 || guarded("functions cannot be inlined", error, [&] {
+           pb::inliner::InlineLocalFunctions(model, /*convert_version=*/true);
+         });
+}
+
 static bool process(Model &model, std::string &error) {
+  if (model.proto.has_graph())
+    withoutWeights(model.proto, [&] { model.proto.SerializeToString(&model.source); });
   if (!validateModel(model.proto, error) || !takeExternalWeights(model, error))
     return false;
   if (!guarded("the ONNX checker rejects the model", error, [&] { pb::checker::check_model(model.proto); }))
     return false;
-  if (model.proto.functions_size() != 0 && !guarded("functions cannot be inlined", error, [&] {
-        pb::inliner::InlineLocalFunctions(model.proto,
-                                          /*convert_version=*/true);
-      }))
+  if (!inlineFunctions(model.proto, error))
     return false;
   return guarded("shape inference fails", error, [&] {
     pb::ShapeInferenceOptions options(/*check_type=*/true, /*error_mode=*/1,
@@ -286,6 +302,44 @@ std::unique_ptr<Model> fgla::onnx::readModel(const std::string &path, std::strin
   if (!readFile(path, isText ? Limits::textBytes : Limits::messageBytes, bytes, error))
     return nullptr;
   return readModelFromMemory(bytes.data(), bytes.size(), isText, folder, error);
+}
+
+std::unique_ptr<SourceModel> fgla::onnx::readSourceModel(const char *data, size_t size, std::string &error) {
+  // Inlining moves nodes; each carries its place along.
+  constexpr const char *kPlace = "fgla.place";
+  auto source = std::make_unique<SourceModel>();
+  pb::ModelProto inlined;
+  bool ok = parseBinary(source->proto, data, size, error);
+  if (ok) {
+    inlined = source->proto;
+    // Weights stand without their data here, and only their names matter.
+    for (pb::TensorProto &tensor : *inlined.mutable_graph()->mutable_initializer()) {
+      std::string name = tensor.name();
+      tensor.Clear();
+      tensor.set_name(name);
+      tensor.set_data_type(pb::TensorProto::FLOAT);
+      tensor.add_dims(0);
+    }
+    for (int place = 0; place != inlined.graph().node_size(); ++place) {
+      auto *entry = inlined.mutable_graph()->mutable_node(place)->add_metadata_props();
+      entry->set_key(kPlace);
+      entry->set_value(std::to_string(place));
+    }
+    ok = validateModel(inlined, error) && inlineFunctions(inlined, error);
+  }
+  if (!ok) {
+    error = oneLine(error);
+    return nullptr;
+  }
+  for (pb::NodeProto &node : *inlined.mutable_graph()->mutable_node()) {
+    int last = node.metadata_props_size() - 1;
+    bool isOfGraph = last >= 0 && node.metadata_props(last).key() == kPlace;
+    source->places.push_back(isOfGraph ? std::stoi(node.metadata_props(last).value()) : -1);
+    source->nodes.emplace_back().Swap(&node);
+    if (isOfGraph)
+      source->nodes.back().mutable_metadata_props()->RemoveLast();
+  }
+  return source;
 }
 
 bool fgla::onnx::readTensorProtoFromMemory(const char *data, size_t size, TensorData &tensor, std::string &error) {

@@ -53,7 +53,12 @@ struct Model {
   pb::ModelProto proto;
   std::map<std::string, ExternalWeight> externalWeights;
   std::string folder;
+  /// The message as it was read, with the data of large weights left out.
+  std::string source;
 };
+
+/// Tensors of more bytes are weights; what is smaller is a constant.
+inline constexpr size_t kSmallTensorBytes = 1024;
 
 /// Reads a model from a file: ONNX's text format if the name ends in .onnxtxt,
 /// protobuf otherwise. Returns null and sets `error` on failure.
@@ -62,6 +67,18 @@ std::unique_ptr<Model> readModel(const std::string &path, std::string &error);
 /// Likewise from memory; `folder` is where external weights are looked for.
 std::unique_ptr<Model> readModelFromMemory(const char *data, size_t size, bool isText, const std::string &folder,
                                            std::string &error);
+
+/// The message of `Model::source`, to be changed and written again.
+struct SourceModel {
+  pb::ModelProto proto;
+  /// The nodes of the graph with the functions inlined, in order.
+  std::vector<pb::NodeProto> nodes;
+  /// Of each, the place in `proto` of the node that it is; -1 if it comes from a function.
+  std::vector<int> places;
+};
+
+/// Reads a message of `Model::source`. Returns null and sets `error` on failure.
+std::unique_ptr<SourceModel> readSourceModel(const char *data, size_t size, std::string &error);
 
 /// Our name of an ONNX element type; sets `error` if there is none.
 bool elementTypeFromONNX(int32_t dataType, ElementType &type, std::string &error);

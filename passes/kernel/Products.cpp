@@ -165,17 +165,18 @@ RoleEmitter::Registers RoleEmitter::multiplyTiles(tile::DotOp dot, const Product
   return values;
 }
 
-/// Of a word of two 16-bit floats, what is finite, and zero in place of the rest; or one where there is no finite
-/// number, and zero elsewhere.
+/// Of a word of two 16-bit floats, or of one of tf32, where `half` is null, what is finite, and zero in place of the
+/// rest; or one where there is no finite number, and zero elsewhere.
 static Value selectFinite(Code &code, Value word, Type half, bool marksOthers) {
-  bool isBF16 = half.isBF16();
-  const uint32_t exponent = isBF16 ? 0x7f80 : 0x7c00, one = isBF16 ? 0x3f80 : 0x3c00;
+  bool isF16 = half && half.isF16(); // tf32 has bf16's exponent in its upper half
+  const uint32_t exponent = isF16 ? 0x7c00 : 0x7f80, one = isF16 ? 0x3c00 : 0x3f80;
   Value result;
-  for (unsigned shift : {0u, 16u}) {
+  for (unsigned shift = half ? 0 : 16; shift < 32; shift += 16) {
     auto bits = [&](uint32_t value) { return static_cast<int32_t>(value << shift); };
     Value isOther = code.equal(code.mask(word, bits(exponent)), code.i32(bits(exponent)));
-    Value part = marksOthers ? code.select(isOther, code.i32(bits(one)), code.i32(0))
-                             : code.select(isOther, code.i32(0), code.mask(word, bits(0xffff)));
+    Value kept = half ? code.mask(word, bits(0xffff)) : word;
+    Value part =
+        marksOthers ? code.select(isOther, code.i32(bits(one)), code.i32(0)) : code.select(isOther, code.i32(0), kept);
     result = result ? Value(arith::OrIOp::create(code.builder, code.loc, result, part)) : part;
   }
   return result;
@@ -266,8 +267,7 @@ LogicalResult RoleEmitter::emitDot(tile::DotOp dot) {
   auto loadB = [&](Places blocks) { return loadOperand(b, blocks, transposed ? Value() : warpColumn); };
   auto begin = [&](int64_t number) { return dot.getAcc() ? pull(dot.getAcc(), layout, number) : code.f32(0); };
   Registers values = multiplyTiles(dot, *form, loadA, loadB, begin);
-  // Words of tf32 have no room for a mark; that is only where it was asked for.
-  if (dot.getLowerA() && !dot.getAcc() && !transposed && form->half)
+  if (dot.getLowerA() && !dot.getAcc() && !transposed)
     confineRows(dot, *form, loadA, loadB, values);
   registers[dot.getResult()] = values;
   return success();

@@ -144,19 +144,32 @@ LogicalResult RoleEmitter::emitReduce(tile::ReduceOp reduce) {
 
 /// Combines what each warp has of each column, through shared memory.
 void RoleEmitter::exchangeColumns(tile::ReduceOp reduce) {
-  RankedTensorType type = getPartsOfWarps(reduce, threads.warps);
+  RankedTensorType type = getPartsOfWarps(reduce);
   SharedTile place = getScratch(reduce, type, TileMemory(type).getBytes());
-  LinearLayout own = getLayout(reduce.getResult()), all = own;
+  LinearLayout input = getLayout(reduce.getInput()), own = getLayout(reduce.getResult()), all = own;
   Registers &values = registers[reduce.getResult()];
   int64_t count = own.getNumRegisters(), length = getVectorLength(place.memory, own);
-  for (auto [bit, basis] : llvm::enumerate(own.warps)) {
-    basis = {1 << bit, 0};
-    all.registers.push_back(basis);
-  }
+  int32_t part = 1; // warps that have the same rows have the same part
+  for (auto [basis, ofInput] : llvm::zip_equal(own.warps, input.warps))
+    if (ofInput.row != 0) {
+      basis = {part, 0};
+      all.registers.push_back(basis);
+      part *= 2;
+    }
+  // Lanes that have combined the same may differ in the last bit: a sum of products is rounded once in one of them.
+  int32_t copies = 0;
+  for (auto [bit, basis] : llvm::enumerate(input.lanes))
+    copies |= basis.row != 0 ? 1 << bit : 0;
+  auto write = [&] {
+    for (int64_t first = 0; first < count; first += length)
+      storeGroup(place, own, first, packGroup(place, own, first, [&](int64_t number) { return values[number]; }));
+  };
   if (isInLoop(reduce))
     sync(); // what was here has been read
-  for (int64_t first = 0; first < count; first += length)
-    storeGroup(place, own, first, packGroup(place, own, first, [&](int64_t number) { return values[number]; }));
+  if (copies)
+    code.ifThen(code.equal(code.mask(threads.lane, copies), code.i32(0)), write);
+  else
+    write();
   sync();
   Registers parts(all.getNumRegisters());
   for (int64_t number = 0; number < all.getNumRegisters(); ++number)

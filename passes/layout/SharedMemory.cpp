@@ -86,13 +86,15 @@ bool fgla::combinesRowsOfWarps(tile::ReduceOp reduce) {
          llvm::any_of(layout.getMap().warps, [](warp::Element basis) { return basis.row != 0; });
 }
 
-RankedTensorType fgla::getPartsOfWarps(tile::ReduceOp reduce, int64_t warps) {
+RankedTensorType fgla::getPartsOfWarps(tile::ReduceOp reduce) {
   auto type = cast<RankedTensorType>(reduce.getResult().getType());
-  return RankedTensorType::get({warps, type.getDimSize(1)}, type.getElementType());
+  auto layout = cast<warp::LayoutAttr>(reduce.getInput().getType().getEncoding());
+  auto bits = llvm::count_if(layout.getMap().warps, [](warp::Element basis) { return basis.row != 0; });
+  return RankedTensorType::get({int64_t(1) << bits, type.getDimSize(1)}, type.getElementType());
 }
 
 /// Bytes that one instance needs to work on `op`.
-static int64_t getScratch(Operation *op, int64_t warps) {
+static int64_t getScratch(Operation *op) {
   if (auto scores = dyn_cast<tile::DecayedScoresOp>(op)) {
     if (findPlaces(scores).first)
       return 0;
@@ -109,7 +111,7 @@ static int64_t getScratch(Operation *op, int64_t warps) {
   if (auto convert = dyn_cast<warp::ConvertOp>(op))
     return TileMemory(convert.getInput().getType()).getBytes();
   if (auto reduce = dyn_cast<tile::ReduceOp>(op); reduce && combinesRowsOfWarps(reduce))
-    return TileMemory(getPartsOfWarps(reduce, warps)).getBytes();
+    return TileMemory(getPartsOfWarps(reduce)).getBytes();
   return 0;
 }
 
@@ -149,7 +151,7 @@ SharedMemoryPlan::SharedMemoryPlan(warp::PipelineOp pipeline) {
         turnScratch[op] = turnBytes;
         turnBytes += bytes;
       }
-      if (int64_t bytes = getScratch(op, role.getWarps())) {
+      if (int64_t bytes = getScratch(op)) {
         scratchBytes = llvm::alignTo(scratchBytes, alignment);
         scratch[op] = scratchBytes;
         scratchBytes += bytes * role.getInstances();

@@ -54,8 +54,8 @@ mlir::Type getOperandElement(tile::DecayedScoresOp scores);
 
 /// Whether warps have different rows of what is combined down its columns.
 bool combinesRowsOfWarps(tile::ReduceOp reduce);
-/// What each of the warps has combined, in a row of its own.
-mlir::RankedTensorType getPartsOfWarps(tile::ReduceOp reduce, int64_t warps);
+/// What warps have combined, in a row for each of those that have different rows.
+mlir::RankedTensorType getPartsOfWarps(tile::ReduceOp reduce);
 
 /// The memory of one turn, with a place for each channel and barrier, and what lies after the turns. Offsets and sizes
 /// in bytes.

@@ -154,6 +154,10 @@ FEATURE_MAPS = {
     "hedgehog": lambda x: torch.cat([torch.softmax(x, -1), torch.softmax(-x, -1)], -1),
     "softplus": softplus,
     "bent_square": lambda x: torch.relu(x) ** 2 + 0.01 * x * x,
+    "exp_tanh": lambda x: 1 + torch.tanh(x) + torch.exp(-x.abs()),
+    "gelu_square": lambda x: (x * torch.special.ndtr(x)) ** 2,
+    "wave": lambda x: 1 + 0.5 * torch.sin(x),
+    "rational": lambda x: (x * x + 0.1) / (x * x + 1),
 }
 
 
@@ -166,6 +170,15 @@ def algebraic(z, r):
     return torch.log(u(z) * (1 - u(-z) * u(-r)))
 
 
+GATES_OF_REGIONS = {
+    "softplus_power": lambda z, r: -softplus(-z) * softplus(r),
+    "algebraic": algebraic,
+    "two_tanh": lambda z, r: torch.log((2 + torch.tanh(z) + torch.tanh(r)) / 4),
+    "double_exp": lambda z, r: -torch.exp(z - 1) * torch.sigmoid(r),
+    "power": lambda z, r: log_sigmoid(z) / (1 + r * r),
+}
+
+
 def log_decay(program, x):
     """log f in float64, as the decay's axis has it, or None."""
     gate = program["gate"]
@@ -174,10 +187,8 @@ def log_decay(program, x):
     if gate in ("factor", "log"):
         return x["decay"].to(F64) if gate == "log" else torch.log(x["decay"].to(F64))
     z = [x[name].to(F64) for name in ("zg", "zr") if name in x]
-    if gate == "softplus_power":
-        return -softplus(-z[0]) * softplus(z[1])
-    if gate == "algebraic":
-        return algebraic(*z)
+    if gate in GATES_OF_REGIONS:
+        return GATES_OF_REGIONS[gate](*z)
     return {"sigmoid": log_sigmoid, "refined": log_refined}[gate.removeprefix("log_")](*z)
 
 

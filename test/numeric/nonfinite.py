@@ -8,6 +8,7 @@ from program import Config, expected
 
 AXES = ["none", "log.key", "factor.value", "log.head", "log.constant", "refined.key"]
 STABILIZERS = ["identity", "logits:running", "logits:sequence", "logits:token"]
+TF32 = ["--precision=tf32"]  # a CPU has no use for it
 SMALL = {"key_dim": 16, "value_dim": 16, "query": "identity"}
 
 
@@ -23,14 +24,18 @@ def mask(inputs, config):
         inputs["initial_state"][0] = 0
 
 
-def masked(config, **options):
+def type_of_products(config, options):
+    return "tf32" if "--precision=tf32" in options else config.dtype
+
+
+def masked(config, options=()):
     def run(context, report):
-        program, function = context.program(config, **options)
+        program, function = context.program(config, options=options)
         for tokens in (3, 40, 150):
             inputs = make_inputs(program, 2, max(tokens, 21))
             mask(inputs, config)
             inputs = {name: array[:, :tokens] if "T" in program.arguments[name][0] else array for name, array in inputs.items()}
-            compare(report, f"T={tokens}", config.dtype, function(inputs), expected(config, inputs))
+            compare(report, f"T={tokens}", type_of_products(config, options), function(inputs), expected(config, inputs))
 
     return run
 
@@ -42,11 +47,11 @@ def places(program):
             yield from ((name, value) for value in (np.nan, np.inf, -np.inf))
 
 
-def reaches_later_alone(config, **options):
+def reaches_later_alone(config, options=()):
     """What is put at one token of one head changes nothing in front of it and in other heads."""
 
     def run(context, report):
-        program, function = context.program(config, **options)
+        program, function = context.program(config, options=options)
         token, tokens = 21, 40
         clean = make_inputs(program, 2, tokens)
         wanted = function(clean)
@@ -56,14 +61,14 @@ def reaches_later_alone(config, **options):
             results = function(inputs)
             title = f"{value} in {name}"
             for part, where in (("earlier tokens", np.s_[0, :token]), ("another batch", np.s_[1]), ("another head", np.s_[0, :, config.group :])):
-                compare(report, f"{title}, {part}", config.dtype, {"y": results["y"][where]}, {"y": wanted["y"][where]})
+                compare(report, f"{title}, {part}", type_of_products(config, options), {"y": results["y"][where]}, {"y": wanted["y"][where]})
             if np.isnan(value):
                 report.check(f"{title}, its own token", not np.isfinite(results["y"][0, token, 0].astype(np.float64)).all(), "is finite")
 
     return run
 
 
-def cases(quick=False):
+def cases(target, quick=False):
     dtypes = ["f32", "bf16", "f16"]
     for i, gate in enumerate(AXES):
         for j, key in enumerate(STABILIZERS):
@@ -73,6 +78,11 @@ def cases(quick=False):
             if key != "identity":
                 yield Case(f"masked: {config}", masked(config))
             yield Case(f"later alone: {config}", reaches_later_alone(config))
+    for gate, key in ([("none", "identity"), ("log.head", "logits:token"), ("refined.key", "logits:running")] if target != "cpu" else []):
+        config = Config(gate=gate, key=key, state="inout", **SMALL)
+        if key != "identity":
+            yield Case(f"masked, tf32: {config}", masked(config, TF32))
+        yield Case(f"later alone, tf32: {config}", reaches_later_alone(config, TF32))
     if quick:
         return
     for key in ("exp", "relu", "elu1", "softmax", "safe_exp"):

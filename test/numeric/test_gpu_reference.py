@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Holds gpu_reference.py against reference.py, on the CPU: every program of benchmarks/gpu/programs.py, every kind of input. Needs torch."""
 
+import math
 import pathlib
 import sys
 
@@ -17,6 +18,10 @@ from reporting import Report
 CUSTOM = {
     "softplus": lambda x: np.logaddexp(x, 0.0),
     "bent_square": lambda x: np.maximum(x, 0.0) ** 2 + 0.01 * x * x,
+    "exp_tanh": lambda x: 1 + np.tanh(x) + np.exp(-np.abs(x)),
+    "gelu_square": lambda x: (0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))) ** 2,
+    "wave": lambda x: 1 + 0.5 * np.sin(x),
+    "rational": lambda x: (x * x + 0.1) / (x * x + 1),
 }
 
 
@@ -27,11 +32,18 @@ def algebraic(z, r):
     return np.log(u(z) * (1 - u(-z) * u(-r)))
 
 
+CUSTOM_GATES = {
+    "softplus_power": lambda z, r: -np.logaddexp(-z, 0.0) * np.logaddexp(r, 0.0),
+    "algebraic": algebraic,
+    "two_tanh": lambda z, r: np.log((2 + np.tanh(z) + np.tanh(r)) / 4),
+    "double_exp": lambda z, r: -np.exp(z - 1) / (1 + np.exp(-r)),
+    "power": lambda z, r: -np.logaddexp(-z, 0.0) / (1 + r * r),
+}
+
+
 def log_gate(gate, *z):
-    if gate == "softplus_power":
-        return -np.logaddexp(-z[0], 0.0) * np.logaddexp(z[1], 0.0)
-    if gate == "algebraic":
-        return algebraic(*z)
+    if gate in CUSTOM_GATES:
+        return CUSTOM_GATES[gate](*z)
     return reference.log_gate(gate.removeprefix("log_"), *z)
 
 

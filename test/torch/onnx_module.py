@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """OnnxModule: all of ONNX's node tests, gradients against differences, training, weights in files of their own.
 
-usage: onnx_module.py [--build DIR] [--update] [--only TEXT]
+usage: onnx_module.py [--build DIR] [--quick] [--update] [--only TEXT]
 
-A node test passes or fails with the message that onnx_module.txt has for it; --update writes the list anew. Ends with `N passed, N failed`.
+A node test passes or fails with the message that onnx_module.txt has for it; --update writes the list anew, --quick runs one in
+ten. Ends with `N passed, N failed`.
 """
 
 import argparse
@@ -68,8 +69,8 @@ def kind_of(message):
     return re.sub(r"^node (that gives )?'[^']*' ", "node ", message)
 
 
-def check_nodes(report, build, only, update):
-    folders = sorted(f for f in node_tests(build).iterdir() if f.is_dir() and only in f.name)
+def check_nodes(report, build, only, quick, update):
+    folders = sorted(f for f in node_tests(build).iterdir() if f.is_dir() and only in f.name)[:: 10 if quick else 1]
     outcomes = {folder.name.removeprefix("test_"): run_node_test(folder) for folder in folders}
     Listed(LIST, HEADER).compare(report, outcomes, update)
 
@@ -129,6 +130,38 @@ def check_training(report, folder):
     report.check("200 steps halve the loss", loss.item() < first / 2, f"{first} to {loss.item()}")
 
 
+LINEAR = """\
+<ir_version: 13, opset_import: ["" : 27]>
+core (float[b, t, 6] q, float[b, t, 6] k, float[b, t, 4] v, float[b, t, 6] g) => (float[b, t, 4] y, float[b, 2, 3, 2] s)
+{ y, s = LinearAttention <q_num_heads = 2, kv_num_heads = 2, update_rule = "gated"> (q, k, v, , g) }
+"""
+
+
+def linear_attention(q, k, v, g):
+    """Token by token, [B, T, H * D] as in ONNX."""
+    q, k, v, g = (x.unflatten(2, (2, -1)) for x in (q, k, v, g))
+    state, outputs = torch.zeros(q.shape[0], 2, 3, 2), []
+    for t in range(q.shape[1]):
+        state = g[:, t].exp().unsqueeze(3) * state + k[:, t].unsqueeze(3) * v[:, t].unsqueeze(2)
+        outputs.append(torch.einsum("bhk,bhkv->bhv", q[:, t], state) / 3**0.5)
+    return torch.stack(outputs, 1).flatten(2), state
+
+
+def check_linear_attention(report, folder):
+    path = folder / "core.onnxtxt"
+    path.write_text(LINEAR)
+    module = load(path)
+    generator = torch.Generator().manual_seed(5)
+    inputs = [torch.randn(2, 5, width, generator=generator) for width in (6, 6, 4, 6)]
+    inputs[3] = -inputs[3].abs()
+    inputs = [x.requires_grad_() for x in inputs]
+    gradients = []
+    for y, state in (module.forward(dict(zip("qkvg", inputs))), linear_attention(*inputs)):
+        gradients.append(torch.autograd.grad(y.sin().sum() + state.square().sum(), inputs))
+    for name, found, expected in zip("qkvg", *gradients):
+        report.error(f"gradient of LinearAttention's {name}", (found - expected).abs().max().item(), 1e-5)
+
+
 def message(call):
     try:
         call()
@@ -153,6 +186,7 @@ def check_errors(report, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--only", default="", metavar="TEXT")
     arguments = parser.parse_args()
@@ -162,9 +196,10 @@ def main():
             torch.ops.load_library(str(build / "lib" / library))
     torch.set_num_threads(1)
     report = Report()
-    check_nodes(report, build, arguments.only, arguments.update)
+    check_nodes(report, build, arguments.only, arguments.quick, arguments.update)
     with tempfile.TemporaryDirectory(prefix="fgla_module_") as folder:
         check_training(report, pathlib.Path(folder))
+        check_linear_attention(report, pathlib.Path(folder))
         check_errors(report, pathlib.Path(folder))
     sys.exit(report.close())
 

@@ -32,7 +32,7 @@ static cl::opt<std::string> inputName("input-name",
 static cl::opt<std::string>
     outputPath("o",
                cl::desc("what to write: an artifact (.so), an object file (.o), text (.mlir, .ll, or - for "
-                        "stdout), or the kernels alone (.ptx, .cubin)"),
+                        "stdout), the kernels alone (.ptx, .cubin), or an ONNX model written back (.onnx)"),
                cl::value_desc("FILE"), cl::cat(category));
 static cl::opt<std::string> headerPath("header",
                                        cl::desc("also write a C header that declares the artifact's functions"),
@@ -82,6 +82,9 @@ static cl::opt<bool> tuneDryRun("tune-dry-run", cl::desc("what --tune would try,
 static cl::opt<bool> checkRaces("check-races",
                                 cl::desc("kernels in a form that race checkers follow (docs/debugging.md); slower"),
                                 cl::cat(category));
+
+static cl::opt<bool> useCache("cache", cl::desc("take the artifact from the cache of compiled code, or put it there"),
+                              cl::cat(category));
 
 static cl::opt<bool> gradient("gradient",
                               cl::desc("make NAME_forward and NAME_backward of each function NAME, for its gradients"),
@@ -189,6 +192,11 @@ static Status writeText(const Source &source, const CompileOptions &options) {
   return text.ok() ? write(outputPath.empty() ? "-" : outputPath.getValue(), *text) : text.status();
 }
 
+static Status writeModel(const Source &source) {
+  Result<std::string> bytes = writeONNX(source, sys::path::parent_path(outputPath));
+  return bytes.ok() ? write(outputPath, *bytes) : bytes.status();
+}
+
 static Status writeLLVM(const Source &source, const CompileOptions &options) {
   Result<std::string> text = compileToLLVMText(source, options);
   return text.ok() ? write(outputPath, *text) : text.status();
@@ -259,6 +267,21 @@ static Status checkSizes(StringRef manifest, const tools::Sizes &sizes) {
       return Status(FGLA_INVALID_ARGUMENT,
                     "--shape gives a size for " + runtime::quote(name) + ", which no argument has");
   return {};
+}
+
+/// What only a compilation gives is not in the cache.
+static Status checkCache(StringRef kind) {
+  if (kind != ".so")
+    return Status(FGLA_INVALID_ARGUMENT, "--cache is for an output file that ends in .so");
+  for (const cl::Option *option : std::initializer_list<const cl::Option *>{&headerPath, &reportFormat, &dumpDir})
+    if (option->getNumOccurrences())
+      return Status(FGLA_INVALID_ARGUMENT, ("--cache and --" + option->ArgStr + " exclude each other").str());
+  return {};
+}
+
+static Status writeCached(const Source &source, const CompileOptions &options) {
+  Result<std::string> artifact = compileCached(source, options);
+  return artifact.ok() ? write(outputPath, *artifact) : artifact.status();
 }
 
 static Status writeBinary(const Source &source, const CompileOptions &options, StringRef kind) {
@@ -350,8 +373,8 @@ int main(int argc, char **argv) {
     kind = ".o";
   if (outputPath.empty() && kind.empty())
     return fail("no output file: give -o FILE.so, FILE.o, FILE.mlir or FILE.ll");
-  if (!is_contained(binaries, kind) && kind != ".mlir" && kind != ".ll")
-    return fail("output file '" + outputPath + "' must end in .so, .o, .mlir, .ll, .ptx or .cubin");
+  if (!is_contained(binaries, kind) && kind != ".mlir" && kind != ".ll" && kind != ".onnx")
+    return fail("output file '" + outputPath + "' must end in .so, .o, .mlir, .ll, .ptx, .cubin or .onnx");
   if (!reportFormat.empty() && !is_contained(binaries, kind))
     return fail(
         "--report tells of machine code: it goes with an output file that ends in .so, .o, .ptx or .cubin, or none");
@@ -361,6 +384,9 @@ int main(int argc, char **argv) {
     return fail("--compile-to=binary gives machine code: output file '" + outputPath + "' must end in .so or .o");
   if (!headerPath.empty() && kind != ".so" && kind != ".o")
     return fail("--header needs an output file that ends in .so or .o");
+  if (useCache)
+    if (Status status = checkCache(kind); !status.ok())
+      return fail(status);
 
   if (Status status = checkOptions(); !status.ok())
     return fail(status);
@@ -380,8 +406,12 @@ int main(int argc, char **argv) {
     tools::Progress progress(*options);
     if (kind == ".mlir")
       status = writeText(*source, *options);
+    else if (kind == ".onnx")
+      status = writeModel(*source);
     else if (kind == ".ll")
       status = writeLLVM(*source, *options);
+    else if (useCache)
+      status = writeCached(*source, *options);
     else
       status = writeBinary(*source, *options, kind);
   }

@@ -68,9 +68,8 @@ static std::vector<Tensor> attendBySteps(const Call &call, const Tensor &query, 
   if (bias)
     logits = at::add(logits, *bias);
   shown[2] = logits;
-  at::ScalarType type = call.hasAttribute("softmax_precision")
-                            ? scalarTypeOfONNX(call.integer("softmax_precision", 1))
-                            : query.scalar_type();
+  at::ScalarType type = call.hasAttribute("softmax_precision") ? scalarTypeOfONNX(call.integer("softmax_precision", 1))
+                                                               : query.scalar_type();
   Tensor weights = at::softmax(logits.to(type), -1).to(query.scalar_type());
   // A row without a visible key gives zeros.
   if (bias)
@@ -175,7 +174,7 @@ static std::vector<Tensor> linearAttention(const Call &call) {
       {"value", tokensFirst(call[2], heads)},
       {"scale", scale == 0 ? 1 / std::sqrt(double(query.size(3))) : scale},
       {"final_state", true},
-      {"rule", rule == "linear" || rule == "gated" ? "gated" : "delta"},
+      {"rule", rule == "linear" ? "gated" : rule}, // without a decay the gated rule is the linear one
   };
   if (call.has(3))
     given["initial_state"] = call[3].to(query.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);

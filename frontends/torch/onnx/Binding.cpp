@@ -52,8 +52,7 @@ TORCH_LIBRARY_FRAGMENT(fgla, library) {
       .def("named_buffers",
            [](const c10::intrusive_ptr<BoundModule> &self) { return named(self->module->named_buffers()); })
       .def("train", [](const c10::intrusive_ptr<BoundModule> &self, bool on) { self->module->train(on); })
-      .def("to", [](const c10::intrusive_ptr<BoundModule> &self, const std::string &device) {
-        self->module->to(c10::Device(device));
-      })
+      .def("to", [](const c10::intrusive_ptr<BoundModule> &self,
+                    const std::string &device) { self->module->to(c10::Device(device)); })
       .def_static("read_tensor", &readTensor);
 }

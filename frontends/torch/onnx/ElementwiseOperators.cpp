@@ -55,9 +55,7 @@ static std::vector<Tensor> cast(const Call &call) {
   return {call[0].to(type)};
 }
 
-static std::vector<Tensor> gelu(const Call &call) {
-  return {at::gelu(call[0], call.text("approximate", "none"))};
-}
+static std::vector<Tensor> gelu(const Call &call) { return {at::gelu(call[0], call.text("approximate", "none"))}; }
 
 static std::vector<Tensor> isInfinite(const Call &call) {
   Tensor x = call[0];
@@ -137,9 +135,8 @@ static void addFunctions(OperatorTable &table) {
   table["Swish"] = [](const Call &call) {
     return std::vector{at::mul(call[0], at::sigmoid(at::mul(call[0], call.number("alpha", 1))))};
   };
-  table["PRelu"] = binary([](const Tensor &x, const Tensor &slope) {
-    return at::where(at::lt(x, 0), at::mul(x, slope), x);
-  });
+  table["PRelu"] =
+      binary([](const Tensor &x, const Tensor &slope) { return at::where(at::lt(x, 0), at::mul(x, slope), x); });
 }
 
 static void addComparisons(OperatorTable &table) {

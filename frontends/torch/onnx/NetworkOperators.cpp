@@ -43,10 +43,9 @@ static std::vector<Tensor> layerNorm(const Call &call) {
   const Tensor &x = call[0];
   int64_t axis = at::maybe_wrap_dim(call.integer("axis", -1), x.dim());
   std::optional<Tensor> bias = call.has(2) ? std::optional(call[2]) : std::nullopt;
-  auto [y, mean, reciprocal] =
-      at::native_layer_norm(x, x.sizes().slice(axis), call[1].expand(x.sizes().slice(axis)).contiguous(),
-                            bias ? std::optional(bias->expand(x.sizes().slice(axis)).contiguous()) : bias,
-                            call.number("epsilon", 1e-5));
+  auto [y, mean, reciprocal] = at::native_layer_norm(
+      x, x.sizes().slice(axis), call[1].expand(x.sizes().slice(axis)).contiguous(),
+      bias ? std::optional(bias->expand(x.sizes().slice(axis)).contiguous()) : bias, call.number("epsilon", 1e-5));
   return {y, mean, reciprocal};
 }
 
@@ -135,7 +134,8 @@ static std::vector<Tensor> maxPool(const Call &call) {
   std::vector<int64_t> kernel = call.integers("kernel_shape").value();
   Window window(call, kernel);
   bool ceil = call.integer("ceil_mode", 0);
-  TORCH_CHECK(call.numOutputs() == 1 && kernel.size() <= 3, "only the values of windows of one to three dims are supported");
+  TORCH_CHECK(call.numOutputs() == 1 && kernel.size() <= 3,
+              "only the values of windows of one to three dims are supported");
   Tensor x = window.padded(call[0], -std::numeric_limits<double>::infinity());
   std::vector<int64_t> none(kernel.size(), 0);
   if (kernel.size() == 1)

@@ -66,8 +66,8 @@ int64_t OnnxModule::slot(const std::string &name) {
 
 static std::string describe(const Node &node) {
   std::string domain = node.domain.empty() ? "" : node.domain + ".";
-  std::string name = node.name.empty() && !node.outputs.empty() ? "that gives '" + node.outputs[0] + "'"
-                                                                 : "'" + node.name + "'";
+  std::string name =
+      node.name.empty() && !node.outputs.empty() ? "that gives '" + node.outputs[0] + "'" : "'" + node.name + "'";
   return "node " + name + " (" + domain + node.op + ")";
 }
 
@@ -113,8 +113,9 @@ std::vector<Tensor> OnnxModule::startValues(const Tensors &inputs) const {
     values[index] = tensor;
   for (const auto &[name, tensor] : inputs) {
     auto found = slots.find(name);
-    bool known = found != slots.end() && (graph.weights.count(name) ||
-                                          std::find(graph.inputs.begin(), graph.inputs.end(), name) != graph.inputs.end());
+    bool known =
+        found != slots.end() &&
+        (graph.weights.count(name) || std::find(graph.inputs.begin(), graph.inputs.end(), name) != graph.inputs.end());
     TORCH_CHECK(known, "input '", name, "' is none of the model's: ", c10::Join(", ", graph.inputs));
     values[found->second] = tensor;
   }

@@ -82,24 +82,22 @@ static std::vector<Tensor> topK(const Call &call) {
 void fgla::onnx::addReductionOperators(OperatorTable &table) {
   table["ReduceSum"] = reduce(sum);
   table["ReduceMean"] = reduce([](const Tensor &x, at::IntArrayRef axes, bool keep) {
-    return x.is_floating_point() ? at::mean(x, axes, keep) : at::mean(x.to(at::kDouble), axes, keep).to(x.scalar_type());
+    return x.is_floating_point() ? at::mean(x, axes, keep)
+                                 : at::mean(x.to(at::kDouble), axes, keep).to(x.scalar_type());
   });
   table["ReduceProd"] = reduce(product);
   table["ReduceMax"] = reduce(extremum<true>);
   table["ReduceMin"] = reduce(extremum<false>);
-  table["ReduceL1"] = reduce([](const Tensor &x, at::IntArrayRef axes, bool keep) { return sum(at::abs(x), axes, keep); });
-  table["ReduceL2"] = reduce([](const Tensor &x, at::IntArrayRef axes, bool keep) {
-    return at::sqrt(sum(at::mul(x, x), axes, keep));
-  });
-  table["ReduceSumSquare"] = reduce([](const Tensor &x, at::IntArrayRef axes, bool keep) {
-    return sum(at::mul(x, x), axes, keep);
-  });
-  table["ReduceLogSum"] = reduce([](const Tensor &x, at::IntArrayRef axes, bool keep) {
-    return at::log(sum(x, axes, keep));
-  });
-  table["ReduceLogSumExp"] = reduce([](const Tensor &x, at::IntArrayRef axes, bool keep) {
-    return at::logsumexp(x, axes, keep);
-  });
+  table["ReduceL1"] =
+      reduce([](const Tensor &x, at::IntArrayRef axes, bool keep) { return sum(at::abs(x), axes, keep); });
+  table["ReduceL2"] =
+      reduce([](const Tensor &x, at::IntArrayRef axes, bool keep) { return at::sqrt(sum(at::mul(x, x), axes, keep)); });
+  table["ReduceSumSquare"] =
+      reduce([](const Tensor &x, at::IntArrayRef axes, bool keep) { return sum(at::mul(x, x), axes, keep); });
+  table["ReduceLogSum"] =
+      reduce([](const Tensor &x, at::IntArrayRef axes, bool keep) { return at::log(sum(x, axes, keep)); });
+  table["ReduceLogSumExp"] =
+      reduce([](const Tensor &x, at::IntArrayRef axes, bool keep) { return at::logsumexp(x, axes, keep); });
   table["CumSum"] = cumulativeSum;
   table["ArgMax"] = findExtremum<true>;
   table["ArgMin"] = findExtremum<false>;

@@ -2,8 +2,8 @@
 #include "frontends/torch/onnx/Operators.h"
 
 using namespace fgla::onnx;
-using at::indexing::Slice;
 using at::Tensor;
+using at::indexing::Slice;
 
 static int64_t wrap(int64_t axis, int64_t rank) { return at::maybe_wrap_dim(axis, rank); }
 

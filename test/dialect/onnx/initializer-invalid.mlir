@@ -76,3 +76,8 @@ func.func private @f() attributes {onnx.folder = "."}
 
 // expected-error@+1 {{'builtin.module' op attribute 'onnx.folders' is none that the dialect 'onnx' has}}
 module attributes {onnx.folders = "."} {}
+
+// -----
+
+// expected-error@+1 {{'builtin.module' op attribute 'onnx.model' must be a resource of i8, got "model.onnx"}}
+module attributes {onnx.model = "model.onnx"} {}

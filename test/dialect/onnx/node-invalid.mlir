@@ -61,3 +61,11 @@ func.func @places_of_types(%x: tensor<4xf32>) {
   onnx.node "Clip"(%x, _, %x) version 13 : (tensor<4xf32>, tensor<4xf32>, _) -> ()
   return
 }
+
+// -----
+
+func.func @names(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{names 2 results and has 1 (node_c5)}}
+  %y = onnx.node "Neg"(%x) version 13 gives ["a", "b"] : (tensor<4xf32>) -> (tensor<4xf32>)
+  return %y : tensor<4xf32>
+}

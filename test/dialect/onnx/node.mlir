@@ -4,9 +4,9 @@
 
 // CHECK-LABEL: func @linear_attention
 func.func @linear_attention(%q: tensor<?x?x256xf32>, %a: tensor<?x?x256xf32>) -> tensor<?x?x256xf32> {
-  // CHECK: %{{.*}}:2 = onnx.node "LinearAttention"(%{{.*}}, %{{.*}}, %{{.*}}, _, %{{.*}}) version 27 name "attn" {kv_num_heads = 4 : i64, q_num_heads = 4 : i64, update_rule = "gated"} : (tensor<?x?x256xf32>, tensor<?x?x256xf32>, tensor<?x?x256xf32>, _, tensor<?x?x256xf32>) -> (tensor<?x?x256xf32>, tensor<?x4x64x64xf32>)
+  // CHECK: %{{.*}}:2 = onnx.node "LinearAttention"(%{{.*}}, %{{.*}}, %{{.*}}, _, %{{.*}}) version 27 name "attn" gives ["output", "state"] {kv_num_heads = 4 : i64, q_num_heads = 4 : i64, update_rule = "gated"} : (tensor<?x?x256xf32>, tensor<?x?x256xf32>, tensor<?x?x256xf32>, _, tensor<?x?x256xf32>) -> (tensor<?x?x256xf32>, tensor<?x4x64x64xf32>)
   %o, %s = onnx.node "LinearAttention"(%q, %q, %q, _, %a) version 27 name "attn"
-    {kv_num_heads = 4 : i64, q_num_heads = 4 : i64, update_rule = "gated"}
+    gives ["output", "state"] {kv_num_heads = 4 : i64, q_num_heads = 4 : i64, update_rule = "gated"}
     : (tensor<?x?x256xf32>, tensor<?x?x256xf32>, tensor<?x?x256xf32>, _, tensor<?x?x256xf32>)
     -> (tensor<?x?x256xf32>, tensor<?x4x64x64xf32>)
   return %o : tensor<?x?x256xf32>

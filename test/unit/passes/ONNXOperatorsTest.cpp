@@ -1,6 +1,6 @@
 //===- ONNXOperatorsTest.cpp - The list of operators that users read ------===//
 
-#include "passes/graph/ONNXLowering.h"
+#include "passes/onnx/ONNXLowering.h"
 
 #include "gtest/gtest.h"
 

@@ -1,7 +1,7 @@
 //===- ScalarFormulaTest.cpp - What is proven equal, and what must not be -===//
 
-#include "passes/graph/ScalarFormula.h"
-#include "passes/graph/Polynomial.h"
+#include "passes/onnx/ScalarFormula.h"
+#include "passes/onnx/Polynomial.h"
 
 #include "gtest/gtest.h"
 

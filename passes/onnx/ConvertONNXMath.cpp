@@ -1,5 +1,5 @@
 //===- ConvertONNXMath.cpp - ONNX ops that contract, reduce and normalize -===//
-#include "passes/graph/ONNXLowering.h"
+#include "passes/onnx/ONNXLowering.h"
 
 #include "dialect/fgla/FGLA.h"
 

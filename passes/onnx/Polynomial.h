@@ -4,8 +4,8 @@
 // Everything is exact: coefficients have as many digits as they need.
 //
 //===----------------------------------------------------------------------===//
-#ifndef FGLA_PASSES_GRAPH_POLYNOMIAL_H
-#define FGLA_PASSES_GRAPH_POLYNOMIAL_H
+#ifndef FGLA_PASSES_ONNX_POLYNOMIAL_H
+#define FGLA_PASSES_ONNX_POLYNOMIAL_H
 
 #include "mlir/Analysis/Presburger/Fraction.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -83,4 +83,4 @@ Monomial commonFactor(const Monomial &a, const Monomial &b);
 
 } // namespace fgla
 
-#endif // FGLA_PASSES_GRAPH_POLYNOMIAL_H
+#endif // FGLA_PASSES_ONNX_POLYNOMIAL_H

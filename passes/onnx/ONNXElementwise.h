@@ -4,11 +4,11 @@
 // second lets the raising prove what an expression computes.
 //
 //===----------------------------------------------------------------------===//
-#ifndef FGLA_PASSES_GRAPH_ONNXELEMENTWISE_H
-#define FGLA_PASSES_GRAPH_ONNXELEMENTWISE_H
+#ifndef FGLA_PASSES_ONNX_ONNXELEMENTWISE_H
+#define FGLA_PASSES_ONNX_ONNXELEMENTWISE_H
 
 #include "dialect/onnx/ONNX.h"
-#include "passes/graph/ScalarFormula.h"
+#include "passes/onnx/ScalarFormula.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -50,4 +50,4 @@ mlir::Value castScalar(mlir::OpBuilder &b, mlir::Location loc, mlir::Value value
 
 } // namespace fgla::onnx
 
-#endif // FGLA_PASSES_GRAPH_ONNXELEMENTWISE_H
+#endif // FGLA_PASSES_ONNX_ONNXELEMENTWISE_H

@@ -1,5 +1,5 @@
 //===- RaiseONNX.cpp - What the ops around an attention compute -----------===//
-#include "passes/graph/RaiseONNX.h"
+#include "passes/onnx/RaiseONNX.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 

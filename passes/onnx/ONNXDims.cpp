@@ -1,5 +1,5 @@
 //===- ONNXDims.cpp - Sizes as products of known and unknown factors ------===//
-#include "passes/graph/ONNXDims.h"
+#include "passes/onnx/ONNXDims.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"

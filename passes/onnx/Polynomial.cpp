@@ -1,5 +1,5 @@
 //===- Polynomial.cpp - Exact polynomials and the ranges of their values --===//
-#include "passes/graph/Polynomial.h"
+#include "passes/onnx/Polynomial.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/bit.h"

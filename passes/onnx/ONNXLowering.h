@@ -5,12 +5,12 @@
 // `Shape -> Gather -> Concat -> Reshape` leaves nothing behind but an `expand_shape`.
 //
 //===----------------------------------------------------------------------===//
-#ifndef FGLA_PASSES_GRAPH_ONNXLOWERING_H
-#define FGLA_PASSES_GRAPH_ONNXLOWERING_H
+#ifndef FGLA_PASSES_ONNX_ONNXLOWERING_H
+#define FGLA_PASSES_ONNX_ONNXLOWERING_H
 
 #include "dialect/onnx/ONNX.h"
-#include "passes/graph/ONNXDims.h"
-#include "passes/graph/ONNXElementwise.h"
+#include "passes/onnx/ONNXDims.h"
+#include "passes/onnx/ONNXElementwise.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -139,4 +139,4 @@ mlir::Type arithmeticType(mlir::Type type);
 
 } // namespace fgla::onnx
 
-#endif // FGLA_PASSES_GRAPH_ONNXLOWERING_H
+#endif // FGLA_PASSES_ONNX_ONNXLOWERING_H

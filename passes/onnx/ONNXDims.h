@@ -5,8 +5,8 @@
 // quotient) becomes a new symbol.
 //
 //===----------------------------------------------------------------------===//
-#ifndef FGLA_PASSES_GRAPH_ONNXDIMS_H
-#define FGLA_PASSES_GRAPH_ONNXDIMS_H
+#ifndef FGLA_PASSES_ONNX_ONNXDIMS_H
+#define FGLA_PASSES_ONNX_ONNXDIMS_H
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpDefinition.h"
@@ -59,4 +59,4 @@ mlir::RankedTensorType tensorType(llvm::ArrayRef<Dim> dims, mlir::Type element);
 
 } // namespace fgla::onnx
 
-#endif // FGLA_PASSES_GRAPH_ONNXDIMS_H
+#endif // FGLA_PASSES_ONNX_ONNXDIMS_H

@@ -1,5 +1,5 @@
 //===- ONNXElementwise.cpp - The scalar meaning of elementwise ONNX ops ---===//
-#include "passes/graph/ONNXElementwise.h"
+#include "passes/onnx/ONNXElementwise.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"

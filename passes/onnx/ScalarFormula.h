@@ -14,8 +14,8 @@
 // e^-x) is e^x / (1 + e^x) though only one of them overflows.
 //
 //===----------------------------------------------------------------------===//
-#ifndef FGLA_PASSES_GRAPH_SCALARFORMULA_H
-#define FGLA_PASSES_GRAPH_SCALARFORMULA_H
+#ifndef FGLA_PASSES_ONNX_SCALARFORMULA_H
+#define FGLA_PASSES_ONNX_SCALARFORMULA_H
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
@@ -101,4 +101,4 @@ private:
 
 } // namespace fgla
 
-#endif // FGLA_PASSES_GRAPH_SCALARFORMULA_H
+#endif // FGLA_PASSES_ONNX_SCALARFORMULA_H

@@ -1,6 +1,6 @@
 //===- ConvertONNX.cpp - From ONNX nodes to fgla and linalg ---------------===//
-#include "passes/graph/ConvertONNX.h"
-#include "passes/graph/ONNXLowering.h"
+#include "passes/onnx/ONNXLowering.h"
+#include "passes/onnx/Passes.h"
 
 #include "dialect/fgla/FGLA.h"
 
@@ -17,7 +17,7 @@ using namespace mlir;
 
 namespace fgla::onnx {
 #define GEN_PASS_DEF_CONVERTONNX
-#include "passes/graph/ONNXPasses.h.inc"
+#include "passes/onnx/Passes.h.inc"
 } // namespace fgla::onnx
 
 namespace {
@@ -50,4 +50,5 @@ void ConvertONNXPass::runOnOperation() {
     eraseDeadOps(func);
   }
   module->removeAttr(fgla::onnx::kFolderAttrName);
+  module->removeAttr(fgla::onnx::kModelAttrName);
 }

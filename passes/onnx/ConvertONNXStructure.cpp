@@ -1,5 +1,5 @@
 //===- ConvertONNXStructure.cpp - ONNX ops that move, and shapes ----------===//
-#include "passes/graph/ONNXLowering.h"
+#include "passes/onnx/ONNXLowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"

@@ -1,6 +1,6 @@
-//===- ONNXPasses.td - From ONNX to fgla ------------------------*- tablegen -*-===//
-#ifndef FGLA_PASSES_GRAPH_ONNXPASSES
-#define FGLA_PASSES_GRAPH_ONNXPASSES
+//===- Passes.td - From ONNX to fgla -----------------------------*- tablegen -*-===//
+#ifndef FGLA_PASSES_ONNX_PASSES
+#define FGLA_PASSES_ONNX_PASSES
 
 include "mlir/Pass/PassBase.td"
 
@@ -27,4 +27,4 @@ def ConvertONNX : Pass<"fgla-convert-onnx", "::mlir::ModuleOp"> {
   ];
 }
 
-#endif // FGLA_PASSES_GRAPH_ONNXPASSES
+#endif // FGLA_PASSES_ONNX_PASSES

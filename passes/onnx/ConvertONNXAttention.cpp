@@ -1,5 +1,5 @@
 //===- ConvertONNXAttention.cpp - LinearAttention to fgla -----------------===//
-#include "passes/graph/RaiseONNX.h"
+#include "passes/onnx/RaiseONNX.h"
 
 #include <cmath>
 

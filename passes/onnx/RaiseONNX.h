@@ -6,12 +6,12 @@
 // are no lists of exporter patterns.
 //
 //===----------------------------------------------------------------------===//
-#ifndef FGLA_PASSES_GRAPH_RAISEONNX_H
-#define FGLA_PASSES_GRAPH_RAISEONNX_H
+#ifndef FGLA_PASSES_ONNX_RAISEONNX_H
+#define FGLA_PASSES_ONNX_RAISEONNX_H
 
 #include "dialect/fgla/FGLA.h"
-#include "passes/graph/ONNXLowering.h"
-#include "passes/graph/ScalarFormula.h"
+#include "passes/onnx/ONNXLowering.h"
+#include "passes/onnx/ScalarFormula.h"
 
 namespace fgla::onnx {
 
@@ -72,4 +72,4 @@ bool isSilu(const Expression &expression);
 
 } // namespace fgla::onnx
 
-#endif // FGLA_PASSES_GRAPH_RAISEONNX_H
+#endif // FGLA_PASSES_ONNX_RAISEONNX_H

@@ -1,6 +1,6 @@
 //===- ScalarFormula.cpp - Proofs that two scalar formulas are equal ------===//
-#include "passes/graph/ScalarFormula.h"
-#include "passes/graph/Polynomial.h"
+#include "passes/onnx/ScalarFormula.h"
+#include "passes/onnx/Polynomial.h"
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"

@@ -1,5 +1,5 @@
 //===- ONNXLowering.cpp - What the conversions of ONNX nodes share --------===//
-#include "passes/graph/ONNXLowering.h"
+#include "passes/onnx/ONNXLowering.h"
 #include "dialect/fgla/Attributes.h"
 #include "dialect/onnx/ExternalData.h"
 
