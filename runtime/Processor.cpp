@@ -8,8 +8,9 @@
 #define FGLA_EXTENSIONS(DO)                                                                                            \
   DO("avx")                                                                                                            \
   DO("avx2")                                                                                                           \
-  DO("avx512bf16") DO("avx512bw") DO("avx512cd") DO("avx512dq") DO("avx512f") DO("avx512fp16") DO("avx512vbmi")        \
-      DO("avx512vl") DO("avx512vnni") DO("bmi") DO("bmi2") DO("fma")
+  DO("avx512bf16")                                                                                                     \
+  DO("avx512bw") DO("avx512cd") DO("avx512dq") DO("avx512f") DO("avx512fp16") DO("avx512vbmi") DO("avx512vl")          \
+      DO("avx512vnni") DO("bmi") DO("bmi2") DO("fma")
 
 std::span<const std::string_view> fgla::runtime::knownExtensions() {
 #define FGLA_NAME(name) name,

@@ -19,9 +19,10 @@ struct AttentionParts {
   AttentionOp rebuild(PatternRewriter &rewriter, AttentionOp op) {
     Type state = keepsState ? op.getFinalState().getType() : Type();
     Type max = keepsState && op.getFinalMax() ? op.getFinalMax().getType() : Type();
-    auto rebuilt = AttentionOp::create(rewriter, op.getLoc(), op.getOutput().getType(), state, max, op.getQuery(),
-                                       op.getKey(), op.getValue(), decay, logDecay, op.getBeta(), initialState,
-                                       initialMax, op.getSequences(), axis, op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
+    auto rebuilt =
+        AttentionOp::create(rewriter, op.getLoc(), op.getOutput().getType(), state, max, op.getQuery(), op.getKey(),
+                            op.getValue(), decay, logDecay, op.getBeta(), initialState, initialMax, op.getSequences(),
+                            axis, op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
     rebuilt->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     return rebuilt;
   }

@@ -346,11 +346,11 @@ void Adjoint::visitAttention(AttentionOp op) {
   if (llvm::none_of(types, [](Type type) { return static_cast<bool>(type); }))
     return;
   Value stateGrad = op.getFinalState() ? cotangents.lookup(op.getFinalState()) : Value();
-  auto grad =
-      AttentionGradOp::create(builder, op.getLoc(), types[0], types[1], types[2], types[3], types[4], types[5],
-                              op.getQuery(), op.getKey(), op.getValue(), op.getDecay(), op.getLogDecay(), op.getBeta(),
-                              op.getInitialState(), op.getInitialMax(), op.getSequences(),
-                              cotangents.lookup(op.getOutput()), stateGrad, op.getAxisAttr(), op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
+  auto grad = AttentionGradOp::create(builder, op.getLoc(), types[0], types[1], types[2], types[3], types[4], types[5],
+                                      op.getQuery(), op.getKey(), op.getValue(), op.getDecay(), op.getLogDecay(),
+                                      op.getBeta(), op.getInitialState(), op.getInitialMax(), op.getSequences(),
+                                      cotangents.lookup(op.getOutput()), stateGrad, op.getAxisAttr(),
+                                      op.getStabilizerAttr(), op.getRuleAttr(), op.getScaleAttr());
   for (auto [operand, gradient] : llvm::zip_equal(differentiated, grad.getGradients()))
     if (gradient)
       add(operand, gradient);

@@ -41,8 +41,9 @@ private:
                         .Case<AttentionOp, AttentionGradOp>([](auto recurrence) { return recurrence.getSequences(); })
                         .Default(false);
     if (isPacked)
-      return op->emitError() << "'" << op->getName()
-                             << "' with 'sequences' has no sequential form, take it apart first (fgla-expand-sequences)";
+      return op->emitError()
+             << "'" << op->getName()
+             << "' with 'sequences' has no sequential form, take it apart first (fgla-expand-sequences)";
     using graph::buildReference;
     return llvm::TypeSwitch<Operation *, LogicalResult>(op)
         .Case<FeatureMapOp, GateOp, AttentionOp, NormOp, OutputGateOp>([&](auto concrete) -> LogicalResult {
