@@ -2,6 +2,8 @@
 #include "frontends/onnx/Graph.h"
 #include "frontends/onnx/Reader.h"
 
+#include "dialect/onnx/ExternalData.h"
+
 using namespace fgla::onnx;
 
 static bool copyAttribute(const pb::AttributeProto &proto, AttributeValue &value, std::string &error) {
@@ -93,4 +95,9 @@ bool fgla::onnx::readGraph(const std::string &path, Graph &graph, std::string &e
     if (!copyNode(proto.node(i), versions, graph.nodes[i], error))
       return false;
   return true;
+}
+
+std::shared_ptr<char> fgla::onnx::mapWeight(const std::string &folder, const Weight &weight, std::string &error) {
+  ExternalFile file;
+  return file.open(folder, weight.file, error) ? file.map(weight.offset, weight.length, error) : nullptr;
 }

@@ -10,6 +10,7 @@
 #include "frontends/onnx/TensorData.h"
 
 #include <map>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -47,6 +48,10 @@ struct Graph {
 /// Reads a model from a file, with the checks of Reader.h. Returns false and
 /// sets `error` (one line) on failure, also for nodes that hold subgraphs.
 bool readGraph(const std::string &path, Graph &graph, std::string &error);
+
+/// The bytes of a weight in a file of its own, mapped: a page that is written
+/// becomes a copy, the file stays. Returns null and sets `error` on failure.
+std::shared_ptr<char> mapWeight(const std::string &folder, const Weight &weight, std::string &error);
 
 } // namespace fgla::onnx
 

@@ -162,6 +162,28 @@ def check_linear_attention(report, folder):
         report.error(f"gradient of LinearAttention's {name}", (found - expected).abs().max().item(), 1e-5)
 
 
+EXTERNAL = """\
+<ir_version: 8, opset_import: ["" : 17]>
+scale (float[4] x) => (float[4] y) <float[4] "w" = ["location": "weights.bin", "offset": "16", "length": "16"]>
+{ y = Mul(x, w) }
+"""
+
+
+def check_external_weights(report, folder):
+    """A weight in a file of its own is its values; writing the parameter leaves the file as it is."""
+    values = torch.arange(8, dtype=torch.float32)
+    (folder / "weights.bin").write_bytes(values.numpy().tobytes())
+    (folder / "scale.onnxtxt").write_text(EXTERNAL)
+    module = load(folder / "scale.onnxtxt")
+    weight = module.named_parameters()["w"]
+    report.check("an external weight is read", torch.equal(weight, values[4:]), str(weight))
+    with torch.no_grad():
+        weight.mul_(2)
+    (y,) = module.forward({"x": torch.ones(4)})
+    report.check("a written weight is what runs", torch.equal(y, 2 * values[4:]), str(y))
+    report.check("the file of a weight is not written", (folder / "weights.bin").read_bytes() == values.numpy().tobytes())
+
+
 def message(call):
     try:
         call()
@@ -200,6 +222,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="fgla_module_") as folder:
         check_training(report, pathlib.Path(folder))
         check_linear_attention(report, pathlib.Path(folder))
+        check_external_weights(report, pathlib.Path(folder))
         check_errors(report, pathlib.Path(folder))
     sys.exit(report.close())
 

@@ -1,8 +1,6 @@
 //===- OnnxModule.cpp - an ONNX model that trains -------------------------===//
 #include "frontends/torch/onnx/OnnxModule.h"
 
-#include "dialect/onnx/ExternalData.h"
-
 #include <torch/torch.h>
 
 using namespace fgla;
@@ -16,11 +14,8 @@ using at::Tensor;
 static Tensor loadWeight(const std::string &folder, Weight &weight) {
   if (weight.file.empty())
     return makeTensor(std::move(weight.data));
-  ExternalFile file;
   std::string error;
-  std::shared_ptr<char> bytes;
-  if (file.open(folder, weight.file, error))
-    bytes = file.map(weight.offset, weight.length, error);
+  std::shared_ptr<char> bytes = mapWeight(folder, weight, error);
   TORCH_CHECK(bytes, "external data of tensor '", weight.data.name, "': ", error);
   return at::from_blob(
       bytes.get(), weight.data.shape, [bytes](void *) {}, at::TensorOptions(scalarTypeOf(weight.data.type)));
