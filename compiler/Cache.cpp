@@ -1,7 +1,8 @@
 //===- Cache.cpp - Compiled code on disk, named by content ----------------===//
 //
-// LLVM's pieces do the work: LockFileManager, pruneCache, SHA256. Its localCache() does not: it takes files as they
-// are, and ends the process when the disk is full.
+// LLVM's pieces do the work: pruneCache, SHA256. Two of them do not: localCache() takes files as they are, and ends the
+// process when the disk is full; LockFileManager removes a lock whose owner it can't read, also one made in that
+// moment.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,13 +13,14 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CachePruning.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/LockFileManager.h"
 #include "llvm/Support/SHA256.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cerrno>
+#include <chrono>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace llvm;
@@ -31,6 +33,7 @@ using fgla::runtime::Status;
 
 /// Who waits longer for somebody else's build does the work again, which is harmless.
 static constexpr std::chrono::seconds lockPatience(120);
+static constexpr std::chrono::milliseconds lockPause(10);
 /// pruneCache() knows its files by this.
 static constexpr StringRef filePrefix = "llvmcache-";
 
@@ -121,26 +124,45 @@ Result<std::string> Cache::build(const std::string &key, const std::string &path
   return built;
 }
 
+namespace {
+/// The right to build what is stored for a key: a byte of one file of the directory, by the key's first digits. The
+/// kernel takes it from whoever is gone.
+class Lock {
+public:
+  /// Waits for it, but not for ever. Without a file, or on a file system without locks, there is none.
+  Lock(const std::string &directory, const std::string &key)
+      : file(open((directory + "/locks").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR)) {
+    struct flock byte = {};
+    byte.l_type = F_WRLCK;
+    byte.l_start = std::stoll(key.substr(0, 15), nullptr, 16);
+    byte.l_len = 1;
+    auto end = std::chrono::steady_clock::now() + lockPatience;
+    while (file >= 0 && fcntl(file, F_OFD_SETLK, &byte) != 0 && (errno == EAGAIN || errno == EACCES) &&
+           std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(lockPause);
+  }
+  ~Lock() {
+    if (file >= 0)
+      close(file);
+  }
+  Lock(const Lock &) = delete;
+
+private:
+  int file;
+};
+} // namespace
+
 Result<std::string> Cache::getOrBuild(const std::string &key, Builder builder) {
   if (Status status = prepareDirectory(directory); !status.ok()) {
     note(status);
     return builder();
   }
   std::string path = directory + "/" + filePrefix.str() + key;
-  while (true) {
-    if (std::optional<std::string> bytes = read(path, key))
-      return *bytes;
-    LockFileManager lock(path);
-    Expected<bool> isOurs = lock.tryLock();
-    if (!isOurs) { // a read-only directory, or a file system without links
-      consumeError(isOurs.takeError());
-      return build(key, path, builder);
-    }
-    if (!*isOurs && lock.waitForUnlockFor(lockPatience) != WaitForUnlockResult::Timeout)
-      continue;
-    // Somebody may have stored it between the look and the lock.
-    if (std::optional<std::string> bytes = read(path, key))
-      return *bytes;
-    return build(key, path, builder);
-  }
+  if (std::optional<std::string> bytes = read(path, key))
+    return *bytes;
+  Lock lock(directory, key);
+  // Somebody may have stored it before the lock was ours.
+  if (std::optional<std::string> bytes = read(path, key))
+    return *bytes;
+  return build(key, path, builder);
 }

@@ -3,8 +3,8 @@
 // One directory of files `llvmcache-<key>`, each some bytes and a checksum over
 // them and their key, so that a damaged or exchanged file counts as none. A
 // lock per key makes several processes and threads that want the same thing at
-// once build it once (where a lock is lost, twice, which does no harm). A directory that cannot be used costs speed,
-// not correctness: what was built is used all the same, and one note on stderr says so.
+// once build it once. A directory that cannot be used costs speed, not
+// correctness: what was built is used all the same, and one note on stderr says so.
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_COMPILER_CACHE_H

@@ -11,6 +11,8 @@
 #include "passes/Symbols.h"
 #include "passes/Targets.h"
 #include "passes/binary/ObjectFile.h"
+#include "passes/graph/Passes.h"
+#include "passes/onnx/Passes.h"
 #include "runtime/File.h"
 #include "support/WriteFile.h"
 
@@ -24,6 +26,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
@@ -309,13 +312,23 @@ Result<std::string> fgla::compileToText(const Source &source, const CompileOptio
   return text;
 }
 
-Result<std::string> fgla::writeONNX(const Source &source, StringRef folder) {
+Result<std::string> fgla::writeONNX(const Source &source, StringRef folder, StringRef form) {
 #ifdef FGLA_ONNX
   std::unique_ptr<MLIRContext> context = makeContext();
   Result<OwningOpRef<ModuleOp>> module = importSource(source, *context);
   if (!module.ok())
     return module.status();
   Diagnostics diagnostics(*context);
+  if (!form.empty()) {
+    PassManager manager(context.get());
+    onnx::ExportONNXOptions options;
+    options.form = form.str();
+    manager.addPass(createNameDims());
+    manager.addPass(onnx::createExportONNX(options));
+    manager.addPass(createCSEPass());
+    if (failed(manager.run(**module)))
+      return diagnostics.status("cannot be written as an ONNX model");
+  }
   std::string bytes;
   if (failed(onnx::exportONNX(**module, folder, bytes)))
     return diagnostics.status("cannot be written as an ONNX model");

@@ -78,8 +78,9 @@ runtime::Result<Compiled> compile(const Source &source, const CompileOptions &op
 /// The text after phase `options.to`.
 runtime::Result<std::string> compileToText(const Source &source, const CompileOptions &options);
 
-/// A model, or the mirror of one, as the bytes of an ONNX file that is to stand in `folder`.
-runtime::Result<std::string> writeONNX(const Source &source, llvm::StringRef folder);
+/// A model, or the mirror of one, as the bytes of an ONNX file that is to stand in `folder`. With a `form`, a program
+/// of fgla (the pass fgla-export-onnx has the forms).
+runtime::Result<std::string> writeONNX(const Source &source, llvm::StringRef folder, llvm::StringRef form);
 
 /// All phases: optimized LLVM IR as text.
 runtime::Result<std::string> compileToLLVMText(const Source &source, const CompileOptions &options);

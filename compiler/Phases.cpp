@@ -189,6 +189,7 @@ static void buildRoles(OpPassManager &manager, const PhaseOptions &) {
 /// Out: a layout for every tile, a place for every channel.
 static void buildLayout(OpPassManager &manager, const PhaseOptions &) {
   manager.addPass(fgla::createAssignLayouts());
+  manager.addPass(fgla::createLinkCompanions());
   manager.addPass(fgla::createSizeStages());
 }
 
@@ -275,6 +276,7 @@ static void buildHost(OpPassManager &manager) {
   addToLLVM(manager, /*parallel=*/false);
   manager.addPass(fgla::binary::createEmitEntryPoints());
   manager.addPass(fgla::binary::createCheckAllocations());
+  manager.addPass(fgla::binary::createStartThreads());
 }
 
 /// For tests: roles as threads of the CPU. Three turns under way make rings that
@@ -310,6 +312,7 @@ static void buildKernel(OpPassManager &manager, const PhaseOptions &options) {
   addToLLVM(manager, /*parallel=*/true);
   manager.addPass(fgla::binary::createEmitEntryPoints());
   manager.addPass(fgla::binary::createCheckAllocations());
+  manager.addPass(fgla::binary::createStartThreads());
 }
 
 void fgla::buildPhase(OpPassManager &manager, Phase phase, const PhaseOptions &options) {

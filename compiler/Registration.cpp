@@ -11,6 +11,7 @@
 #include "passes/graph/Passes.h"
 #include "passes/host/BufferizeLaunch.h"
 #include "passes/host/Passes.h"
+#include "passes/kernel/OpCosts.h"
 #include "passes/kernel/Passes.h"
 #include "passes/layout/Passes.h"
 #include "passes/onnx/Passes.h"
@@ -74,6 +75,7 @@ void fgla::registerAllDialects(DialectRegistry &registry) {
   linalg::registerSubsetOpInterfaceExternalModels(registry);
   tensor::registerSubsetOpInterfaceExternalModels(registry);
   host::registerLaunchBufferization(registry);
+  kernel::registerCosts(registry);
   // What buffer placement and deallocation ask about.
   arith::registerBufferDeallocationOpInterfaceExternalModels(registry);
   cf::registerBufferDeallocationOpInterfaceExternalModels(registry);

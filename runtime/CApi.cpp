@@ -4,6 +4,7 @@
 #include "runtime/Module.h"
 
 #include <algorithm>
+#include <new>
 
 using namespace fgla::runtime;
 
@@ -26,6 +27,16 @@ static fgla_status report(const Status &status) {
   return status.code();
 }
 
+/// What `body` returns. The library's own memory may be lacking too: then nothing has been done.
+static fgla_status guard(auto &&body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc &) {
+    lastError = "no memory"; // short enough to be in the string itself
+    return FGLA_OUT_OF_MEMORY;
+  }
+}
+
 static fgla_status nullArgument(const char *what) {
   return report(Status(FGLA_INVALID_ARGUMENT, std::string(what) + " must not be null"));
 }
@@ -42,14 +53,17 @@ static std::vector<std::vector<fgla_dim>> toDims(const std::vector<ValueSpec> &v
 
 static fgla_status valueInfo(const char *what, const std::vector<ValueSpec> &values,
                              const std::vector<std::vector<fgla_dim>> &dims, int32_t index, fgla_value_info *info) {
-  if (!info)
-    return nullArgument("info");
-  if (index < 0 || static_cast<size_t>(index) >= values.size())
-    return report(Status(FGLA_INVALID_ARGUMENT, std::string(what) + " index must be in [0, " +
-                                                    std::to_string(values.size()) + "), got " + std::to_string(index)));
-  const ValueSpec &value = values[index];
-  *info = {value.name.c_str(), value.dtype, static_cast<int32_t>(value.rank()), dims[index].data()};
-  return FGLA_OK;
+  return guard([&]() -> fgla_status {
+    if (!info)
+      return nullArgument("info");
+    if (index < 0 || static_cast<size_t>(index) >= values.size())
+      return report(Status(FGLA_INVALID_ARGUMENT, std::string(what) + " index must be in [0, " +
+                                                      std::to_string(values.size()) + "), got " +
+                                                      std::to_string(index)));
+    const ValueSpec &value = values[index];
+    *info = {value.name.c_str(), value.dtype, static_cast<int32_t>(value.rank()), dims[index].data()};
+    return FGLA_OK;
+  });
 }
 
 /// A counted array from C: the count is not negative, the pointer not null
@@ -106,12 +120,14 @@ size_t fgla_dtype_size(fgla_dtype dtype) {
 }
 
 fgla_status fgla_device_count(fgla_device_kind kind, int32_t *count) {
-  if (!count)
-    return nullArgument("count");
-  Result<int32_t> found = deviceCount(kind);
-  if (found.ok())
-    *count = *found;
-  return report(found.status());
+  return guard([&]() -> fgla_status {
+    if (!count)
+      return nullArgument("count");
+    Result<int32_t> found = deviceCount(kind);
+    if (found.ok())
+      *count = *found;
+    return report(found.status());
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -119,18 +135,20 @@ fgla_status fgla_device_count(fgla_device_kind kind, int32_t *count) {
 //===----------------------------------------------------------------------===//
 
 fgla_status fgla_module_load(const char *path, fgla_module **module) {
-  if (!path)
-    return nullArgument("path");
-  if (!module)
-    return nullArgument("module");
-  Result<std::unique_ptr<Module>> loaded = Module::load(path);
-  if (!loaded.ok())
-    return report(loaded.status());
-  auto *handle = new fgla_module{std::move(*loaded), {}};
-  for (const Function &function : handle->module->functions())
-    handle->functions.push_back({&function, toDims(function.spec().args), toDims(function.spec().results)});
-  *module = handle;
-  return FGLA_OK;
+  return guard([&]() -> fgla_status {
+    if (!path)
+      return nullArgument("path");
+    if (!module)
+      return nullArgument("module");
+    Result<std::unique_ptr<Module>> loaded = Module::load(path);
+    if (!loaded.ok())
+      return report(loaded.status());
+    auto handle = std::make_unique<fgla_module>(std::move(*loaded), std::vector<fgla_function>());
+    for (const Function &function : handle->module->functions())
+      handle->functions.push_back({&function, toDims(function.spec().args), toDims(function.spec().results)});
+    *module = handle.release();
+    return FGLA_OK;
+  });
 }
 
 void fgla_module_unload(fgla_module *module) { delete module; }
@@ -142,24 +160,28 @@ const char *fgla_module_compiler(const fgla_module *module) { return module->mod
 int32_t fgla_module_num_functions(const fgla_module *module) { return static_cast<int32_t>(module->functions.size()); }
 
 fgla_status fgla_module_function_at(const fgla_module *module, int32_t index, const fgla_function **function) {
-  if (!module || !function)
-    return nullArgument(module ? "function" : "module");
-  if (index < 0 || index >= fgla_module_num_functions(module))
-    return report(Status(FGLA_INVALID_ARGUMENT, "function index must be in [0, " +
-                                                    std::to_string(module->functions.size()) + "), got " +
-                                                    std::to_string(index)));
-  *function = &module->functions[index];
-  return FGLA_OK;
+  return guard([&]() -> fgla_status {
+    if (!module || !function)
+      return nullArgument(module ? "function" : "module");
+    if (index < 0 || index >= fgla_module_num_functions(module))
+      return report(Status(FGLA_INVALID_ARGUMENT, "function index must be in [0, " +
+                                                      std::to_string(module->functions.size()) + "), got " +
+                                                      std::to_string(index)));
+    *function = &module->functions[index];
+    return FGLA_OK;
+  });
 }
 
 fgla_status fgla_module_function(const fgla_module *module, const char *name, const fgla_function **function) {
-  if (!module || !name || !function)
-    return nullArgument(!module ? "module" : !name ? "name" : "function");
-  Result<const Function *> found = module->module->find(name);
-  if (!found.ok())
-    return report(found.status());
-  *function = &module->functions[*found - module->module->functions().data()];
-  return FGLA_OK;
+  return guard([&]() -> fgla_status {
+    if (!module || !name || !function)
+      return nullArgument(!module ? "module" : !name ? "name" : "function");
+    Result<const Function *> found = module->module->find(name);
+    if (!found.ok())
+      return report(found.status());
+    *function = &module->functions[*found - module->module->functions().data()];
+    return FGLA_OK;
+  });
 }
 
 const char *fgla_function_name(const fgla_function *function) { return function->function->spec().name.c_str(); }
@@ -192,37 +214,41 @@ fgla_status fgla_function_result(const fgla_function *function, int32_t index, f
 
 fgla_status fgla_function_result_shapes(const fgla_function *function, const fgla_tensor *args, int32_t num_args,
                                         int64_t *dims, int32_t num_dims) {
-  if (!function)
-    return nullArgument("function");
-  Result<std::span<const fgla_tensor>> argSpan = toSpan("arguments", args, num_args);
-  if (!argSpan.ok())
-    return report(argSpan.status());
-  Result<std::span<int64_t>> dimSpan = toSpan("dims", dims, num_dims);
-  if (!dimSpan.ok())
-    return report(dimSpan.status());
-  int32_t expected = fgla_function_num_result_dims(function);
-  if (num_dims != expected)
-    return report(Status(FGLA_INVALID_ARGUMENT,
-                         "number of dims must be " + std::to_string(expected) + ", got " + std::to_string(num_dims)));
-  Result<std::vector<int64_t>> found = function->function->resultShapes(*argSpan);
-  if (!found.ok())
-    return report(found.status());
-  std::copy(found->begin(), found->end(), dims);
-  return FGLA_OK;
+  return guard([&]() -> fgla_status {
+    if (!function)
+      return nullArgument("function");
+    Result<std::span<const fgla_tensor>> argSpan = toSpan("arguments", args, num_args);
+    if (!argSpan.ok())
+      return report(argSpan.status());
+    Result<std::span<int64_t>> dimSpan = toSpan("dims", dims, num_dims);
+    if (!dimSpan.ok())
+      return report(dimSpan.status());
+    int32_t expected = fgla_function_num_result_dims(function);
+    if (num_dims != expected)
+      return report(Status(FGLA_INVALID_ARGUMENT,
+                           "number of dims must be " + std::to_string(expected) + ", got " + std::to_string(num_dims)));
+    Result<std::vector<int64_t>> found = function->function->resultShapes(*argSpan);
+    if (!found.ok())
+      return report(found.status());
+    std::copy(found->begin(), found->end(), dims);
+    return FGLA_OK;
+  });
 }
 
 static fgla_status call(const fgla_function *function, const fgla_tensor *args, int32_t num_args,
                         const fgla_tensor *results, int32_t num_results, const fgla_launch_options &options,
                         bool wait) {
-  if (!function)
-    return nullArgument("function");
-  Result<std::span<const fgla_tensor>> argSpan = toSpan("arguments", args, num_args);
-  if (!argSpan.ok())
-    return report(argSpan.status());
-  Result<std::span<const fgla_tensor>> resultSpan = toSpan("results", results, num_results);
-  if (!resultSpan.ok())
-    return report(resultSpan.status());
-  return report(function->function->call(*argSpan, *resultSpan, options, wait));
+  return guard([&]() -> fgla_status {
+    if (!function)
+      return nullArgument("function");
+    Result<std::span<const fgla_tensor>> argSpan = toSpan("arguments", args, num_args);
+    if (!argSpan.ok())
+      return report(argSpan.status());
+    Result<std::span<const fgla_tensor>> resultSpan = toSpan("results", results, num_results);
+    if (!resultSpan.ok())
+      return report(resultSpan.status());
+    return report(function->function->call(*argSpan, *resultSpan, options, wait));
+  });
 }
 
 fgla_status fgla_call(const fgla_function *function, const fgla_tensor *args, int32_t num_args,

@@ -13,7 +13,7 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
 public:
   explicit DocumentBuilder(size_t maxDepth) : maxDepth(maxDepth) {}
 
-  Json root;
+  JsonDocument root;
   std::string error;
 
   bool null() override { return add(nullptr); }
@@ -82,7 +82,15 @@ private:
 };
 } // namespace
 
-Result<Json> fgla::runtime::parseJson(std::string_view text, size_t maxDepth) {
+void JsonDocument::dismantle(Json &value) {
+  if (!value.is_structured())
+    return;
+  for (Json &member : value)
+    dismantle(member);
+  value.clear();
+}
+
+Result<JsonDocument> fgla::runtime::parseJson(std::string_view text, size_t maxDepth) {
   // The parser takes a zero byte for the end, and skips a mark of the byte order; JSON has neither (RFC 8259).
   size_t stray = text.starts_with("\xef\xbb\xbf") ? 0 : text.find('\0');
   if (stray != std::string_view::npos)

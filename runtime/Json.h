@@ -15,9 +15,22 @@ namespace fgla::runtime {
 
 using Json = nlohmann::json;
 
+/// The root of a document. nlohmann-json takes memory to destroy a value that has members, and ends the process where
+/// there is none; this one loses its members first, from the innermost on.
+class JsonDocument : public Json {
+public:
+  JsonDocument() = default;
+  JsonDocument(JsonDocument &&other) noexcept : Json(std::move(static_cast<Json &>(other))) {}
+  ~JsonDocument() { dismantle(*this); }
+  using Json::operator=;
+
+private:
+  static void dismantle(Json &value);
+};
+
 /// Parses `text` whole. The message of a failure starts with lower case and
 /// names no file: the caller puts that in front.
-Result<Json> parseJson(std::string_view text, size_t maxDepth = 16);
+Result<JsonDocument> parseJson(std::string_view text, size_t maxDepth = 16);
 
 /// A dim or an offset: an integer in [0, 2^63).
 std::optional<int64_t> jsonIndex(const Json &value);

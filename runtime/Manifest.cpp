@@ -177,7 +177,7 @@ static Status readKernels(const Json &json, std::vector<KernelSpec> &kernels) {
 }
 
 Result<Manifest> Manifest::parse(std::string_view text) {
-  Result<Json> json = parseJson(text);
+  Result<JsonDocument> json = parseJson(text);
   if (!json.ok())
     return bad("is no valid document:", json.message());
   if (!json->is_object())

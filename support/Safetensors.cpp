@@ -130,7 +130,7 @@ static Result<Safetensors> read(const File &file, const IsWanted &isWanted) {
   std::string text(headerBytes, '\0');
   if (Status s = file.readAt(sizeof(headerBytes), text.data(), text.size()); !s.ok())
     return s;
-  Result<Json> header = parseJson(text, 3);
+  Result<JsonDocument> header = parseJson(text, 3);
   if (!header.ok())
     return header.status();
   if (!header->is_object())

@@ -109,6 +109,12 @@ class Runner:
                 counts.failed += 1
         return code, output, counts
 
+    def in_onnx_runtime(self, *command):
+        """ONNX Runtime has an environment of its own."""
+        folder, requirements = ROOT / ".venv-ort", ROOT / "test" / "requirements-ort.txt"
+        subprocess.run([ROOT / "cmake" / "setup.sh", "venv", folder, requirements, "--no-deps"], check=True)
+        return self.script("onnx-runtime", *command, python=folder / "bin" / "python")
+
     def script(self, suite, *command, environment=None, python=sys.executable):
         """A script of ours, which ends in the closing line."""
         code, output = self.run(suite, [python, *command], environment)
@@ -138,6 +144,7 @@ class Runner:
             "gradient-reference": lambda: self.script("gradient-reference", numeric / "test_gradient_reference.py", *quick),
             "onnx-nodes": lambda: self.script("onnx-nodes", numeric / "onnx_nodes.py", *build),
             "onnx-export": lambda: self.script("onnx-export", numeric / "onnx_export.py", *build),
+            "onnx-runtime": lambda: self.in_onnx_runtime(numeric / "onnx_runtime.py", *build, *quick),
             "onnx-graphs": lambda: self.script("onnx-graphs", numeric / "onnx_graphs.py", *build, *quick),
             "onnx-cases": lambda: self.script("onnx-cases", numeric / "onnx_cases.py", *build),
             "spills": lambda: self.script("spills", ROOT / "test" / "spills" / "spills.py", *build),

@@ -264,6 +264,11 @@ bool AttentionOp::isTokenOperand(unsigned operand) {
 
 OpResult AttentionOp::getFusedResult() { return cast<OpResult>(getOutput()); }
 
+ArrayRef<StringRef> AttentionOp::getRoles() {
+  static constexpr StringRef roles[] = {role::kLoad, role::kElementwise, role::kMatrix, role::kEpilogue};
+  return roles;
+}
+
 LogicalResult AttentionOp::verify() {
   if (failed(verifyRequiredOperands(*this, {0, 1, 2})))
     return failure();

@@ -6,6 +6,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace fgla;
@@ -64,6 +65,15 @@ static constexpr AttributeRule rules[] = {
     {kThreadsAttrName, "a loop", isLoop, "unit", is<UnitAttr>},
 };
 
+/// A schedule gives warps to roles of the op's own kernels.
+static LogicalResult verifyRoles(KernelRootInterface root, ScheduleAttr schedule) {
+  for (const RoleSize &size : schedule.getRoles())
+    if (!llvm::is_contained(root.getRoles(), size.name))
+      return root->emitOpError() << "attribute '" << kScheduleAttrName << "' must name roles of its kernels ("
+                                 << llvm::join(root.getRoles(), ", ") << "), got '" << size.name.getValue() << "'";
+  return success();
+}
+
 LogicalResult FGLADialect::verifyOperationAttribute(Operation *op, NamedAttribute attr) {
   StringRef name = attr.getName();
   auto rule = llvm::find_if(rules, [&](const AttributeRule &rule) { return rule.name == name; });
@@ -73,7 +83,8 @@ LogicalResult FGLADialect::verifyOperationAttribute(Operation *op, NamedAttribut
     return op->emitOpError() << "attribute '" << name << "' must stand on " << rule->place;
   if (!rule->isValue(attr.getValue()))
     return op->emitOpError() << "attribute '" << name << "' must be " << rule->value << ", got " << attr.getValue();
-  return success();
+  auto root = dyn_cast<KernelRootInterface>(op);
+  return root && name == kScheduleAttrName ? verifyRoles(root, cast<ScheduleAttr>(attr.getValue())) : success();
 }
 
 /// Checks an attribute of an argument or a result of the type `type`; `attrs` are all that it has.

@@ -16,6 +16,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "dialect/fgla/Attributes.h"
+#include "dialect/fgla/Schedule.h"
 
 #include "dialect/fgla/FGLADialect.h.inc"
 #include "dialect/fgla/FGLAEnums.h.inc"

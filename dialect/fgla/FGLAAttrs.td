@@ -28,36 +28,41 @@ def FGLA_TargetAttr : FGLA_Attr<"Target", "target"> {
 def FGLA_ScheduleAttr : FGLA_Attr<"Schedule", "schedule"> {
   let summary = "how a kernel runs";
   let description = [{
-    The root of a kernel has it as `fgla.schedule`. `tile` is the number of tokens that are computed together.
-    `segments` cuts the sequence into parts that run in parallel, in two passes (1: one pass; 0: as many as keep all
-    cores busy, decided at launch).
+    The root of a kernel has it as `fgla.schedule`. It is a list of numbers, which ScheduleMembers.def describes, and of
+    roles with their warps, which the root names (`KernelRootInterface`). What is not in the list has its initial value,
+    or is left to the compiler.
 
-    The rest is for GPUs; 0 leaves it to the compiler. `stages` is the number of turns (tiles) under way, or 0: as many
-    as shared memory holds. `load`, `elementwise`, `matrix` and `epilogue` are the warps of the role of that name.
-    `instances` says how many groups of `elementwise` warps take turns.
+    `tile` is the number of tokens that are computed together. `segments` cuts the sequence into parts that run in
+    parallel, in two passes (1: one pass; 0: as many as keep all cores busy, decided at launch). The rest is for GPUs.
 
-    `key_slice` and `value_slice` are how many key and value channels of the state one program owns (0: all). Several
-    programs then share a head, and each computes for itself what they have in common.
-
-    `cluster` is how many programs with slices of a head's keys run together and add up their outputs, which then do not
-    go through memory (1: none). With `segments` 0 and without a `key_slice`, clusters are used where there are too few
-    heads for all multiprocessors. That is decided at launch.
+    `elementwise = 2x4` are four instances of two warps, which take turns; `matrix = 8` is one of eight, or as many as
+    the compiler chooses.
 
     Examples: `#fgla.schedule<tile = 32, segments = 1>`,
-    `#fgla.schedule<tile = 16, segments = 0, load = 2, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>`
+    `#fgla.schedule<tile = 16, segments = 0, load = 2, elementwise = 2x4, matrix = 4, epilogue = 4>`
   }];
-  let parameters = (ins "int64_t":$tile, DefaultValuedParameter<"int64_t", "1">:$segments,
-    DefaultValuedParameter<"int64_t", "0">:$key_slice, DefaultValuedParameter<"int64_t", "0">:$value_slice,
-    DefaultValuedParameter<"int64_t", "0">:$cluster,
-    DefaultValuedParameter<"int64_t", "0">:$stages, DefaultValuedParameter<"int64_t", "0">:$load,
-    DefaultValuedParameter<"int64_t", "0">:$elementwise, DefaultValuedParameter<"int64_t", "0">:$instances,
-    DefaultValuedParameter<"int64_t", "0">:$matrix, DefaultValuedParameter<"int64_t", "0">:$epilogue);
-  // What is only for GPUs is left open.
-  let builders = [AttrBuilder<(ins "int64_t":$tile, "int64_t":$segments, CArg<"int64_t", "0">:$key_slice,
-    CArg<"int64_t", "0">:$value_slice), [{
-    return $_get($_ctxt, tile, segments, key_slice, value_slice, 0, 0, 0, 0, 0, 0, 0);
-  }]>];
-  let assemblyFormat = "`<` struct(params) `>`";
+  let parameters = (ins ArrayRefParameter<"int64_t", "of each member">:$members,
+    ArrayRefParameter<"::fgla::RoleSize", "of each role that is given">:$roles);
+  let builders = [AttrBuilder<(ins "int64_t":$tile, CArg<"int64_t", "1">:$segments)>];
+  let extraClassDeclaration = [{
+    int64_t get(ScheduleMember member) const { return getMembers()[static_cast<unsigned>(member)]; }
+#define FGLA_SCHEDULE_MEMBER(NAME, ...)                                                                                \
+    int64_t get##NAME() const { return get(ScheduleMember::NAME); }
+#include "dialect/fgla/ScheduleMembers.def"
+    /// What is given of a role; 0 where nothing is.
+    RoleSize getRole(::llvm::StringRef name) const;
+    /// The same with another number, or other warps of a role.
+    ScheduleAttr with(ScheduleMember member, int64_t value) const;
+    ScheduleAttr withRole(::llvm::StringRef name, int64_t warps, int64_t instances = 0) const;
+    /// The same without the warps of any role.
+    ScheduleAttr withoutRoles() const;
+    /// Without brackets and spaces, all members; what `--schedule` and tables of schedules take.
+    std::string toText() const;
+    /// Reads such a text, or the attribute's: what it names replaces what this schedule says. `roles` may be named.
+    ::mlir::FailureOr<ScheduleAttr> replace(::llvm::StringRef text, ::llvm::ArrayRef<::llvm::StringRef> roles,
+                                            ::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError) const;
+  }];
+  let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
 

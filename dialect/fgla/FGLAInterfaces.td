@@ -45,6 +45,8 @@ def FGLA_KernelRootInterface : OpInterface<"KernelRootInterface"> {
       "bool", "isTokenOperand", (ins "unsigned":$operand)>,
     InterfaceMethod<"The result whose consumers may be part of the kernel, tile by tile.",
       "::mlir::OpResult", "getFusedResult", (ins)>,
+    StaticInterfaceMethod<"The roles whose warps a schedule may give, in the order in which tiles travel.",
+      "::llvm::ArrayRef<::llvm::StringRef>", "getRoles", (ins)>,
   ];
 }
 

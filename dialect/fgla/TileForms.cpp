@@ -25,42 +25,67 @@ static Value reduceRows(OpBuilder &builder, Location loc, tile::ReduceKind kind,
 // FeatureMapOp
 //===----------------------------------------------------------------------===//
 
+/// exp(x - max), where `max` is of the row, [C, 1].
+static Value buildExpOfDifference(OpBuilder &builder, Location loc, Value x, Value max) {
+  return buildMap(builder, loc, {x, max}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return math::ExpOp::create(b, l, arith::SubFOp::create(b, l, v[0], v[1]));
+  });
+}
+
+static Value buildRowMax(OpBuilder &builder, Location loc, Value x) {
+  Value max = reduceRows(builder, loc, tile::ReduceKind::Max, x);
+  return buildMap(builder, loc, {max}, shapeOf(max),
+                  [](OpBuilder &b, Location l, ValueRange v) { return buildFiniteMax(b, l, v[0]); });
+}
+
 /// exp(x - max_d x): at most one, whatever x.
 static Value buildSafeExp(OpBuilder &builder, Location loc, Value x) {
-  Value max = reduceRows(builder, loc, tile::ReduceKind::Max, x);
-  max = buildMap(builder, loc, {max}, shapeOf(max),
-                 [](OpBuilder &b, Location l, ValueRange v) { return buildFiniteMax(b, l, v[0]); });
-  return buildMap(builder, loc, {x, max}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
-    Value difference = arith::SubFOp::create(b, l, v[0], v[1]);
-    return math::ExpOp::create(b, l, difference);
+  return buildExpOfDifference(builder, loc, x, buildRowMax(builder, loc, x));
+}
+
+/// One over the sum of a row of exponentials: one division a row.
+static Value buildInverseSum(OpBuilder &builder, Location loc, Value exp) {
+  Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, exp);
+  return buildMap(builder, loc, {sum}, shapeOf(sum), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+    Value bounded = buildSoftmaxSum(b, l, v[0]);
+    return arith::DivFOp::create(b, l, buildConstant(b, l, bounded.getType(), 1), bounded);
   });
 }
 
 static Value buildSoftmax(OpBuilder &builder, Location loc, Value x) {
   Value exp = buildSafeExp(builder, loc, x);
-  Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, exp);
-  sum = buildMap(builder, loc, {sum}, shapeOf(sum),
-                 [](OpBuilder &b, Location l, ValueRange v) { return buildSoftmaxSum(b, l, v[0]); });
-  return buildMap(builder, loc, {exp, sum}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
-    return arith::DivFOp::create(b, l, v[0], v[1]);
-  });
+  return tile::buildProduct(builder, loc, exp, buildInverseSum(builder, loc, exp));
 }
 
-/// [softmax(x), softmax(-x)], one beside the other.
+/// Two tiles, or two numbers for each of their rows, side by side, [C, 2 D].
+static Value putSideBySide(OpBuilder &builder, Location loc, ValueRange halves, ArrayRef<int64_t> shape) {
+  Value both = tensor::EmptyOp::create(builder, loc, {shape[0], 2 * shape[1]}, elementOf(halves[0]));
+  for (auto [position, half] : llvm::enumerate(halves)) {
+    Value wide = shapeOf(half) == shape ? half
+                                        : buildMap(builder, loc, {half}, shape,
+                                                   [](OpBuilder &, Location, ValueRange v) -> Value { return v[0]; });
+    SmallVector<OpFoldResult> offsets{builder.getIndexAttr(0), builder.getIndexAttr(position * shape[1])};
+    SmallVector<OpFoldResult> sizes{builder.getIndexAttr(shape[0]), builder.getIndexAttr(shape[1])};
+    SmallVector<OpFoldResult> strides(2, builder.getIndexAttr(1));
+    both = tensor::InsertSliceOp::create(builder, loc, wide, both, offsets, sizes, strides);
+  }
+  return both;
+}
+
+/// [softmax(x), softmax(-x)], one beside the other: one exponential of what is chosen between, not a choice between two
+/// exponentials.
 static Value buildHedgehog(OpBuilder &builder, Location loc, Value x) {
   Value negative = buildMap(builder, loc, {x}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
     return arith::NegFOp::create(b, l, v[0]);
   });
-  auto shape = shapeOf(x);
-  Value both = tensor::EmptyOp::create(builder, loc, {shape[0], 2 * shape[1]}, elementOf(x));
-  for (auto [position, half] :
-       llvm::enumerate(SmallVector<Value>{buildSoftmax(builder, loc, x), buildSoftmax(builder, loc, negative)})) {
-    SmallVector<OpFoldResult> offsets{builder.getIndexAttr(0), builder.getIndexAttr(position * shape[1])};
-    SmallVector<OpFoldResult> sizes{builder.getIndexAttr(shape[0]), builder.getIndexAttr(shape[1])};
-    SmallVector<OpFoldResult> strides(2, builder.getIndexAttr(1));
-    both = tensor::InsertSliceOp::create(builder, loc, half, both, offsets, sizes, strides);
+  SmallVector<Value> halves{x, negative}, maxima, inverses;
+  for (Value half : halves) {
+    maxima.push_back(buildRowMax(builder, loc, half));
+    inverses.push_back(buildInverseSum(builder, loc, buildExpOfDifference(builder, loc, half, maxima.back())));
   }
-  return both;
+  auto sideBySide = [&](ValueRange tiles) { return putSideBySide(builder, loc, tiles, shapeOf(x)); };
+  return tile::buildProduct(builder, loc, buildExpOfDifference(builder, loc, sideBySide(halves), sideBySide(maxima)),
+                            sideBySide(inverses));
 }
 
 /// Exponentials below a maximum, and shares of a sum.
@@ -121,25 +146,17 @@ SmallVector<Value> GateOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
 // NormOp
 //===----------------------------------------------------------------------===//
 
-/// 1 / max(max |x|, sqrt(eps)) for each row, [C, 1]: times this, no row has a square that overflows, or one that
-/// vanishes beside ε.
-static Value buildRowScale(OpBuilder &builder, Location loc, Value x, double eps) {
-  Value abs = buildMap(builder, loc, {x}, shapeOf(x), [](OpBuilder &b, Location l, ValueRange v) -> Value {
-    return math::AbsFOp::create(b, l, v[0]);
-  });
-  Value max = reduceRows(builder, loc, tile::ReduceKind::Max, abs);
-  return buildMap(builder, loc, {max}, shapeOf(max), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
-    Value size = arith::MaximumFOp::create(b, l, v[0], buildConstant(b, l, v[0].getType(), std::sqrt(eps)));
-    return arith::DivFOp::create(b, l, buildConstant(b, l, size.getType(), 1), size);
-  });
-}
-
-/// x less the mean of its row.
+/// Half of x less the mean of its row: neither the sum nor a difference overflows where x does not.
 static Value subtractMean(OpBuilder &builder, Location loc, Value x) {
-  Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, x);
-  return buildMap(builder, loc, {x, sum}, shapeOf(x), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
-    Value mean = arith::MulFOp::create(b, l, v[1], buildConstant(b, l, v[1].getType(), 1.0 / shapeOf(x)[1]));
-    return arith::SubFOp::create(b, l, v[0], mean);
+  double share = 0.5 / shapeOf(x)[1];
+  auto scaleBy = [&](OpBuilder &b, Location l, Value value, double factor) -> Value {
+    return arith::MulFOp::create(b, l, value, buildConstant(b, l, value.getType(), factor));
+  };
+  Value shares = buildMap(builder, loc, {x}, shapeOf(x),
+                          [&](OpBuilder &b, Location l, ValueRange v) { return scaleBy(b, l, v[0], share); });
+  Value half = reduceRows(builder, loc, tile::ReduceKind::Add, shares);
+  return buildMap(builder, loc, {x, half}, shapeOf(x), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    return arith::SubFOp::create(b, l, scaleBy(b, l, v[0], 0.5), v[1]);
   });
 }
 
@@ -164,32 +181,15 @@ static Value buildInverseRMS(OpBuilder &builder, Location loc, Value x, double e
   });
 }
 
-/// The inverse standard deviation of rows without a mean, which were scaled by `scale`.
-static Value buildInverseDeviation(OpBuilder &builder, Location loc, Value x, Value scale, double eps) {
-  int64_t dim = shapeOf(x)[1];
-  Value square = tile::buildProduct(builder, loc, x, x);
-  Value sum = reduceRows(builder, loc, tile::ReduceKind::Add, square);
-  return buildMap(builder, loc, {sum, scale}, shapeOf(sum), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
-    Type type = v[0].getType();
-    Value mean = arith::MulFOp::create(b, l, v[0], buildConstant(b, l, type, 1.0 / dim));
-    Value rootEps = arith::MulFOp::create(b, l, v[1], buildConstant(b, l, type, std::sqrt(eps)));
-    Value inside = arith::AddFOp::create(b, l, mean, arith::MulFOp::create(b, l, rootEps, rootEps));
-    Value root = math::SqrtOp::create(b, l, inside);
-    return arith::DivFOp::create(b, l, buildConstant(b, l, type, 1), root);
-  });
-}
-
 SmallVector<Value> NormOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
   Location loc = getLoc();
   double eps = getEps().convertToDouble();
-  Value x = tiles[0], inverse;
+  Value x = tiles[0];
   if (getKind() == NormKind::Layer) {
-    Value scale = buildRowScale(builder, loc, x, eps);
-    x = subtractMean(builder, loc, tile::buildProduct(builder, loc, x, scale));
-    inverse = buildInverseDeviation(builder, loc, x, scale, eps);
-  } else {
-    inverse = buildInverseRMS(builder, loc, x, eps);
+    x = subtractMean(builder, loc, x);
+    eps /= 4; // of halves
   }
+  Value inverse = buildInverseRMS(builder, loc, x, eps);
   SmallVector<Value> inputs{x, inverse};
   llvm::append_range(inputs, tiles.drop_front());
   return {buildMap(builder, loc, inputs, shapeOf(x), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
@@ -208,7 +208,14 @@ SmallVector<Value> NormOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
 //===----------------------------------------------------------------------===//
 
 SmallVector<Value> OutputGateOp::buildTileForm(OpBuilder &builder, ValueRange tiles) {
-  return {buildMap(builder, getLoc(), tiles, shapeOf(tiles[0]), [](OpBuilder &b, Location l, ValueRange v) -> Value {
-    return arith::MulFOp::create(b, l, v[0], buildSilu(b, l, v[1]));
+  // What e^-z leaves of a z below -88 is under every 16-bit float that matters beside others.
+  bool isNarrow = cast<RankedTensorType>(getGate().getType()).getElementTypeBitWidth() == 16;
+  return {buildMap(builder, getLoc(), tiles, shapeOf(tiles[0]), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
+    if (!isNarrow)
+      return arith::MulFOp::create(b, l, v[0], buildSilu(b, l, v[1]));
+    Value one = buildConstant(b, l, v[1].getType(), 1),
+          exp = math::ExpOp::create(b, l, arith::NegFOp::create(b, l, v[1]));
+    Value silu = arith::DivFOp::create(b, l, v[1], arith::AddFOp::create(b, l, one, exp));
+    return arith::MulFOp::create(b, l, v[0], silu);
   })};
 }

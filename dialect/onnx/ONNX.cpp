@@ -22,6 +22,11 @@ void ONNXDialect::initialize() {
 
 LogicalResult ONNXDialect::verifyOperationAttribute(Operation *op, NamedAttribute attr) {
   StringRef name = attr.getName();
+  if (name == kFunctionAttrName) {
+    if (op->getName().getStringRef() == "func.func" && isa<StringAttr>(attr.getValue()))
+      return success();
+    return op->emitOpError() << "attribute '" << name << "' must be a string on a function, got " << attr.getValue();
+  }
   if (name != kFolderAttrName && name != kModelAttrName)
     return op->emitOpError() << "attribute '" << name << "' is none that the dialect 'onnx' has";
   if (!isa<ModuleOp>(op))
@@ -140,6 +145,12 @@ void NodeOp::print(OpAsmPrinter &p) {
   forEachPlace(
       getAbsentOutputs(), getOutputs().size(), [&](size_t i) { p.printType(getOutputs()[i].getType()); }, blank, os);
   p << ")";
+  for (auto [name, graph] : llvm::zip(getGraphNames(), getGraphs())) {
+    p << " graph ";
+    p.printAttributeWithoutType(name);
+    p << " ";
+    p.printRegion(graph);
+  }
 }
 
 /// Parses `( element, _, element )`; absent places go to `absent`.
@@ -186,7 +197,15 @@ ParseResult NodeOp::parse(OpAsmParser &parser, OperationState &result) {
     return failure();
   if (absentTypes != absentInputs)
     return parser.emitError(typesLoc, "expected '_' in the same places of inputs and types");
+  SmallVector<Attribute> graphNames;
+  while (succeeded(parser.parseOptionalKeyword("graph"))) {
+    StringAttr graphName;
+    if (parser.parseAttribute(graphName, b.getNoneType()) || parser.parseRegion(*result.addRegion()))
+      return failure();
+    graphNames.push_back(graphName);
+  }
   auto &properties = result.getOrAddProperties<NodeOp::Properties>();
+  properties.graph_names = b.getArrayAttr(graphNames);
   properties.op_type = opType;
   properties.domain = domain;
   properties.version = b.getI64IntegerAttr(version);
@@ -231,6 +250,12 @@ LogicalResult NodeOp::verify() {
   if (!getOutputNames().empty() && getOutputNames().size() != getOutputs().size())
     return emitOpError() << "names " << getOutputNames().size() << " results and has " << getOutputs().size()
                          << " (node_c5)";
+  if (getGraphNames().size() != getGraphs().size())
+    return emitOpError() << "names " << getGraphNames().size() << " graphs and has " << getGraphs().size()
+                         << " (node_c6)";
+  for (auto [name, graph] : llvm::zip(getGraphNames(), getGraphs()))
+    if (!llvm::hasSingleElement(graph) || graph.front().empty() || !isa<YieldOp>(graph.front().back()))
+      return emitOpError() << "graph " << name << " must be one block that ends in 'onnx.yield' (node_c6)";
   return success();
 }
 

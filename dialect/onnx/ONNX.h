@@ -23,6 +23,9 @@ inline constexpr llvm::StringLiteral kFolderAttrName = "onnx.folder";
 /// weights: bytes in a resource.
 inline constexpr llvm::StringLiteral kModelAttrName = "onnx.model";
 
+/// On a function that is one of the model's functions: its domain, a string.
+inline constexpr llvm::StringLiteral kFunctionAttrName = "onnx.function";
+
 /// The number of bytes that a tensor takes in a file; nothing if the shape is
 /// not static or the number does not fit. Booleans take a byte.
 std::optional<int64_t> byteSize(mlir::ShapedType type);

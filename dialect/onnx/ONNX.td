@@ -24,6 +24,9 @@ def ONNX_Dialect : Dialect {
     `onnx.model` on the module is the model's message as it was read, without the large weights that it holds: what ops
     do not say (comments, metadata, functions, the order of attributes). The mirror is written back as this message with
     the ops' changes, so that what no pass touched stays as it was, byte for byte.
+
+    A second function of the module whose attribute `onnx.function` names a domain is a function of the model: nodes of
+    that domain and of the function's name call it.
   }];
   let hasOperationAttrVerify = 1;
 }
@@ -39,7 +42,8 @@ def ONNX_NodeOp : Op<ONNX_Dialect, "node", [Pure, DeclareOpInterfaceMethods<OpAs
     keeps its place. `domain` is ONNX's operator set (left out: the standard one), `version` is the version of that set
     that the model imports, `name` is the node's name, `gives` are the names of its outputs (left out: whatever a writer
     chooses). The node's attributes are a dictionary: integers are `i64`,
-    floats `f32`, lists `array<i64: …>` and `array<f32: …>`, tensors are elements attributes.
+    floats `f32`, lists `array<i64: …>` and `array<f32: …>`, tensors are elements attributes. Attributes that are graphs
+    are regions that end in `onnx.yield`: `graph "body" { … }`; what they use of the values around them, they name.
 
     ```mlir
     %output, %state = onnx.node "LinearAttention"(%q, %k, %v, _, %decay) version 27 name "attn"
@@ -54,6 +58,7 @@ def ONNX_NodeOp : Op<ONNX_Dialect, "node", [Pure, DeclareOpInterfaceMethods<OpAs
     - (node_c3) an attribute is an integer, float, string, list of these, elements or type.
     - (node_c4) the version is at least 1.
     - (node_c5) there is a name for each result, or none at all.
+    - (node_c6) there is a name for each graph, and a graph is one block that ends in `onnx.yield`.
   }];
   let arguments = (ins
     StrAttr:$op_type,
@@ -62,10 +67,12 @@ def ONNX_NodeOp : Op<ONNX_Dialect, "node", [Pure, DeclareOpInterfaceMethods<OpAs
     DefaultValuedStrAttr<StrAttr, "">:$node_name,
     DefaultValuedAttr<StrArrayAttr, "{}">:$output_names,
     DictionaryAttr:$node_attributes,
+    DefaultValuedAttr<StrArrayAttr, "{}">:$graph_names,
     DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$absent_inputs,
     DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$absent_outputs,
     Variadic<ONNX_Value>:$inputs);
   let results = (outs Variadic<ONNX_Value>:$outputs);
+  let regions = (region VariadicRegion<AnyRegion>:$graphs);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -80,6 +87,21 @@ def ONNX_NodeOp : Op<ONNX_Dialect, "node", [Pure, DeclareOpInterfaceMethods<OpAs
     /// `'LinearAttention' (node 'attn')`, for messages.
     std::string describe();
   }];
+}
+
+def ONNX_YieldOp : Op<ONNX_Dialect, "yield", [Pure, Terminator, HasParent<"::fgla::onnx::NodeOp">]> {
+  let summary = "the outputs of a graph that is an attribute";
+  let description = [{
+    ```mlir
+    %m = onnx.node "Scan"(%init, %x) version 13 {num_scan_inputs = 1 : i64} : (none, none) -> (none) graph "body" {
+    ^bb0(%a: none, %b: none):
+      %max = onnx.node "Max"(%a, %b) version 13 : (none, none) -> (none)
+      onnx.yield %max : none
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<ONNX_Value>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
 }
 
 def ONNX_InitializerOp : Op<ONNX_Dialect, "initializer", [Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {

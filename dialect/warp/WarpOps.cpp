@@ -52,7 +52,20 @@ static LogicalResult verifyTile(Operation *op, RankedTensorType tile, ChannelTyp
                            << tile << " (" << rule << ")";
 }
 
-LogicalResult PutOp::verify() { return verifyTile(*this, getValue().getType(), getChannel().getType(), "put_c1"); }
+LogicalResult PutOp::verify() {
+  if (failed(verifyTile(*this, getValue().getType(), getChannel().getType(), "put_c1")))
+    return failure();
+  if (!getAlong())
+    return getDecayed() ? emitOpError() << "must name the scores whose operand it is, decayed (put_c3)" : success();
+  auto scores = getAlong().getDefiningOp<fgla::tile::DecayedScoresOp>();
+  if (!scores || scores->getBlock() != (*this)->getBlock())
+    return emitOpError() << "must name scores of the same turn (put_c2)";
+  RankedTensorType value = getValue().getType(), query = scores.getQuery().getType();
+  if (value.getShape() != query.getShape() || value.getEncoding() != query.getEncoding())
+    return emitOpError() << "must have the shape and the layout of the query that it is written along with, " << query
+                         << ", got " << value << " (put_c2)";
+  return success();
+}
 
 LogicalResult GetOp::verify() { return verifyTile(*this, getResult().getType(), getChannel().getType(), "get_c1"); }
 

@@ -78,12 +78,24 @@ def Warp_RoleOp : Warp_Op<"role", [HasParent<"PipelineOp">, SingleBlock, NoTermi
 def Warp_PutOp : Warp_Op<"put", [MemoryEffects<[MemWrite]>]> {
   let summary = "gives a tile to a channel";
   let description = [{
-    Example: `fgla_warp.put %x, %c[%turn] : tensor<16x128xbf16>, !fgla_warp.channel<tensor<16x128xbf16>>`
+    With `along`, the tile is a companion of scores: they write it row by row while they pass over their operands, which
+    it is computed from. `decayed` says how: it is the query times the decays from the tile's start, or the key times
+    those to the tile's end.
+
+    Examples: `fgla_warp.put %x, %c[%turn] : tensor<16x128xbf16>, !fgla_warp.channel<tensor<16x128xbf16>>`,
+    `fgla_warp.put %qR, %c[%turn] along(%scores : tensor<16x16xf32, #b>) decayed : tensor<16x128xbf16, #a>, ...`
     Constraints:
     - (put_c1) `value` has the channel's shape and element type.
+    - (put_c2) with `along`, the put comes after the `fgla_tile.decayed_scores` that it names, in the same block; `value`
+      has the shape and the layout of their query.
+    - (put_c3) `decayed` is for companions.
   }];
-  let arguments = (ins Warp_Tile:$value, Warp_ChannelType:$channel, Index:$turn);
-  let assemblyFormat = "$value `,` $channel `[` $turn `]` attr-dict `:` type($value) `,` type($channel)";
+  let arguments = (ins Warp_Tile:$value, Warp_ChannelType:$channel, Index:$turn, Optional<Warp_Tile>:$along,
+    UnitAttr:$decayed);
+  let assemblyFormat = [{
+    $value `,` $channel `[` $turn `]` (`along` `(` $along^ `:` type($along) `)`)? (`decayed` $decayed^)? attr-dict
+    `:` type($value) `,` type($channel)
+  }];
   let hasVerifier = 1;
 }
 

@@ -27,35 +27,57 @@ struct Calls {
   int first, end, firstCall, endCall;
 };
 
-/// Writes the graph of one function.
-class Exporter {
+using OperatorSets = google::protobuf::RepeatedPtrField<pb::OperatorSetIdProto>;
+
+/// Names the values of one function, and writes its nodes.
+class NodeWriter {
 public:
-  explicit Exporter(func::FuncOp func) : func(func) {}
-  LogicalResult run(std::string &bytes);
+  explicit NodeWriter(func::FuncOp func) : func(func) {}
+
+  void collectNames();
+  /// A name that no other value has.
+  std::string claim(StringRef name, StringRef fallback);
+  const std::string &nameOf(Value value) { return names[value]; }
+  /// Changes a message to what the op says.
+  LogicalResult update(pb::NodeProto &node, NodeOp op);
+  /// A node that gives `value` another name, which is returned.
+  std::string copy(StringRef value, StringRef name, pb::NodeProto &node);
+
+private:
+  SmallVector<std::string> namesOf(size_t places, function_ref<Value(size_t)> value);
+  void collectGraphNames(NodeOp op);
+  LogicalResult writeGraph(pb::GraphProto &graph, Block &block);
+
+protected:
+  func::FuncOp func;
+  DenseMap<Value, std::string> names;
+  StringSet<> taken;
+};
+
+/// Writes the graph of one function.
+class Exporter : NodeWriter {
+public:
+  using NodeWriter::NodeWriter;
+  LogicalResult run(ArrayRef<func::FuncOp> functions, std::string &bytes);
 
 private:
   LogicalResult readSource();
-  void startModel();
-  void collectNames();
-  std::string claim(StringRef name, StringRef fallback);
+  void startModel(bool hasFunctions);
   LogicalResult writeInitializers();
   LogicalResult writeNode(NodeOp op);
   LogicalResult placeNodes();
   bool isIntact(const Calls &calls, ArrayRef<int> indices, size_t begin);
   LogicalResult writeInputs();
   LogicalResult writeOutputs();
-  void writeValueInfos();
-  LogicalResult useOperatorSet(NodeOp op);
+  LogicalResult writeValueInfos();
+  LogicalResult writeFunction(func::FuncOp function);
   LogicalResult updateInfo(pb::ValueInfoProto &info, StringRef what, StringRef name, Type type, DictionaryAttr attrs,
                            bool exactly);
 
-  func::FuncOp func;
   std::unique_ptr<SourceModel> source; ///< null if the module was not read from a model
   std::vector<Calls> calls;
   StringMap<int> sourceNodes; ///< by an output's name, the node of `source` that gives it
   pb::ModelProto model;
-  DenseMap<Value, std::string> names;
-  StringSet<> taken;
   /// Of each op in order: its message and the node of `source` that it is (-1 if it is new or changed).
   std::vector<pb::NodeProto> nodes;
   std::vector<int> sourceOf;
@@ -117,12 +139,17 @@ static int irVersionOf(int64_t opset) {
 }
 
 /// A model that was never a file.
-void Exporter::startModel() {
-  int64_t opset = 1;
-  for (NodeOp op : func.getOps<NodeOp>())
+void Exporter::startModel(bool hasFunctions) {
+  int64_t opset = 0;
+  func->getParentOfType<ModuleOp>().walk([&](NodeOp op) {
     if (op.getDomain().empty())
       opset = std::max<int64_t>(opset, op.getVersion());
-  model.set_ir_version(irVersionOf(opset));
+  });
+  // A model of other domains' nodes alone has to import some version.
+  if (opset == 0)
+    opset = 13;
+  constexpr int kFirstWithFunctions = 8;
+  model.set_ir_version(std::max(irVersionOf(opset), hasFunctions ? kFirstWithFunctions : 0));
   model.set_producer_name("fgla");
   auto *import = model.add_opset_import();
   import->set_domain("");
@@ -134,15 +161,27 @@ void Exporter::startModel() {
 // Names
 //===----------------------------------------------------------------------===//
 
-/// A name that no other value has.
-std::string Exporter::claim(StringRef name, StringRef fallback) {
+std::string NodeWriter::claim(StringRef name, StringRef fallback) {
   std::string base = (name.empty() ? fallback : name).str(), unique = base;
   for (int i = 1; unique.empty() || !taken.insert(unique).second; ++i)
     unique = base + "_" + std::to_string(i);
   return unique;
 }
 
-void Exporter::collectNames() {
+/// The values inside the graphs of a node: names are unique in the whole model.
+void NodeWriter::collectGraphNames(NodeOp op) {
+  for (Region &graph : op.getGraphs()) {
+    for (BlockArgument arg : graph.getArguments())
+      names[arg] = claim("", "input");
+    for (auto inner : graph.getOps<NodeOp>()) {
+      for (Value value : inner.getOutputs())
+        names[value] = claim("", inner.getOpType());
+      collectGraphNames(inner);
+    }
+  }
+}
+
+void NodeWriter::collectNames() {
   auto given = [](DictionaryAttr attrs) {
     auto name = attrs ? attrs.getAs<StringAttr>(fgla::kNameAttrName) : StringAttr();
     return name ? name.getValue() : StringRef();
@@ -162,6 +201,94 @@ void Exporter::collectNames() {
     for (Value value : op.getOutputs())
       if (!names.contains(value))
         names[value] = claim("", op.getNodeName().empty() ? op.getOpType() : op.getNodeName());
+  for (auto op : func.getOps<NodeOp>())
+    collectGraphNames(op);
+}
+
+//===----------------------------------------------------------------------===//
+// Nodes
+//===----------------------------------------------------------------------===//
+
+/// Sets a list of names where it differs.
+static void setNames(google::protobuf::RepeatedPtrField<std::string> &list, ArrayRef<std::string> names) {
+  if (llvm::equal(list, names))
+    return;
+  list.Clear();
+  for (const std::string &name : names)
+    *list.Add() = name;
+}
+
+SmallVector<std::string> NodeWriter::namesOf(size_t places, function_ref<Value(size_t)> value) {
+  SmallVector<std::string> list;
+  for (size_t place = 0; place != places; ++place)
+    list.push_back(value(place) ? names[value(place)] : "");
+  return list;
+}
+
+LogicalResult NodeWriter::update(pb::NodeProto &node, NodeOp op) {
+  setNames(*node.mutable_input(), namesOf(op.getNumInputPlaces(), [&](size_t place) { return op.getInput(place); }));
+  setNames(*node.mutable_output(), namesOf(op.getNumOutputPlaces(), [&](size_t place) { return op.getOutput(place); }));
+  if (node.op_type() != op.getOpType())
+    node.set_op_type(op.getOpType().str());
+  if (node.name() != op.getNodeName())
+    node.set_name(op.getNodeName().str());
+  if ((node.domain() == "ai.onnx" ? "" : node.domain()) != op.getDomain())
+    node.set_domain(op.getDomain().str());
+  auto *attributes = node.mutable_attribute();
+  for (int i = attributes->size() - 1; i >= 0; --i)
+    if (!op.getNodeAttr(attributes->at(i).name()))
+      attributes->DeleteSubrange(i, 1);
+  for (NamedAttribute attr : op.getNodeAttributes()) {
+    StringRef name = attr.getName();
+    auto found = llvm::find_if(*attributes, [&](const auto &attribute) { return attribute.name() == name; });
+    if (!updateAttribute(found == attributes->end() ? *attributes->Add() : *found, name, attr.getValue()))
+      return op.emitOpError() << "attribute '" << name << "' cannot be written to an ONNX model, got "
+                              << attr.getValue();
+  }
+  for (auto [name, graph] : llvm::zip(op.getGraphNames(), op.getGraphs())) {
+    auto *attribute = attributes->Add();
+    attribute->set_name(cast<StringAttr>(name).str());
+    attribute->set_type(pb::AttributeProto::GRAPH);
+    attribute->mutable_g()->set_name(cast<StringAttr>(name).str());
+    if (failed(writeGraph(*attribute->mutable_g(), graph.front())))
+      return failure();
+  }
+  return success();
+}
+
+std::string NodeWriter::copy(StringRef value, StringRef name, pb::NodeProto &node) {
+  std::string unique = claim(name, value);
+  node.add_input(value.str());
+  node.add_output(unique);
+  node.set_op_type("Identity");
+  return unique;
+}
+
+static LogicalResult refuse(Operation *op) {
+  return op->emitOpError() << "is not of the mirror of an ONNX model (onnx.node, onnx.initializer), so it cannot be "
+                              "written to one";
+}
+
+LogicalResult NodeWriter::writeGraph(pb::GraphProto &graph, Block &block) {
+  for (BlockArgument arg : block.getArguments())
+    graph.add_input()->set_name(names[arg]);
+  for (Operation &op : block.without_terminator()) {
+    auto node = dyn_cast<NodeOp>(op);
+    if (!node)
+      return refuse(&op);
+    if (failed(update(*graph.add_node(), node)))
+      return failure();
+  }
+  StringSet<> given;
+  for (Value value : block.getTerminator()->getOperands()) {
+    std::string name = names[value];
+    // An output is what a node of the graph gives, once.
+    Operation *producer = value.getDefiningOp();
+    if (!given.insert(name).second || !producer || producer->getBlock() != &block)
+      name = copy(name, "", *graph.add_node());
+    graph.add_output()->set_name(name);
+  }
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -196,70 +323,70 @@ LogicalResult Exporter::writeInitializers() {
   return success();
 }
 
-/// Sets a list of names where it differs.
-static void setNames(google::protobuf::RepeatedPtrField<std::string> &list, ArrayRef<std::string> names) {
-  if (llvm::equal(list, names))
-    return;
-  list.Clear();
-  for (const std::string &name : names)
-    *list.Add() = name;
-}
-
 LogicalResult Exporter::writeNode(NodeOp op) {
-  SmallVector<std::string> inputs, outputs;
-  for (size_t place = 0; place != op.getNumInputPlaces(); ++place)
-    inputs.push_back(op.getInput(place) ? names[op.getInput(place)] : "");
-  for (size_t place = 0; place != op.getNumOutputPlaces(); ++place)
-    outputs.push_back(op.getOutput(place) ? names[op.getOutput(place)] : "");
   pb::NodeProto node;
-  setNames(*node.mutable_input(), inputs);
-  setNames(*node.mutable_output(), outputs);
+  if (failed(update(node, op)))
+    return failure();
   auto found = sourceNodes.find(keyOf(node));
   int index = found == sourceNodes.end() ? -1 : found->second;
-  std::string before;
+  bool isSame = false;
   if (index >= 0) {
     int place = source->places[index];
     node = place < 0 ? source->nodes[index] : source->proto.graph().node(place);
-    before = node.SerializeAsString();
-    setNames(*node.mutable_input(), inputs);
-    setNames(*node.mutable_output(), outputs);
+    std::string before = node.SerializeAsString();
+    if (failed(update(node, op)))
+      return failure();
+    isSame = node.SerializeAsString() == before;
   }
-  if (node.op_type() != op.getOpType())
-    node.set_op_type(op.getOpType().str());
-  if (node.name() != op.getNodeName())
-    node.set_name(op.getNodeName().str());
-  if ((node.domain() == "ai.onnx" ? "" : node.domain()) != op.getDomain())
-    node.set_domain(op.getDomain().str());
-  auto *attributes = node.mutable_attribute();
-  for (int i = attributes->size() - 1; i >= 0; --i)
-    if (!op.getNodeAttr(attributes->at(i).name()))
-      attributes->DeleteSubrange(i, 1);
-  for (NamedAttribute attr : op.getNodeAttributes()) {
-    StringRef name = attr.getName();
-    auto found = llvm::find_if(*attributes, [&](const auto &attribute) { return attribute.name() == name; });
-    if (!updateAttribute(found == attributes->end() ? *attributes->Add() : *found, name, attr.getValue()))
-      return op.emitOpError() << "attribute '" << name << "' cannot be written to an ONNX model, got "
-                              << attr.getValue();
-  }
-  sourceOf.push_back(index >= 0 && node.SerializeAsString() == before ? index : -1);
+  sourceOf.push_back(isSame ? index : -1);
   nodes.push_back(std::move(node));
   ops.push_back(op);
   return success();
 }
 
-/// The version of a domain is one for the whole model.
-LogicalResult Exporter::useOperatorSet(NodeOp op) {
-  for (auto &import : *model.mutable_opset_import()) {
-    if ((import.domain() == "ai.onnx" ? "" : import.domain()) != op.getDomain())
-      continue;
-    if (import.version() == static_cast<int64_t>(op.getVersion()))
-      return success();
-    return op.emitOpError() << op.describe() << " is of version " << op.getVersion() << " of its domain, the model of "
-                            << import.version();
+/// The version of a domain is one for the whole model. Looks into the graphs of the node, too.
+static LogicalResult useOperatorSets(OperatorSets &imports, NodeOp node) {
+  WalkResult result = node->walk([&](NodeOp op) -> WalkResult {
+    for (auto &import : imports) {
+      if ((import.domain() == "ai.onnx" ? "" : import.domain()) != op.getDomain())
+        continue;
+      if (import.version() == static_cast<int64_t>(op.getVersion()))
+        return WalkResult::advance();
+      return op.emitOpError() << op.describe() << " is of version " << op.getVersion()
+                              << " of its domain, the model of " << import.version();
+    }
+    auto *import = imports.Add();
+    import->set_domain(op.getDomain().str());
+    import->set_version(op.getVersion());
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+/// A function of the model, which knows no types.
+LogicalResult Exporter::writeFunction(func::FuncOp function) {
+  NodeWriter writer(function);
+  writer.collectNames();
+  auto *proto = model.add_functions();
+  proto->set_name(function.getName().str());
+  proto->set_domain(function->getAttrOfType<StringAttr>(kFunctionAttrName).str());
+  for (BlockArgument arg : function.getArguments())
+    proto->add_input(writer.nameOf(arg));
+  for (Operation &op : function.front().without_terminator()) {
+    auto node = dyn_cast<NodeOp>(op);
+    if (!node)
+      return refuse(&op);
+    if (failed(writer.update(*proto->add_node(), node)) ||
+        failed(useOperatorSets(*proto->mutable_opset_import(), node)))
+      return failure();
   }
-  auto *import = model.add_opset_import();
-  import->set_domain(op.getDomain().str());
-  import->set_version(op.getVersion());
+  StringSet<> given;
+  for (Value value : function.front().getTerminator()->getOperands()) {
+    std::string name = writer.nameOf(value);
+    if (!given.insert(name).second || isa<BlockArgument>(value))
+      name = writer.copy(name, "", *proto->add_node());
+    proto->add_output(name);
+  }
   return success();
 }
 
@@ -298,7 +425,7 @@ LogicalResult Exporter::placeNodes() {
       i += found->end - found->first;
       continue;
     }
-    if (failed(useOperatorSet(ops[i])))
+    if (failed(useOperatorSets(*model.mutable_opset_import(), ops[i])))
       return failure();
     list->Add()->Swap(&nodes[i++]);
   }
@@ -366,14 +493,8 @@ LogicalResult Exporter::writeOutputs() {
     auto wanted = attrs ? attrs.getAs<StringAttr>(fgla::kNameAttrName) : StringAttr();
     std::string name = names[result.get()];
     // A value has one name; an output that has another one is a copy.
-    if (given.contains(name) || (wanted && wanted != name)) {
-      std::string copy = claim(wanted ? wanted.getValue() : StringRef(), name);
-      auto *node = model.mutable_graph()->add_node();
-      node->add_input(name);
-      node->add_output(copy);
-      node->set_op_type("Identity");
-      name = copy;
-    }
+    if (given.contains(name) || (wanted && wanted != name))
+      name = copy(name, wanted ? wanted.getValue() : StringRef(), *model.mutable_graph()->add_node());
     given.insert(name);
     auto *info = model.mutable_graph()->add_output();
     *info = infos[name];
@@ -383,8 +504,9 @@ LogicalResult Exporter::writeOutputs() {
   return success();
 }
 
-/// What the model says of values in between stays where it is still true.
-void Exporter::writeValueInfos() {
+/// What the model says of values in between stays where it is still true, and the types of what new nodes of other
+/// domains give are said, which nobody could infer.
+LogicalResult Exporter::writeValueInfos() {
   StringMap<Value> values;
   for (auto &[value, name] : names)
     values[name] = value;
@@ -398,13 +520,24 @@ void Exporter::writeValueInfos() {
         type.SerializeAsString() != infos->at(i).type().SerializeAsString())
       infos->DeleteSubrange(i, 1);
   }
+  StringSet<> said;
+  for (const auto *list : {&model.graph().value_info(), &model.graph().output()})
+    for (const auto &info : *list)
+      said.insert(info.name());
+  for (auto [op, index] : llvm::zip(ops, sourceOf))
+    for (Value value : op.getOutputs())
+      if (index < 0 && !op.getDomain().empty() && isa<ShapedType>(value.getType()) &&
+          said.insert(names[value]).second &&
+          failed(updateInfo(*infos->Add(), "value", names[value], value.getType(), DictionaryAttr(), /*exactly=*/true)))
+        return failure();
+  return success();
 }
 
-LogicalResult Exporter::run(std::string &bytes) {
+LogicalResult Exporter::run(ArrayRef<func::FuncOp> functions, std::string &bytes) {
   if (failed(readSource()))
     return failure();
   if (!source)
-    startModel();
+    startModel(!functions.empty());
   collectNames();
   if (failed(writeInitializers()))
     return failure();
@@ -413,14 +546,15 @@ LogicalResult Exporter::run(std::string &bytes) {
       continue;
     auto node = dyn_cast<NodeOp>(op);
     if (!node)
-      return op.emitOpError() << "is not of the mirror of an ONNX model (onnx.node, onnx.initializer), so it cannot be "
-                                 "written to one";
+      return refuse(&op);
     if (failed(writeNode(node)))
       return failure();
   }
-  if (failed(placeNodes()) || failed(writeInputs()) || failed(writeOutputs()))
+  if (failed(placeNodes()) || failed(writeInputs()) || failed(writeOutputs()) || failed(writeValueInfos()))
     return failure();
-  writeValueInfos();
+  for (func::FuncOp function : functions)
+    if (failed(writeFunction(function)))
+      return failure();
   if (static_cast<int64_t>(model.ByteSizeLong()) > Limits::messageBytes || !model.SerializeToString(&bytes))
     return func.emitError() << "the model takes more than the " << Limits::messageBytes
                             << " bytes that an ONNX message can have";
@@ -428,15 +562,19 @@ LogicalResult Exporter::run(std::string &bytes) {
 }
 
 LogicalResult fgla::onnx::exportONNX(ModuleOp module, StringRef folder, std::string &bytes) {
-  auto funcs = llvm::to_vector(module.getOps<func::FuncOp>());
-  if (funcs.size() != 1 || funcs[0].isExternal() || !llvm::hasSingleElement(funcs[0].getBody()))
-    return module.emitError() << "an ONNX model is one function with a body of one block, the module has "
-                              << funcs.size() << " functions";
+  SmallVector<func::FuncOp> graphs, functions;
+  for (auto func : module.getOps<func::FuncOp>())
+    (func->hasAttr(kFunctionAttrName) ? functions : graphs).push_back(func);
+  if (graphs.size() != 1)
+    return module.emitError() << "an ONNX model is one function, the module has " << graphs.size();
+  for (auto func : module.getOps<func::FuncOp>())
+    if (func.isExternal() || !llvm::hasSingleElement(func.getBody()))
+      return func.emitError() << "function '" << func.getName() << "' must have a body of one block";
   auto own = module->getAttrOfType<StringAttr>(kFolderAttrName);
   StringRef from = own ? own.getValue() : ".";
-  for (auto op : funcs[0].getOps<InitializerOp>())
+  for (auto op : graphs[0].getOps<InitializerOp>())
     if (op.getFile() && !::llvm::sys::fs::equivalent(from, folder.empty() ? "." : folder))
       return op.emitOpError() << "weight '" << op.getWeightName() << "' is in the file '" << *op.getFile() << "' of '"
                               << from << "', and the model must be written to that folder, got '" << folder << "'";
-  return Exporter(funcs[0]).run(bytes);
+  return Exporter(graphs[0]).run(functions, bytes);
 }

@@ -242,8 +242,8 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
   StringRef title = !outputNames.empty() ? outputNames[0] : node.name().empty() ? node.op_type() : node.name();
   Location loc = NameLoc::get(b.getStringAttr(title));
   auto op = NodeOp::create(b, loc, outputs, node.op_type(), node.domain(), versions.lookup(node.domain()), node.name(),
-                           b.getStrArrayAttr(outputNames), attributes.getDictionary(b.getContext()), absentInputs,
-                           absentOutputs, inputs);
+                           b.getStrArrayAttr(outputNames), attributes.getDictionary(b.getContext()),
+                           /*graph_names=*/b.getArrayAttr({}), absentInputs, absentOutputs, inputs, /*graphsCount=*/0);
   for (auto [name, value] : llvm::zip(outputNames, op.getOutputs()))
     if (!values.try_emplace(name, value).second)
       return error() << "node '" << node.name() << "' (" << node.op_type() << "): value '" << name

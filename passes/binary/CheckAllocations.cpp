@@ -6,6 +6,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Parser/Parser.h"
 
@@ -17,7 +18,8 @@ namespace fgla::binary {
 using namespace mlir;
 
 /// Blocks of memory know each other, so that what is left can be freed from anywhere: they form a ring, in which a
-/// head, that is no block, stands for the list. A block begins with its next and its previous one.
+/// head, that is no block, stands for the list. A block begins with its next and its previous one. What is a ring by
+/// itself is a spare (see Checker), which is not freed.
 static constexpr StringLiteral kAllocator = R"mlir(
 llvm.func @malloc(i64) -> !llvm.ptr
 llvm.func @free(!llvm.ptr)
@@ -33,7 +35,7 @@ llvm.func internal @fgla.list.allocate(%list: !llvm.ptr, %bytes: i64) -> (!llvm.
     attributes {no_inline} {
   %header = llvm.mlir.constant(16 : i64) : i64
   %null = llvm.mlir.zero : !llvm.ptr
-  %all = llvm.add %bytes, %header : i64
+  %all = llvm.intr.uadd.sat(%bytes, %header) : (i64, i64) -> i64
   %block = llvm.call @malloc(%all) : (i64) -> !llvm.ptr
   %failed = llvm.icmp "eq" %block, %null : !llvm.ptr
   llvm.cond_br %failed, ^done(%null : !llvm.ptr), ^add
@@ -60,6 +62,9 @@ llvm.func internal @fgla.list.release(%memory: !llvm.ptr) attributes {no_inline}
   %previousAt = llvm.getelementptr %block[8] : (!llvm.ptr) -> !llvm.ptr, i8
   %next = llvm.load %block : !llvm.ptr -> !llvm.ptr
   %previous = llvm.load %previousAt : !llvm.ptr -> !llvm.ptr
+  %isSpare = llvm.icmp "eq" %next, %block : !llvm.ptr
+  llvm.cond_br %isSpare, ^done, ^free
+^free:
   %previousOfNext = llvm.getelementptr %next[8] : (!llvm.ptr) -> !llvm.ptr, i8
   llvm.store %next, %previous : !llvm.ptr, !llvm.ptr
   llvm.store %previous, %previousOfNext : !llvm.ptr, !llvm.ptr
@@ -99,7 +104,7 @@ public:
       : function(function), functions(functions), builder(function.getContext()), loc(function.getLoc()),
         ptr(LLVM::LLVMPointerType::get(function.getContext())) {}
 
-  void check();
+  LogicalResult check();
 
 private:
   /// Appends the parameter and the result of a function that is no entry.
@@ -109,11 +114,19 @@ private:
   void call(LLVM::LLVMFuncOp callee, ValueRange args) { LLVM::CallOp::create(builder, loc, callee, args); }
   /// Each thread of `parallel` has a list, which ends with it.
   void checkParallel(omp::ParallelOp parallel);
+  /// Gives threads of `parallel` that have to go on without memory a spare, which they share: what they compute is
+  /// thrown away.
+  LogicalResult addSpare(omp::ParallelOp parallel);
+  /// `size` anew, from values outside of `region`, as the largest number where its sums and products overflow; null
+  /// where something of it is only known inside.
+  Value saturate(Value size, Region *region);
   /// Returns whether `call` failed, to be known behind it.
   Value checkCall(LLVM::CallOp call);
   /// From here on nothing is done in the region of `op` if `failed`.
   void leaveAfter(Operation *op, Value failed);
-  /// Where `region` goes without memory; null where a thread has to go on, for others wait for it.
+  /// Whether one can leave `region`. From the middle of a team one cannot: the others would wait for ever.
+  static bool canLeave(Region *region) { return isa<omp::LoopNestOp, LLVM::LLVMFuncOp>(region->getParentOp()); }
+  /// Where `region` goes without memory.
   Block *getFailure(Region *region);
   Block *makeFailure(Region *region);
   Value constant(Type type, int64_t value) {
@@ -131,6 +144,7 @@ private:
   Value flag;
   /// Of the function's own region and of parallel ones.
   llvm::DenseMap<Region *, Value> lists;
+  llvm::DenseMap<Region *, Value> spares;
   llvm::DenseMap<Region *, Block *> failures;
 };
 } // namespace
@@ -240,8 +254,6 @@ Block *Checker::makeFailure(Region *region) {
 }
 
 Block *Checker::getFailure(Region *region) {
-  if (!isa<omp::LoopNestOp, LLVM::LLVMFuncOp>(region->getParentOp()))
-    return nullptr;
   Block *&block = failures[region];
   if (!block) {
     OpBuilder::InsertionGuard guard(builder);
@@ -250,41 +262,104 @@ Block *Checker::getFailure(Region *region) {
   return block;
 }
 
+Value Checker::saturate(Value size, Region *region) {
+  auto constantOf = [&](int64_t value) { return constant(builder.getI64Type(), value); };
+  auto multiply = [&](Value a, Value b) -> Value {
+    if (!a || !b)
+      return {};
+    Type type = LLVM::LLVMStructType::getLiteral(builder.getContext(), {builder.getI64Type(), builder.getI1Type()});
+    Value both = LLVM::UMulWithOverflowOp::create(builder, loc, type, a, b);
+    Value product = LLVM::ExtractValueOp::create(builder, loc, both, 0);
+    Value overflows = LLVM::ExtractValueOp::create(builder, loc, both, 1);
+    return LLVM::SelectOp::create(builder, loc, overflows, constantOf(-1), product);
+  };
+  if (llvm::APInt number; matchPattern(size, m_ConstantInt(&number)))
+    return constantOf(number.getSExtValue());
+  if (auto product = size.getDefiningOp<LLVM::MulOp>())
+    return multiply(saturate(product.getLhs(), region), saturate(product.getRhs(), region));
+  if (auto sum = size.getDefiningOp<LLVM::AddOp>()) {
+    Value a = saturate(sum.getLhs(), region), b = saturate(sum.getRhs(), region);
+    return a && b ? Value(LLVM::UAddSat::create(builder, loc, a, b)) : Value();
+  }
+  // The address of an element of an array that begins at zero.
+  auto address = size.getDefiningOp<LLVM::PtrToIntOp>();
+  auto element = address ? address.getArg().getDefiningOp<LLVM::GEPOp>() : LLVM::GEPOp();
+  if (element && element.getIndices().size() == 1 && element.getBase().getDefiningOp<LLVM::ZeroOp>()) {
+    PointerUnion<IntegerAttr, Value> index = element.getIndices()[0];
+    Value count =
+        isa<IntegerAttr>(index) ? constantOf(cast<IntegerAttr>(index).getInt()) : saturate(cast<Value>(index), region);
+    auto bytes = static_cast<int64_t>(DataLayout::closest(element).getTypeSize(element.getElemType()));
+    return multiply(count, constantOf(bytes));
+  }
+  return region && region->isAncestor(size.getParentRegion()) ? Value() : size;
+}
+
+LogicalResult Checker::addSpare(omp::ParallelOp parallel) {
+  Region &region = parallel.getRegion();
+  builder.setInsertionPoint(parallel);
+  Value most;
+  for (LLVM::CallOp call : region.getOps<LLVM::CallOp>()) {
+    if (!isCallOf(call, "malloc"))
+      continue;
+    Value size = saturate(call.getArgOperands()[0], &region);
+    if (!size)
+      return call.emitError() << "must allocate a number of bytes that is known outside of its team";
+    most = most ? Value(LLVM::UMaxOp::create(builder, loc, most, size)) : size;
+  }
+  if (!most)
+    return success();
+  constexpr int64_t kHeader = 16;
+  Value list = lists.lookup(parallel->getParentRegion());
+  Value bytes = LLVM::UAddSat::create(builder, loc, most, constant(builder.getI64Type(), kHeader));
+  Value block = LLVM::CallOp::create(builder, loc, functions.allocate, ValueRange{list, bytes}).getResult();
+  Value failed =
+      LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, block, LLVM::ZeroOp::create(builder, loc, ptr));
+  leaveAfter(failed.getDefiningOp(), failed);
+  builder.setInsertionPoint(parallel);
+  call(functions.begin, block);
+  spares[&region] = LLVM::GEPOp::create(builder, loc, ptr, builder.getI8Type(), block, LLVM::GEPArg(kHeader));
+  builder.setInsertionPointAfter(parallel);
+  call(functions.release, block);
+  return success();
+}
+
 Value Checker::checkCall(LLVM::CallOp op) {
   Region *region = op->getParentRegion();
   while (!lists.contains(region))
     region = region->getParentRegion();
   SmallVector<Value> args(op.getArgOperands());
   bool isMalloc = isCallOf(op, "malloc");
-  args.insert(isMalloc ? args.begin() : args.end(), lists.lookup(region));
   builder.setInsertionPoint(op);
+  if (isMalloc)
+    args = {saturate(args[0], /*region=*/nullptr)};
+  args.insert(isMalloc ? args.begin() : args.end(), lists.lookup(region));
   LLVM::LLVMFuncOp callee = isMalloc ? functions.allocate : findCallee(op);
   // The type of the callee may be still to be changed.
   Type type = isMalloc ? ptr : builder.getI1Type();
   auto changed = LLVM::CallOp::create(builder, op.getLoc(), type, callee.getSymName(), args);
   Value failed = changed.getResult();
   if (isMalloc) {
-    op.getResult().replaceAllUsesWith(failed);
-    Value null = LLVM::ZeroOp::create(builder, loc, ptr);
-    failed = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, failed, null);
+    Value memory = failed, null = LLVM::ZeroOp::create(builder, loc, ptr);
+    failed = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, memory, null);
+    if (Value spare = spares.lookup(op->getParentRegion()))
+      memory = LLVM::SelectOp::create(builder, loc, failed, spare, memory);
+    op.getResult().replaceAllUsesWith(memory);
   }
   op.erase();
   return failed;
 }
 
 void Checker::leaveAfter(Operation *op, Value failed) {
-  if (Block *target = getFailure(op->getParentRegion())) {
-    Block *rest = op->getBlock()->splitBlock(op->getNextNode());
-    builder.setInsertionPointToEnd(op->getBlock());
-    LLVM::CondBrOp::create(builder, loc, failed, target, rest);
-    return;
+  if (!canLeave(op->getParentRegion())) {
+    builder.setInsertionPointAfter(op);
+    return setFlag(LLVM::ZExtOp::create(builder, loc, builder.getI8Type(), failed));
   }
-  // The memory that a callee has not got is its own, so one may go on.
-  builder.setInsertionPointAfter(op);
-  setFlag(LLVM::ZExtOp::create(builder, loc, builder.getI8Type(), failed));
+  Block *target = getFailure(op->getParentRegion()), *rest = op->getBlock()->splitBlock(op->getNextNode());
+  builder.setInsertionPointToEnd(op->getBlock());
+  LLVM::CondBrOp::create(builder, loc, failed, target, rest);
 }
 
-void Checker::check() {
+LogicalResult Checker::check() {
   SmallVector<LLVM::CallOp> calls;
   llvm::SetVector<omp::ParallelOp> parallels; // inner ones first
   function.walk([&](Operation *op) {
@@ -308,12 +383,16 @@ void Checker::check() {
     flag = LLVM::AllocaOp::create(builder, loc, ptr, builder.getI8Type(), constant(builder.getI64Type(), 1));
     LLVM::StoreOp::create(builder, loc, constant(builder.getI8Type(), 0), flag);
   }
-  for (omp::ParallelOp parallel : parallels)
+  for (omp::ParallelOp parallel : parallels) {
+    if (failed(addSpare(parallel)))
+      return failure();
     checkParallel(parallel);
+  }
   for (LLVM::CallOp call : calls) {
     Value failed = checkCall(call);
     leaveAfter(failed.getDefiningOp(), failed);
   }
+  return success();
 }
 
 /// The functions of `module` that allocate, by themselves or through others.
@@ -330,36 +409,6 @@ static void findAllocating(ModuleOp module, Functions &functions) {
       if (allocates(function))
         functions.allocating.insert(function);
   } while (functions.allocating.size() != before);
-}
-
-/// OpenMP's library ends the process where it can't start its threads. So `entry` starts them in the first call,
-/// before memory is taken for anything else.
-static void startThreadsFirst(LLVM::LLVMFuncOp entry) {
-  constexpr StringLiteral kName = "fgla.threads.started";
-  Location loc = entry.getLoc();
-  OpBuilder builder(entry);
-  Type type = builder.getI8Type(), ptr = LLVM::LLVMPointerType::get(entry.getContext());
-  if (!SymbolTable::lookupNearestSymbolFrom(entry, builder.getStringAttr(kName)))
-    LLVM::GlobalOp::create(builder, loc, type, /*isConstant=*/false, LLVM::Linkage::Internal, kName,
-                           builder.getI8IntegerAttr(0));
-  Block *start = &entry.getBody().front();
-  Block *rest = start->splitBlock(start->begin());
-  Block *first = builder.createBlock(rest);
-  builder.setInsertionPointToEnd(start);
-  Value flag = LLVM::AddressOfOp::create(builder, loc, ptr, kName);
-  Value before = LLVM::LoadOp::create(builder, loc, type, flag, /*alignment=*/1, /*isVolatile=*/false,
-                                      /*isNonTemporal=*/false, /*isInvariant=*/false, /*isInvariantGroup=*/false,
-                                      LLVM::AtomicOrdering::monotonic);
-  Value zero = LLVM::ConstantOp::create(builder, loc, type, builder.getI8IntegerAttr(0));
-  Value isStarted = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, before, zero);
-  LLVM::CondBrOp::create(builder, loc, isStarted, rest, first);
-  builder.setInsertionPointToEnd(first);
-  auto parallel = omp::ParallelOp::create(builder, loc, omp::ParallelOperands());
-  LLVM::BrOp::create(builder, loc, rest);
-  builder.createBlock(&parallel.getRegion());
-  Value one = LLVM::ConstantOp::create(builder, loc, type, builder.getI8IntegerAttr(1));
-  LLVM::AtomicRMWOp::create(builder, loc, LLVM::AtomicBinOp::_or, flag, one, LLVM::AtomicOrdering::monotonic);
-  omp::TerminatorOp::create(builder, loc);
 }
 
 /// Puts the allocator into `module`.
@@ -398,7 +447,6 @@ struct CheckAllocations : fgla::binary::impl::CheckAllocationsBase<CheckAllocati
         function.emitError("must have no result to return whether it had memory");
         return signalPassFailure();
       }
-    bool isParallel = module.walk([](omp::ParallelOp) { return WalkResult::interrupt(); }).wasInterrupted();
     SmallVector<LLVM::CallOp> frees;
     module.walk([&](LLVM::CallOp call) {
       if (isCallOf(call, "free"))
@@ -409,11 +457,8 @@ struct CheckAllocations : fgla::binary::impl::CheckAllocationsBase<CheckAllocati
     for (LLVM::CallOp call : frees)
       call.setCallee(functions.release.getSymName());
     for (Operation *function : functions.allocating)
-      Checker(cast<LLVM::LLVMFuncOp>(function), functions).check();
-    if (isParallel)
-      for (Operation *function : functions.allocating)
-        if (isEntry(cast<LLVM::LLVMFuncOp>(function)))
-          startThreadsFirst(cast<LLVM::LLVMFuncOp>(function));
+      if (failed(Checker(cast<LLVM::LLVMFuncOp>(function), functions).check()))
+        return signalPassFailure();
   }
 };
 } // namespace

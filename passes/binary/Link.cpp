@@ -90,6 +90,8 @@ Result<std::string> fgla::binary::linkSharedObject(StringRef object) {
     text.push_back(("-l:" + name).str());
   if (object.contains("__kmpc_"))
     text.push_back("-l:libomp.so.5");
+  if (object.contains("__tls_get_addr")) // the loader has it
+    text.push_back("-l:ld-linux-x86-64.so.2");
   SmallVector<StringRef> arguments(text.begin(), text.end());
   std::string out = (isLld ? *library : *log).path(), logPath = log->path();
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(out), StringRef(logPath)};

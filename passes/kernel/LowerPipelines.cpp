@@ -143,6 +143,27 @@ static int64_t countSums(warp::RoleOp role) {
   return most;
 }
 
+/// The registers of an epilogue: its elements, what it has loaded before the loop, and words of what it reads beside
+/// the sums. With fewer it computes one element after the other and waits for each.
+static int64_t countRowRegisters(warp::RoleOp role) {
+  int64_t elements = 0, parameters = 0, gets = 0;
+  auto countOf = [](Value tile) {
+    auto layout = dyn_cast_or_null<warp::LayoutAttr>(cast<RankedTensorType>(tile.getType()).getEncoding());
+    return layout ? layout.getMap().getNumRegisters() : 0;
+  };
+  role.walk([&](Operation *op) {
+    if (isa<tile::StoreOp>(op))
+      elements = std::max(elements, countOf(op->getOperand(0)));
+    else if (isa<tile::LoadOp>(op))
+      parameters += countOf(op->getResult(0));
+    else if (isa<warp::GetOp>(op))
+      gets += tile::shapeOf(op->getResult(0))[1] > 1;
+  });
+  int64_t words = std::max<int64_t>(gets - 1, 0) * elements / 2;
+  return std::max(RegisterShares::kRows,
+                  int64_t(llvm::alignTo(RegisterShares::kBesidesRows + elements + parameters + words, 8)));
+}
+
 LogicalResult KernelBuilder::findCluster() {
   WalkResult result = pipeline.walk([&](Operation *op) {
     if (!isa<tile::ExchangeOp, tile::GatherOp>(op))
@@ -232,7 +253,7 @@ void KernelBuilder::shareRegisters() {
     else if (sums > 0)
       group.registers = std::min<int64_t>(llvm::alignTo(sums + Shares::kBesidesSums, 8), Shares::kMost);
     else if (hasSums && !multiplies && contains<tile::StoreOp>(group.roles[0]))
-      group.registers = Shares::kRows;
+      group.registers = countRowRegisters(group.roles[0]);
     else
       others.push_back(&group);
     left -= group.registers * size;
@@ -566,8 +587,8 @@ LogicalResult KernelBuilder::emitGroup(const WarpGroup &group, Value warp, Value
       // The warps of an instance run the same code at the same time: on one of the four schedulers, which take the
       // warps in turn, they fetch it once.
       int64_t instances = role.getInstances();
-      threads.instance = code.mask(inRole, instances - 1);
-      threads.warp = code.shiftRight(inRole, llvm::Log2_64(instances));
+      threads.instance = arith::RemUIOp::create(builder, loc, inRole, code.i32(instances));
+      threads.warp = arith::DivUIOp::create(builder, loc, inRole, code.i32(instances));
       threads.barrier = code.add(threads.instance, barriers[role]);
       threads.roundBarrier = barriers[role] + (warps > 1 ? instances : 0);
       result = RoleEmitter(builder, context, role, threads, scalars).emit();

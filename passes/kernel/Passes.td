@@ -25,7 +25,9 @@ def LowerKernelMath : Pass<"fgla-lower-kernel-math", "::mlir::gpu::GPUModuleOp">
   let summary = "Functions of one f32 become instructions of the special function unit";
   let description = [{
     In a function that carries `fgla.precise`, the argument of an exponential has two parts, for the unit takes only
-    what f32 holds.
+    what f32 holds. In others `tanh`, `erf`, `sin`, `cos`, `log1p` and powers are a few instructions, exact to 2^-14 of
+    the result. What an operand can be (intervals) and what becomes of a result (it stands beside a constant of its
+    size) decide which.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::arith::ArithDialect"];
 }

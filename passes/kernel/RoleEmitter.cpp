@@ -30,18 +30,9 @@ Value RoleEmitter::scalar(Value value) {
   return copy->getResult(0);
 }
 
-/// Scores come before puts: they make what some puts need (the product of all decays), and write others along.
 LogicalResult RoleEmitter::emitBlock(Block &block) {
-  SmallVector<Operation *> order, puts;
-  auto scores = block.getOps<tile::DecayedScoresOp>();
-  for (Operation &op : block.without_terminator()) {
-    bool isBefore = !scores.empty() && op.isBeforeInBlock((*scores.begin()).getOperation());
-    (isBefore && isa<warp::PutOp>(op) ? puts : order).push_back(&op);
-    if (!scores.empty() && &op == (*scores.begin()).getOperation())
-      llvm::append_range(order, puts);
-  }
-  for (Operation *op : order)
-    if (failed(emitOp(op)))
+  for (Operation &op : block.without_terminator())
+    if (failed(emitOp(&op)))
       return failure();
   return success();
 }
@@ -188,6 +179,8 @@ LogicalResult RoleEmitter::emitWalk(tile::WalkOp walk) {
 }
 
 int64_t fgla::kernel::getInstancesOfRound(warp::RoleOp role, int64_t stages) {
+  if (!llvm::isPowerOf2_64(role.getInstances()))
+    return 1;
   auto halfOfTurns = static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(stages / 2)));
   return std::min(static_cast<int64_t>(role.getInstances()), halfOfTurns);
 }
@@ -216,7 +209,6 @@ LogicalResult RoleEmitter::emitBody(LoopLikeOpInterface loop, SmallVectorImpl<Va
   Block &body = loop.getLoopRegions().front()->front();
   awaited.clear();
   expectsCopies = false;
-  done.clear();
   puts = llvm::range_size(body.getOps<warp::PutOp>());
   if (failed(emitBlock(body)))
     return failure();

@@ -262,7 +262,6 @@ private:
   Memo memo;
   llvm::DenseMap<mlir::Value, SharedTile> shared;
   llvm::SmallVector<LinearLayout> layouts;      ///< in which tiles of `shared` were read
-  llvm::DenseMap<mlir::Operation *, bool> done; ///< puts that another op has emitted along with itself
   std::vector<std::pair<LinearLayout, std::pair<mlir::Value, mlir::Value>>> threadElements;
   /// (row, column) that a lane addresses when it loads fragments, by where their blocks lie.
   std::map<std::vector<int64_t>, std::pair<mlir::Value, mlir::Value>> fragmentElements;

@@ -95,9 +95,10 @@ FailureOr<RoleEmitter::Registers> RoleEmitter::combineColumns(Operation *op, int
     Value &sum = sums[result.findRegister({layout.ofRegister(number).row, 0})], value = element(number);
     sum = sum ? tile::buildCombine(builder, code.loc, kind, sum, value) : value;
   }
-  for (Value &sum : sums)
-    for (auto [bit, basis] : llvm::enumerate(layout.lanes))
-      if (isReduced(basis))
+  // Step by step for all rows: a shuffle of one hides the wait for another's.
+  for (auto [bit, basis] : llvm::enumerate(layout.lanes))
+    if (isReduced(basis))
+      for (Value &sum : sums)
         sum = combineLanes(kind, sum, int64_t(1) << bit);
   if (llvm::any_of(layout.warps, isReduced)) {
     if (!llvm::all_of(layout.warps, isReduced))

@@ -79,7 +79,6 @@ private:
     std::array<Value, 2> across, packedAcross;
   };
 
-  bool isDecayed(Value value, Value tile, bool toEnd);
   void planCompanions();
   Span multiplyDecays(int32_t column, int32_t first, int32_t size);
   Value multiplyDecays();
@@ -155,35 +154,11 @@ RoleEmitter::SharedTile ScoresEmitter::getPlace(RoleEmitter &role, tile::Decayed
   return {place.address, place.offset, TileMemory(type), type.getElementType()};
 }
 
-/// Whether `value` is `tile` times the running product of the decays that ends at each row, or begins after it.
-bool ScoresEmitter::isDecayed(Value value, Value tile, bool toEnd) {
-  auto map = value.getDefiningOp<tile::MapOp>();
-  if (!map || map.getInputs().size() != 2 || map.getNumResults() != 1 || map.getInputs()[0] != tile)
-    return false;
-  auto scan = map.getInputs()[1].getDefiningOp<tile::ScanOp>();
-  if (!scan || scan.getInput() != op.getDecay() || scan.getKind() != tile::ReduceKind::Mul || scan.getInit() ||
-      scan.getReverse() != toEnd || scan.getExclusive() != toEnd)
-    return false;
-  Block &body = map.getBody().front();
-  auto truncate = body.getTerminator()->getOperand(0).getDefiningOp<arith::TruncFOp>();
-  auto multiply = truncate ? truncate.getIn().getDefiningOp<arith::MulFOp>() : arith::MulFOp();
-  return multiply && multiply.getLhs() == body.getArgument(0) && multiply.getRhs() == body.getArgument(1);
-}
-
-/// Puts of tiles that are computed from the same elements: with each row's queries (keys) at hand, it is written too.
+/// With each row's queries (keys) at hand, these are written too.
 void ScoresEmitter::planCompanions() {
-  for (auto put : op->getBlock()->getOps<warp::PutOp>()) {
-    Value value = put.getValue();
-    auto encoding = cast<RankedTensorType>(value.getType()).getEncoding();
-    if (!isa_and_nonnull<tile::MapOp>(value.getDefiningOp()) || !encoding || RoleEmitter::getLayout(value) != layout ||
-        tile::shapeOf(value) != type.getShape() ||
-        cast<RankedTensorType>(value.getType()).getElementType().getIntOrFloatBitWidth() != 16)
-      continue;
-    if (RoleEmitter::runsBackward(value))
-      backward.push_back({put, isDecayed(value, op.getKey(), /*toEnd=*/true)});
-    else
-      forward.push_back({put, isDecayed(value, op.getQuery(), /*toEnd=*/false)});
-  }
+  for (auto put : op->getBlock()->getOps<warp::PutOp>())
+    if (put.getAlong() == op.getResult())
+      (RoleEmitter::runsBackward(put.getValue()) ? backward : forward).push_back({put, put.getDecayed()});
 }
 
 ScoresEmitter::Span ScoresEmitter::multiplyDecays(int32_t column, int32_t first, int32_t size) {
@@ -683,10 +658,7 @@ ScoresEmitter::Registers ScoresEmitter::emit() {
   // Decays first: what they are made of may be overwritten by the companions.
   role.pullAll(op.getDecay(), layout);
   Value outOfRange = multiplyDecays();
-  for (const Companion &companion : llvm::concat<Companion>(forward, backward)) {
-    role.done[companion.put] = true;
-    --role.puts; // others are still to come: at least the scores
-  }
+  role.puts -= forward.size() + backward.size(); // others are still to come: at least the scores
   // All warps take one way. They also are done with the operands of the last turn.
   Value anyOutOfRange = isAnywhere(outOfRange);
   Value isExact = chooseMiddles(anyOutOfRange);

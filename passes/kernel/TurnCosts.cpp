@@ -4,114 +4,14 @@
 #include "dialect/fgla/Attributes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/kernel/OpCosts.h"
 #include "llvm/ADT/SmallSet.h"
 
 using namespace mlir;
 using namespace fgla;
 using namespace fgla::kernel;
-
-static constexpr int64_t kLanes = 32;
-
-static int64_t countElements(Value tile) { return cast<RankedTensorType>(tile.getType()).getNumElements(); }
-
-static int64_t countBytes(Value tile) {
-  return countElements(tile) * cast<RankedTensorType>(tile.getType()).getElementTypeBitWidth() / 8;
-}
-
-static bool isSpecial(Operation *op) {
-  return isa<math::ExpOp, math::Exp2Op, math::LogOp, math::Log2Op, math::SqrtOp, math::RsqrtOp, math::TanhOp,
-             arith::DivFOp>(op);
-}
-
-/// The first operand of a product is read by every warp, all else is shared out.
-static bool isReadByAll(warp::GetOp get) {
-  return llvm::any_of(get->getUsers(), [&](Operation *user) {
-    auto dot = dyn_cast<tile::DotOp>(user);
-    return dot && dot.getA() == get.getResult();
-  });
-}
-
-//===----------------------------------------------------------------------===//
-// Instructions
-//===----------------------------------------------------------------------===//
-
-/// Elements of a tile that a thread computes.
-static double countPerThread(Value tile, int64_t warps) {
-  if (auto layout = dyn_cast_or_null<warp::LayoutAttr>(cast<RankedTensorType>(tile.getType()).getEncoding()))
-    return layout.getMap().getNumRegisters();
-  return double(countElements(tile)) / (kLanes * warps);
-}
-
-/// Of an op in the region of a map, for one element. Constants and signs fold, masks are left out of full tiles, a sum
-/// is part of the product in front of it, and a conversion is of two elements.
-static double countInstructions(Operation &op) {
-  if (isa<arith::DivFOp, math::TanhOp>(op))
-    return 2;
-  if (isSpecial(&op))
-    return 1.5; // the unit's, and a factor of the argument
-  if (isa<arith::ExtFOp, arith::TruncFOp>(op))
-    return 0.5;
-  if (auto select = dyn_cast<arith::SelectOp>(op))
-    return isa<BlockArgument>(select.getCondition()) ? 0 : 1;
-  bool isFused = isa<arith::AddFOp, arith::SubFOp>(op) && llvm::any_of(op.getOperands(), [](Value operand) {
-                   return operand.hasOneUse() && operand.getDefiningOp<arith::MulFOp>();
-                 });
-  bool isNone =
-      isFused || isa<arith::NegFOp>(op) || op.hasTrait<OpTrait::ConstantLike>() || op.hasTrait<OpTrait::IsTerminator>();
-  return isNone ? 0 : 1;
-}
-
-/// Of m16n8k16, with an operand that comes from shared memory 16 x 16 at a time; each warp has its columns of the
-/// result.
-static double countDot(int64_t rows, int64_t columns, int64_t depth, int64_t warps, bool loadsFirst) {
-  double products = double(rows) * columns * depth / (16 * 8 * 16) / warps;
-  return products + (loadsFirst ? double(rows) * depth / (16 * 16) : 0);
-}
-
-/// An estimate of what one warp issues for an op on tiles. The weights are such that it is what a profile counts at 128
-/// keys and values: 38 instructions an element of the elementwise role, 350 a turn and warp of the matrix role
-/// (docs/performance/gpu-forward.md).
-static double countInstructions(Operation *op, warp::RoleOp role) {
-  constexpr double kShuffles = 10; // a combination of all lanes, five steps of two
-  constexpr double kMove = 0.75;   // an element from or to shared memory: its part of an access, an address
-  constexpr double kSplit = 6;     // an element of both operands of scores: decays, their inverse, factors, stores
-  constexpr double kTurn = 20;     // barriers
-  int64_t warps = role.getWarps();
-  if (auto map = dyn_cast<tile::MapOp>(op)) {
-    double each = 0;
-    for (Operation &scalar : map.getBody().front())
-      each += countInstructions(scalar);
-    return each * countPerThread(map.getResult(0), warps);
-  }
-  if (auto scan = dyn_cast<tile::ScanOp>(op))
-    return countPerThread(scan.getResult(), warps);
-  if (auto reduce = dyn_cast<tile::ReduceOp>(op))
-    return countPerThread(reduce.getInput(), warps) + kShuffles;
-  if (auto norm = dyn_cast<tile::RowNormOp>(op))
-    return countPerThread(norm.getInput(), warps) + kShuffles;
-  if (auto put = dyn_cast<warp::PutOp>(op)) // what was loaded is copied by what loads
-    return put.getValue().getDefiningOp<tile::LoadOp>() ? 0 : kMove * countPerThread(put.getValue(), warps);
-  if (auto get = dyn_cast<warp::GetOp>(op))
-    return isReadByAll(get) ? 0 : kMove * countPerThread(get.getResult(), warps);
-  if (auto dot = dyn_cast<tile::DotOp>(op)) {
-    ArrayRef<int64_t> result = tile::shapeOf(dot.getResult());
-    return countDot(result[0], result[1], tile::shapeOf(dot.getA())[!dot.getTransposeA()], warps,
-                    dot.getA().getDefiningOp<warp::GetOp>() != nullptr);
-  }
-  if (auto scores = dyn_cast<tile::DecayedScoresOp>(op)) {
-    ArrayRef<int64_t> shape = tile::shapeOf(scores.getQuery());
-    return kSplit * countElements(scores.getQuery()) / (kLanes * warps) +
-           countDot(shape[0], shape[0], shape[1], warps, true);
-  }
-  if (auto store = dyn_cast<tile::StoreOp>(op))
-    return kMove * countPerThread(store.getValue(), warps);
-  if (auto transpose = dyn_cast<tile::TransposeOp>(op))
-    return kMove * countPerThread(transpose.getResult(), warps);
-  return isa<warp::ReleaseOp>(op) ? kTurn : 0;
-}
 
 //===----------------------------------------------------------------------===//
 // A turn
@@ -134,36 +34,16 @@ static bool hasLoopOverTurns(warp::PipelineOp pipeline) {
       .wasInterrupted();
 }
 
-static void addTo(TurnWork &turn, Operation *op, warp::RoleOp role) {
-  if (auto put = dyn_cast<warp::PutOp>(op)) {
-    turn.sharedBytes += countBytes(put.getValue());
-  } else if (auto get = dyn_cast<warp::GetOp>(op)) {
-    turn.sharedBytes += countBytes(get.getResult()) * (isReadByAll(get) ? role.getWarps() : 1);
-  } else if (auto load = dyn_cast<tile::LoadOp>(op)) {
-    turn.bytes += countBytes(load.getResult());
-  } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
-    turn.bytes += countBytes(store.getValue());
-  } else if (auto dot = dyn_cast<tile::DotOp>(op)) {
-    int64_t depth = tile::shapeOf(dot.getA())[!dot.getTransposeA()];
-    turn.matrixFlops += 2 * countElements(dot.getResult()) * depth;
-  } else if (auto scores = dyn_cast<tile::DecayedScoresOp>(op)) {
-    turn.matrixFlops += 2 * countElements(scores.getResult()) * tile::shapeOf(scores.getQuery())[1];
-  } else if (isSpecial(op)) {
-    if (auto map = op->getParentOfType<tile::MapOp>())
-      turn.specialFunctions += countElements(map.getResult(0));
-  }
-}
-
 TurnWork kernel::countTurn(warp::PipelineOp pipeline) {
   TurnWork turn;
   bool hasTurns = hasLoopOverTurns(pipeline);
   for (auto role : pipeline.getBody().getOps<warp::RoleOp>()) {
     RoleWork work{role.getName().str(), int64_t(role.getWarps()), int64_t(role.getInstances()), 0};
-    role.walk([&](Operation *op) {
+    role.walk([&](CostInterface op) {
       if (hasTurns && !isInTurn(op))
         return;
-      addTo(turn, op, role);
-      work.instructions += countInstructions(op, role);
+      op.addWork(turn, work.warps);
+      work.instructions += op.countInstructions(work.warps);
     });
     turn.roles.push_back(work);
   }

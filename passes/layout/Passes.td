@@ -16,6 +16,16 @@ def AssignLayouts : Pass<"fgla-assign-layouts", "::mlir::ModuleOp"> {
   let dependentDialects = ["::fgla::warp::WarpDialect"];
 }
 
+def LinkCompanions : Pass<"fgla-link-companions", "::mlir::ModuleOp"> {
+  let summary = "Says which tiles scores write along";
+  let description = [{
+    In: tiles with layouts. Out: in a turn with scores (`fgla_tile.decayed_scores`) all puts come after them. Those of
+    16-bit tiles that maps make in the layout of the queries name the scores (`along`): they are written while these
+    pass over the same elements.
+  }];
+  let dependentDialects = ["::fgla::warp::WarpDialect"];
+}
+
 def SizeStages : Pass<"fgla-size-stages", "::mlir::ModuleOp"> {
   let summary = "As many turns under way as shared memory holds";
   let description = [{

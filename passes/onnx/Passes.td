@@ -27,4 +27,23 @@ def ConvertONNX : Pass<"fgla-convert-onnx", "::mlir::ModuleOp"> {
   ];
 }
 
+def ExportONNX : Pass<"fgla-export-onnx", "::mlir::ModuleOp"> {
+  let summary = "turns fgla ops into ONNX nodes";
+  let description = [{
+    A program of `fgla` ops becomes the mirror of an ONNX model that computes the same in ONNX's own operators; storage
+    of 16 bits stays, and numbers in between are f32. Who computes the recurrence is the form:
+
+    - `onnx27`: the operator `LinearAttention` of opset 27.
+    - `function`: a function of the model (domain `fgla`) of operators of opset 13, which has a `Scan` over the tokens.
+    - `ort-contrib`: ONNX Runtime's operator `com.microsoft.LinearAttention`; all else is of opset 13.
+    - `custom-op`: the whole program, whatever it holds, is one node `fgla.Program`, which `libfgla_onnxruntime` runs.
+
+    A running maximum is a `Scan` of one number a head; what the state shrinks by where it grows is part of the decay.
+    What ONNX cannot say is, but in the last form, an error that names the op: packed sequences, a decay of `axis(value)`, gradients, f64, and
+    ops of a region that ONNX has no operator for.
+  }];
+  let options = [Option<"form", "form", "std::string", /*default=*/"\"onnx27\"", "onnx27, function, ort-contrib or custom-op">];
+  let dependentDialects = ["::fgla::onnx::ONNXDialect"];
+}
+
 #endif // FGLA_PASSES_ONNX_PASSES

@@ -94,17 +94,17 @@ void PipelineBuilder::sizeRoles() {
     }
   ScheduleAttr schedule = completeSchedule(getGivenSchedule(), shape, getGPUTarget(forall));
   for (RoleSpec &role : body.roles) {
+    RoleSize given = schedule.getRole(role.name);
+    if (given.warps)
+      role.warps = given.warps;
     if (role.kind == RoleKind::Elementwise) {
       // A loop that runs down fewer columns than the kernel's other one has more instances of fewer warps.
-      int64_t all = schedule.getElementwise() * schedule.getInstances();
-      role.warps = std::min<int64_t>(schedule.getElementwise(), getMostElementwiseWarps(shape));
+      int64_t all = given.warps * given.instances;
+      role.warps = std::min<int64_t>(given.warps, getMostElementwiseWarps(shape));
       // What one turn hands to the next does not reach another instance.
       bool carries = !getCarried(&role - body.roles.data()).empty();
       role.instances = carries ? 1 : all / role.warps;
-    } else if (role.kind == RoleKind::Matrix) {
-      role.warps = schedule.getMatrix();
     } else if (role.kind == RoleKind::Epilogue) {
-      role.warps = schedule.getEpilogue();
       // Where it is all that is done, memory is to be kept busy.
       if (llvm::none_of(body.roles, [](const RoleSpec &other) { return other.kind == RoleKind::Matrix; }))
         role.instances = kInstancesOfRows;
@@ -116,8 +116,8 @@ void PipelineBuilder::sizeRoles() {
         role.warps = std::clamp<int64_t>(wanted, 1, all);
         role.instances = all / role.warps;
       }
-    } else if (role.kind == RoleKind::Load) {
-      role.warps = schedule.getLoad() ? schedule.getLoad() : kLoadWarps;
+    } else if (role.kind == RoleKind::Load && !given.warps) {
+      role.warps = kLoadWarps;
     }
   }
 }
@@ -228,11 +228,10 @@ LogicalResult PipelineBuilder::build() {
   pipeline = warp::PipelineOp::create(builder, loc, /*stages=*/1);
   builder.setInsertionPointToStart(&pipeline.getBody().emplaceBlock());
   makeChannels();
-  // In the order that tiles travel.
-  for (RoleKind kind : {RoleKind::Load, RoleKind::Rows, RoleKind::Elementwise, RoleKind::Matrix, RoleKind::Epilogue})
-    for (size_t role = 0; role < body.roles.size(); ++role)
-      if (body.roles[role].kind == kind)
-        buildRole(role);
+  SmallVector<int> order = llvm::to_vector(llvm::seq<int>(body.roles.size()));
+  llvm::sort(order,
+             [&](int a, int b) { return std::pair(body.roles[a].kind, a) < std::pair(body.roles[b].kind, b); });
+  llvm::for_each(order, [&](int role) { buildRole(role); });
   shareMemory();
   shareMatrixMemory();
   // All that is left of the old body is in the roles now.
@@ -274,7 +273,8 @@ void PipelineBuilder::buildRole(int index) {
   buildWalk(index, instance, mapping);
   cloneTail(index, *forall.getBody(), mapping);
   const GPUTarget *target = getGPUTarget(forall);
-  if (spec.kind == RoleKind::Load && getGivenSchedule().getLoad() == 0 && target && hasOnlyTensorCopies(role, *target))
+  bool isOpen = getGivenSchedule().getRole(spec.name).warps == 0;
+  if (spec.kind == RoleKind::Load && isOpen && target && hasOnlyTensorCopies(role, *target))
     role.setWarps(kCopyEngineWarps);
 }
 
@@ -314,7 +314,7 @@ void PipelineBuilder::buildTurn(int role, Value turn, IRMapping &mapping) {
       return;
     Type element = found->second.getType().getTile().getElementType();
     Value tile = convertTile(builder, loc, mapping.lookup(value), element);
-    warp::PutOp::create(builder, loc, tile, found->second, turn);
+    warp::PutOp::create(builder, loc, tile, found->second, turn, /*along=*/Value(), /*decayed=*/false);
   };
   for (Value value : need.fromOthers) {
     warp::ChannelOp channel = channels[value];

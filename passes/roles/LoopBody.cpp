@@ -1,10 +1,12 @@
 //===- LoopBody.cpp - Who computes what in a walk over tiles --------------===//
 
 #include "passes/roles/LoopBody.h"
+#include "dialect/fgla/Schedule.h"
 #include "dialect/tile/Diagnostics.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/schedule/Choices.h"
 
 using namespace mlir;
 using namespace fgla;
@@ -100,7 +102,7 @@ void LoopBody::assignMatrix() {
       dependent.insert(arg);
   if (dependent.empty())
     return;
-  int role = addRole(RoleKind::Matrix, "matrix");
+  int role = addRole(RoleKind::Matrix, role::kMatrix.str());
   for (Operation &op : walk.getBody()->without_terminator()) {
     if (llvm::none_of(op.getOperands(), [&](Value v) { return dependent.contains(v); }))
       continue;
@@ -144,7 +146,7 @@ void LoopBody::splitEpilogue(int matrix) {
     }
   if (!isNarrow || !stores || !combinesRows)
     return;
-  int role = addRole(RoleKind::Epilogue, "epilogue");
+  int role = addRole(RoleKind::Epilogue, role::kEpilogue.str());
   for (Operation *op : rest) {
     owners[op] = role;
     roles[matrix].ops.remove(op);
@@ -159,6 +161,35 @@ bool LoopBody::dependsOn(Operation *op, int role) const {
       return false;
     return isReplicated(def) ? dependsOn(def, role) : owners.lookup(def) == role;
   });
+}
+
+/// A map whose rows are combined, as the exponentials of a softmax are. Where it is made of loaded tiles and numbers of
+/// rows, the rows' role makes it for the sum, and other users make it again.
+bool LoopBody::isSummed(Operation &op) const {
+  auto isReduction = [](Operation *user) {
+    auto reduce = dyn_cast<tile::ReduceOp>(user);
+    return reduce && reduce.getDim() == 1;
+  };
+  return isa<tile::MapOp>(op) && llvm::any_of(op.getUsers(), isReduction) &&
+         llvm::all_of(op.getOperands(), [&](Value operand) {
+           Operation *def = operand.getDefiningOp();
+           return !def || isReplicated(def) || isa<tile::LoadOp>(def) || isPerRow(def);
+         });
+}
+
+/// Whether functions of elements are combined in rows, and no turn needs what another has found: all rows are one
+/// role's then, whose instances take turns.
+static bool sumsFunctions(tile::WalkOp walk) {
+  Block &body = *walk.getBody();
+  bool carriesNumbers = llvm::any_of(walk.getRegionIterArgs(),
+                                     [](Value arg) { return tile::shapeOf(arg)[0] * tile::shapeOf(arg)[1] == 1; });
+  auto hasFunction = [](tile::MapOp map) {
+    return map && llvm::any_of(map.getBody().front(), [](Operation &op) { return isa<math::ExpOp>(op); });
+  };
+  auto isSum = [&](tile::ReduceOp reduce) {
+    return reduce.getDim() == 1 && hasFunction(reduce.getInput().getDefiningOp<tile::MapOp>());
+  };
+  return !carriesNumbers && llvm::any_of(body.getOps<tile::ReduceOp>(), isSum) && body.getOps<tile::GatherOp>().empty();
 }
 
 /// Whether rows are read and stored, and nothing else is done: no products, no running combinations, nothing carried.
@@ -179,18 +210,19 @@ void LoopBody::assignRest() {
   int load = -1, elementwise = -1, giver = -1;
   // Then rows are whole in a warp from end to end.
   bool onRows = walk.getRegionIterArgs().empty() && worksOnRows(*walk.getBody());
+  bool sums = sumsFunctions(walk);
   if (onRows)
-    elementwise = addRole(RoleKind::Epilogue, "epilogue");
+    elementwise = addRole(RoleKind::Epilogue, role::kEpilogue.str());
   auto assign = [&](Operation &op, int role) {
     owners[&op] = role;
     roles[role].ops.insert(&op);
   };
   for (Operation &op : walk.getBody()->without_terminator()) {
-    if (owners.contains(&op) || isCheap(&op))
+    if (owners.contains(&op) || isCheap(&op) || (!onRows && isSummed(op)))
       continue;
     if (isa<tile::LoadOp>(op)) {
       if (load < 0)
-        load = addRole(RoleKind::Load, "load");
+        load = addRole(RoleKind::Load, role::kLoad.str());
       assign(op, load);
     } else if (!onRows && isPerRow(&op) && !(elementwise >= 0 && dependsOn(&op, elementwise))) {
       // (Rows of what the elementwise role makes are its own: it would wait for another role within the turn.)
@@ -198,19 +230,19 @@ void LoopBody::assignRest() {
       // What other programs of a cluster are given is done by one role, with what they have given begins another.
       bool isGiven = llvm::any_of(op.getUsers(), llvm::IsaPred<tile::GatherOp>);
       int role = isGiven ? giver : -1;
-      for (Value operand : op.getOperands())
-        if (Operation *def = operand.getDefiningOp(); def && owners.contains(def) && !isa<tile::GatherOp>(op))
-          if (int owner = owners.lookup(def); roles[owner].kind == RoleKind::Rows)
-            role = owner;
+      for (auto [number, spec] : llvm::enumerate(roles))
+        if (spec.kind == RoleKind::Rows && !isa<tile::GatherOp>(op) && (sums || dependsOn(&op, number)))
+          role = number;
       if (role < 0)
         role = addRole(RoleKind::Rows, "rows." + std::to_string(llvm::count_if(roles, [](const RoleSpec &spec) {
                                          return spec.kind == RoleKind::Rows;
                                        })));
+      roles[role].instances = sums ? kInstancesOfSums : 1;
       giver = isGiven ? role : giver;
       assign(op, role);
     } else {
       if (elementwise < 0)
-        elementwise = addRole(RoleKind::Elementwise, "elementwise");
+        elementwise = addRole(RoleKind::Elementwise, role::kElementwise.str());
       assign(op, elementwise);
     }
   }

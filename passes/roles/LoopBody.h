@@ -8,6 +8,7 @@
 
 namespace fgla {
 
+/// What a role does, in the order in which tiles travel.
 enum class RoleKind { Load, Rows, Elementwise, Matrix, Epilogue };
 
 /// A group of warps and the ops of the loop body that are its own.
@@ -46,6 +47,7 @@ private:
   void assignMatrix();
   void splitEpilogue(int matrix);
   void assignRest();
+  bool isSummed(mlir::Operation &op) const;
   /// Whether `op` needs something of `role`, be it through what each role computes for itself.
   bool dependsOn(mlir::Operation *op, int role) const;
 

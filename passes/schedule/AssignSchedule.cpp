@@ -16,40 +16,6 @@ namespace fgla {
 using namespace mlir;
 using namespace fgla;
 
-/// Reads "stages=4,matrix=8", or the same as an attribute: what is named in it replaces what `given` says.
-static FailureOr<ScheduleAttr> parseSchedule(StringRef text, ScheduleAttr given,
-                                             function_ref<InFlightDiagnostic()> emitError) {
-  constexpr std::array<StringRef, 11> names = {"tile", "segments",    "key_slice", "value_slice", "cluster", "stages",
-                                               "load", "elementwise", "instances", "matrix",      "epilogue"};
-  std::array<int64_t, 11> values = {given.getTile(),       given.getSegments(),    given.getKeySlice(),
-                                    given.getValueSlice(), given.getCluster(),     given.getStages(),
-                                    given.getLoad(),       given.getElementwise(), given.getInstances(),
-                                    given.getMatrix(),     given.getEpilogue()};
-  text = text.trim();
-  if (text.consume_front("#fgla.schedule<"))
-    text.consume_back(">");
-  for (StringRef member : llvm::split(text, ',')) {
-    auto [name, value] = member.split('=');
-    const auto *found = llvm::find(names, name.trim());
-    if (found == names.end())
-      return emitError() << "schedule has no member '" << name.trim() << "' (known: " << llvm::join(names, ", ") << ")";
-    if (value.trim().getAsInteger(10, values[found - names.begin()]))
-      return emitError() << "'" << *found << "' must be a number, got '" << value.trim() << "'";
-  }
-  auto schedule = std::apply(
-      [&](auto... members) { return ScheduleAttr::getChecked(emitError, given.getContext(), members...); }, values);
-  if (!schedule)
-    return failure();
-  return schedule;
-}
-
-static ScheduleAttr withSegments(ScheduleAttr schedule, int64_t segments) {
-  return ScheduleAttr::get(schedule.getContext(), schedule.getTile(), segments, schedule.getKeySlice(),
-                           schedule.getValueSlice(), schedule.getCluster(), schedule.getStages(), schedule.getLoad(),
-                           schedule.getElementwise(), schedule.getInstances(), schedule.getMatrix(),
-                           schedule.getEpilogue());
-}
-
 namespace {
 struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
   using AssignScheduleBase::AssignScheduleBase;
@@ -67,7 +33,8 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
     }
     // Before anything is computed from it: the other members are open.
     auto emitError = [&] { return getOperation()->emitError(); };
-    if (tile != 0 && failed(ScheduleAttr::verify(emitError, tile, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)))
+    std::string given = "tile=" + std::to_string(tile);
+    if (tile != 0 && failed(ScheduleAttr::get(&getContext(), 1).replace(given, {}, emitError)))
       return signalPassFailure();
     if (gpu && failed(readTable()))
       return signalPassFailure();
@@ -143,7 +110,7 @@ private:
   }
 
   FailureOr<ScheduleAttr> parseRow(const TunedRow &row, ScheduleAttr open) {
-    return parseSchedule(row.schedule, open, [&] {
+    return open.replace(row.schedule, AttentionOp::getRoles(), [&] {
       InFlightDiagnostic error = getOperation()->emitError();
       error << table.getName() << ":" << row.line << ": ";
       return error;
@@ -171,12 +138,12 @@ private:
     ScheduleAttr schedule = *found;
     if (!schedule) {
       auto [keySlice, valueSlice] = gpu ? chooseSlices(op, *gpu) : std::pair<int64_t, int64_t>();
-      schedule = ScheduleAttr::get(&getContext(), open.getTile(), 0, keySlice, valueSlice);
+      schedule = open.with(ScheduleMember::KeySlice, keySlice).with(ScheduleMember::ValueSlice, valueSlice);
     }
     if (segments >= 0)
-      schedule = withSegments(schedule, segments);
+      schedule = schedule.with(ScheduleMember::Segments, segments);
     if (!this->schedule.empty()) {
-      auto parsed = parseSchedule(this->schedule, schedule, [&] { return getOperation()->emitError(); });
+      auto parsed = schedule.replace(this->schedule, op.getRoles(), [&] { return getOperation()->emitError(); });
       if (failed(parsed))
         return failure();
       schedule = *parsed;
@@ -188,20 +155,19 @@ private:
     int64_t tokens = op.getQuery().getType().getDimSize(1);
     if (ShapedType::isDynamic(tokens) || tokens > schedule.getTile())
       return schedule;
-    return withSegments(schedule, 1);
+    return schedule.with(ScheduleMember::Segments, 1);
   }
 
   /// Chooses it where it is open. Where the number of segments is fixed, nothing of it is decided at launch.
   FailureOr<ScheduleAttr> settleCluster(AttentionOp op, ScheduleAttr schedule) {
     if (gpu && schedule.getCluster() == 0)
       if (int64_t chosen = chooseCluster(op, schedule, *gpu); chosen > 1)
-        schedule = withCluster(schedule, chosen, schedule.getKeySlice());
+        schedule = schedule.with(ScheduleMember::Cluster, chosen);
     if (std::string why = checkCluster(op, schedule, gpu); !why.empty())
       return op.emitError() << "a 'cluster' of " << schedule.getCluster() << " programs " << why;
     bool isOpen = schedule.getCluster() > 1 && schedule.getKeySlice() == 0;
     if (isOpen && schedule.getSegments() != 0)
-      schedule =
-          withCluster(schedule, schedule.getCluster(), getKeySliceOfCluster(op.getKeyDim(), schedule.getCluster()));
+      schedule = schedule.with(ScheduleMember::KeySlice, getKeySliceOfCluster(op.getKeyDim(), schedule.getCluster()));
     return schedule;
   }
 

@@ -12,9 +12,6 @@ namespace fgla {
 /// out.
 llvm::SmallVector<ScheduleAttr> listCandidates(AttentionOp op, ScheduleAttr chosen);
 
-/// As `--schedule` takes it: "tile=16,segments=0,...".
-std::string toMembers(ScheduleAttr schedule);
-
 } // namespace fgla
 
 #endif // FGLA_PASSES_SCHEDULE_CANDIDATES_H

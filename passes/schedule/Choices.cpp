@@ -101,15 +101,8 @@ int64_t fgla::chooseCluster(AttentionOp op, ScheduleAttr schedule, const GPUTarg
   bool isOpen = schedule.getValueSlice() == 0 && schedule.getSegments() == 0;
   if ((!hasSlices && !isOpen) || schedule.getTile() < kLeastTileOfCluster)
     return 1;
-  ScheduleAttr asked = withCluster(schedule, kPrograms, schedule.getKeySlice());
+  ScheduleAttr asked = schedule.with(ScheduleMember::Cluster, kPrograms);
   return checkCluster(op, asked, &target).empty() ? kPrograms : 1;
-}
-
-ScheduleAttr fgla::withCluster(ScheduleAttr schedule, int64_t cluster, int64_t keySlice) {
-  return ScheduleAttr::get(schedule.getContext(), schedule.getTile(), schedule.getSegments(), keySlice,
-                           schedule.getValueSlice(), cluster, schedule.getStages(), schedule.getLoad(),
-                           schedule.getElementwise(), schedule.getInstances(), schedule.getMatrix(),
-                           schedule.getEpilogue());
 }
 
 KernelShape fgla::getKernelShape(AttentionOp op, ScheduleAttr schedule) {
@@ -157,8 +150,9 @@ ScheduleAttr fgla::completeSchedule(ScheduleAttr given, const KernelShape &shape
   constexpr int64_t kEvenWarps = 16, kEvenSmall = 4;
   bool isEven = target && !target->hasRegisterMoves;
 
-  int64_t epilogue = given.getEpilogue(), elementwise = given.getElementwise(), instances = given.getInstances(),
-          matrix = given.getMatrix(), load = given.getLoad();
+  auto [name, elementwise, instances] = given.getRole(role::kElementwise);
+  int64_t load = given.getRole(role::kLoad).warps, matrix = given.getRole(role::kMatrix).warps,
+          epilogue = given.getRole(role::kEpilogue).warps;
   if (!matrix) {
     int64_t needed = llvm::PowerOf2Ceil(shape.sums) / (32 * (isEven ? kMostSums / 2 : kMostSums));
     matrix =
@@ -176,7 +170,9 @@ ScheduleAttr fgla::completeSchedule(ScheduleAttr given, const KernelShape &shape
     epilogue = isEven ? 1 : kEpilogue;
   if (!load && isEven)
     load = 1;
-  return ScheduleAttr::get(given.getContext(), given.getTile(), given.getSegments(), given.getKeySlice(),
-                           given.getValueSlice(), given.getCluster(), given.getStages(), load, elementwise, instances,
-                           matrix, epilogue);
+  return given.withoutRoles()
+      .withRole(role::kLoad, load)
+      .withRole(role::kElementwise, elementwise, instances)
+      .withRole(role::kMatrix, matrix)
+      .withRole(role::kEpilogue, epilogue);
 }

@@ -2,7 +2,7 @@
 //
 // A text file, a kernel a line; what follows # is a comment:
 //
-//   sm_90a 128 128 bf16 key any | load=1,elementwise=2,instances=4 | B=8,T=2048 158.1 us (chosen 165.0) | NVIDIA H100
+//   sm_90a 128 128 bf16 key any | load=1,elementwise=2x4 | B=8,T=2048 158.1 us (chosen 165.0) | NVIDIA H100
 //
 //===----------------------------------------------------------------------===//
 #ifndef FGLA_PASSES_SCHEDULE_TUNEDTABLE_H

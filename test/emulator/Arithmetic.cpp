@@ -218,6 +218,10 @@ static Action findApproximate(const std::string &op) {
     return map1<[](float x) { return flush(1 / flush(x)); }, float, float>;
   if (op == "sqrt")
     return map1<[](float x) { return std::sqrt(flush(x)); }, float, float>;
+  if (op == "sin")
+    return map1<[](float x) { return std::sin(flush(x)); }, float, float>;
+  if (op == "cos")
+    return map1<[](float x) { return std::cos(flush(x)); }, float, float>;
   if (op == "rsqrt")
     return map1<[](float x) { return 1 / std::sqrt(flush(x)); }, float, float>;
   return nullptr;
@@ -230,6 +234,8 @@ template <typename N> static Action findFloat(const std::string &op, bool keepsN
     return binary<subtract<float>, N>;
   if (op == "mul")
     return binary<multiply<float>, N>;
+  if (op == "div")
+    return binary<[](float a, float b) { return a / b; }, N>;
   if (op == "fma")
     return ternary<fuse, N>;
   if (op == "max")

@@ -4,8 +4,8 @@
 The folders, and what each must not see:
 
 - dialect/   says what the IR means: no passes, compiler, frontends, tools, runtime or support
-- frontends/ brings models in: the same; only frontends/onnx sees ONNX's headers and protobuf, and only frontends/torch PyTorch's; that is no
-             part of the compiler but a program on top of the C ABIs, so it sees these two headers and nothing of MLIR
+- frontends/ brings models in: the same; only frontends/onnx sees ONNX's headers and protobuf, and only frontends/torch PyTorch's; that and
+             frontends/onnxruntime are no part of the compiler but programs on top of the C ABIs, so they see these two headers and nothing of MLIR
 - passes/X/  changes the IR: no compiler, frontends or tools, and no passes/Y that run later
 - compiler/  knows the order of the passes and runs them: no tools
 - runtime/   runs artifacts: nothing of MLIR, LLVM or the compiler, and no support
@@ -30,8 +30,8 @@ PASSES = re.search(r"foreach\(folder ([\w ]+)\)", (ROOT / "passes" / "CMakeLists
 # (files, includes that they must not have, why)
 RULES = [
     (r"dialect/", r"(passes|compiler|frontends|tools|runtime|support)/", "a dialect says what the IR means and knows nothing that works on it"),
-    (r"frontends/torch/", r"(mlir|llvm|dialect|passes|tools|support|compiler(?!/fgla_compiler\.h)|runtime(?!/fgla\.h))/", "PyTorch's ops know the C ABIs alone"),
-    (r"frontends/(?!torch/)", r"(passes|compiler|tools|runtime|support)/", "a frontend ends where the dialects begin"),
+    (r"frontends/(torch|onnxruntime)/", r"(mlir|llvm|dialect|passes|tools|support|compiler(?!/fgla_compiler\.h)|runtime(?!/fgla\.h))/", "ops of other systems know the C ABIs alone"),
+    (r"frontends/(?!torch/|onnxruntime/)", r"(passes|compiler|tools|runtime|support)/", "a frontend ends where the dialects begin"),
     (r"passes/", r"(frontends|tools|compiler)/", "a pass knows neither where a model came from nor who called"),
     (r"compiler/", r"tools/", "the compiler does not know who calls it"),
     (r"runtime/", r"(mlir|llvm|dialect|passes|compiler|frontends|tools|support)/", "the runtime is used without the compiler"),

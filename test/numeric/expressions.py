@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 
 from inputs import rng
+from program import ENTRY
+from runtime_binding import bfloat16
 
 SHAPE = (2, 16, 1, 8)
 INPUTS = 3
@@ -92,7 +94,7 @@ class Expression:
         values = {f"%x{i}": array for i, array in enumerate(inputs)}
         for name, value, operands in self.steps:
             values[name] = value(*(values[operand] for operand in operands))
-        return np.broadcast_to(values[self.steps[-1][0]], SHAPE)
+        return np.broadcast_to(values[self.steps[-1][0]], inputs[0].shape)
 
     def region(self):
         arguments = ", ".join(f"%x{i}: f64" for i in range(INPUTS))
@@ -185,6 +187,66 @@ def against_differences(part, count):
         values, gradients = run(compile_expressions(context, generated), inputs, cotangents)
         for k, expression in enumerate(generated):
             check_gradient(report, f"expression {part}.{k}", expression, inputs[k], values[k], cotangents[k], gradients[k])
+
+    return case
+
+
+# What an op in a kernel on 16-bit arrays may be wrong by: a part of its result, and for a sine a part of one.
+KERNEL_PART, KERNEL_SINE = 2.0**-13, 2.0**-19
+
+
+def allowed_error(expression, inputs, generator):
+    """What errors of single ops make of the result, by trying."""
+    exact, most = expression(inputs), 0.0
+
+    def wrong(value):
+        def apply(*operands):
+            result = value(*operands)
+            if result.dtype == bool:
+                return result
+            either = generator.uniform(-1, 1, np.broadcast_shapes(result.shape, inputs[0].shape))
+            return result * (1 + KERNEL_PART * either) + (KERNEL_SINE * either if value in (np.sin, np.cos) else 0)
+
+        return apply
+
+    for _ in range(16):
+        tried = Expression()
+        tried.steps = [(name, wrong(value), operands) for name, value, operands in expression.steps]
+        most = np.maximum(most, np.abs(tried(inputs) - exact))
+    return exact, 3 * most + KERNEL_PART
+
+
+def in_kernel(part, count):
+    """COUNT generated gates of bf16: the factor of a state of ones, with keys of zero, in f32."""
+
+    def case(context, report):
+        batch, keys = 64, 32
+        tensor, state = f"tensor<?x?x1x{keys}xbf16>", f"tensor<?x1x{keys}x16xf32>"
+        generator = rng("expressions in kernels", part)
+        for k in range(count):
+            expression = random_expression(generator)
+            # A factor between 0.05 and 0.95.
+            product = expression.apply(binary("arith.mulf", np.multiply), expression.steps[-1][0], expression.constant(0.45))
+            expression.apply(binary("arith.addf", np.add), product, expression.constant(0.5))
+            region = expression.region().replace("f64", "f32")
+            arguments = ", ".join(f'%z{i}: {tensor} {{fgla.name = "x{i}"}}' for i in range(INPUTS))
+            types = f"({tensor}, {tensor}, {tensor.replace(f'{keys}xbf16', '16xbf16')}, {tensor}, {state})"
+            function = context.compile(f"""func.func @{ENTRY}({arguments}, %k: {tensor} {{fgla.name = "k"}}, %v: tensor<?x?x1x16xbf16> {{fgla.name = "v"}},
+    %s: {state} {{fgla.name = "s"}}) -> (tensor<?x?x1x16xbf16> {{fgla.name = "y"}}, {state} {{fgla.name = "state"}}) {{
+  %f = fgla.gate custom(%z0, %z1, %z2) : {tensor} {region}
+  %y, %state = fgla.attention %k, %k, %v decay(%f) axis(key) state(%s) : {types} -> (tensor<?x?x1x16xbf16>, {state})
+  return %y, %state : tensor<?x?x1x16xbf16>, {state}
+}}
+""")
+            inputs = [(2 * generator.standard_normal((batch, 1, 1, keys))).astype(bfloat16) for _ in range(INPUTS)]
+            given = {f"x{i}": x for i, x in enumerate(inputs)}
+            given |= {"k": np.zeros_like(inputs[0]), "v": np.zeros((batch, 1, 1, 16), bfloat16), "s": np.ones((batch, 1, keys, 16), np.float32)}
+            found = function(given)["state"][:, 0, :, 0]
+            wide = [x.astype(np.float64) for x in inputs]
+            exact, allowed = (a[:, 0, 0] for a in allowed_error(expression, wide, generator))
+            over = np.abs(found - exact) / allowed
+            # What a step of the expression lies at may be on its other side.
+            report.check(f"gate {part}.{k}\n{region}\n", np.mean(over <= 1) >= 0.998, f"{over.max():.3g} times what is allowed, at {np.mean(~(over <= 1)):.2%}")
 
     return case
 

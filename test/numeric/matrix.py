@@ -18,6 +18,7 @@ import sys
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import block_cases
+import expressions
 import math_cases
 import nonfinite
 import tensor_cases
@@ -454,6 +455,8 @@ def invariant_cases(target, lowering):
         yield Case(f"slices: {config}", slices(config))
     for config in CLUSTER_CONFIGS if target.startswith("sm_90") else ():
         yield Case(f"clusters: {config}", clusters(config))
+    for part in range(12):
+        yield Case(f"generated gates: part {part}", expressions.in_kernel(part, 8))
     for config in (Config(), Config(gate="log.head", value_dim=96), Config(gate="none", dtype="f16")):
         yield Case(f"running is sequence: {config}", running_is_sequence(config))
 
@@ -484,6 +487,7 @@ def quick_cases(target):
     yield Case("quick: slices", slices(SLICE_CONFIGS[0]))
     if target.startswith("sm_90"):
         yield Case("quick: clusters", clusters(CLUSTER_CONFIGS[0]))
+    yield Case("quick: generated gates", expressions.in_kernel(0, 4))
     yield from nonfinite.cases(target, quick=True)
     yield Case("quick: split in two", split_in_two(Config(heads=1, state="inout")))
 

@@ -74,6 +74,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // The module of this test is a CPU's, so the run fails after the list.
 // LAYOUT: builtin.module(
 // LAYOUT-NEXT:   fgla-assign-layouts
+// LAYOUT-NEXT:   fgla-link-companions
 // LAYOUT-NEXT:   fgla-size-stages
 // LAYOUT-NEXT:   fgla-check-phase{phase=layout}
 // LAYOUT-NEXT: )
@@ -141,5 +142,6 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // KERNEL-NEXT:   cse
 // KERNEL-NEXT:   fgla-emit-entry-points
 // KERNEL-NEXT:   fgla-check-allocations
+// KERNEL-NEXT:   fgla-start-threads
 // KERNEL-NEXT:   fgla-check-phase{phase=kernel}
 // KERNEL-NEXT: )

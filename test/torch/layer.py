@@ -1,28 +1,26 @@
-#!/ usr / bin / env python3
+#!/usr/bin/env python3
 """The layer: each mixer and option against plain torch, decoding against the whole, C++ against Python.
 
-usage: layer.py [--build DIR]
+usage: layer.py [--build DIR] [--quick]
 
 Ends with `N passed, N failed`.
 """
 
 import argparse
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-import torch
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "test" / "numeric"), str(ROOT / "frontends" / "torch" / "python")]
 import plain
+import torch
+from package import BUILD, fgla
+
 from reporting import Report
 
 HIDDEN, HEADS = 32, 4
 
-#Names, options of the layer, and what plain.layer takes for them.
+# Names, options of the layer, and what plain.layer takes for them.
 CASES = [
     *((mixer, {"mixer": mixer}, {}) for mixer in ("softmax", *plain.MIXERS)),
     ("groups", {"num_kv_heads": 2}, {}),
@@ -47,11 +45,9 @@ def relative(found, wanted):
 
 
 def make(options, dtype=torch.float64):
-    import fgla
-
     torch.manual_seed(0)
     layer = fgla.FGLA(HIDDEN, num_heads=HEADS, **options)
-#Nothing stays at zero or one, where a wrong use would not show.
+    # Nothing stays at zero or one, where a wrong use would not show.
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -91,10 +87,8 @@ def against_the_whole(report, name, options):
     report.error(f"{name}: in parts", relative(torch.cat(rows, 1), whole), 1e-5)
 
 
-def against_cpp(report, name, options, build, folder):
+def against_cpp(report, name, options, folder):
     """The layer of C++: the same parameters from the same seed, and from the same parameters the same numbers, bit for bit."""
-    import fgla
-
     words = {key: fgla.trace(value) if callable(value) else value for key, value in options.items() if key != "mixer"}
     torch.manual_seed(0)
     initial = fgla.FGLA(HIDDEN, num_heads=HEADS, **options).state_dict()
@@ -102,7 +96,7 @@ def against_cpp(report, name, options, build, folder):
     x = torch.randn(2, 12, HIDDEN)
     torch.save({"x": x}, folder / "x.pt")
     torch.save(dict(layer.state_dict()), folder / "state.pt")
-    command = [build / "bin" / "torch-layer", folder, options.get("mixer", "fgla"), *(f"{key}={value}" for key, value in words.items())]
+    command = [BUILD / "bin" / "torch-layer", folder, options.get("mixer", "fgla"), *(f"{key}={value}" for key, value in words.items())]
     done = subprocess.run(command, capture_output=True, text=True)
     report.check(f"{name}: the layer of C++ runs", done.returncode == 0, done.stderr)
     if done.returncode != 0:
@@ -124,8 +118,6 @@ def against_cpp(report, name, options, build, folder):
 
 def gates_learn(report):
     """No gate begins so far open or shut that its gradient is gone."""
-    import fgla
-
     for mixer in ("scalar", "gla", "fgla"):
         torch.manual_seed(0)
         layer = fgla.FGLA(HIDDEN, mixer, num_heads=HEADS)
@@ -137,8 +129,6 @@ def gates_learn(report):
 
 
 def refuses(report):
-    import fgla
-
     for options, message in [
         ({"mixer": "mamba"}, "mixer must be one of softmax, relu"),
         ({"num_heads": 3}, "expand_k must give each of 3 heads the same whole number of channels, got 32 channels"),
@@ -147,12 +137,12 @@ def refuses(report):
         ({"mixer": "softmax", "norm": "rms"}, "mixer 'softmax' takes no feature_map, gate, norm or output gate"),
     ]:
         try:
-            fgla
-  .FGLA(**{"hidden_size" : HIDDEN,
-           "num_heads" : HEADS,
-           **options}) report.check(f "refuses {options}", False, "made a layer") except ValueError as error
-      : report.check(f "refuses {options}", message in str(error), str(error)) try
-      : fgla.FGLA(HIDDEN)(torch.zeros(2, HIDDEN))
+            fgla.FGLA(**{"hidden_size": HIDDEN, "num_heads": HEADS, **options})
+            report.check(f"refuses {options}", False, "made a layer")
+        except ValueError as error:
+            report.check(f"refuses {options}", message in str(error), str(error))
+    try:
+        fgla.FGLA(HIDDEN)(torch.zeros(2, HIDDEN))
         report.check("refuses an input of two dims", False)
     except ValueError as error:
         report.check("refuses an input of two dims", str(error) == "x must have shape [B, T, 32], got [2, 32]", str(error))
@@ -160,15 +150,15 @@ def refuses(report):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
-    build = parser.parse_args().build.resolve()
-    os.environ.setdefault("FGLA_TORCH_LIBRARY", str(build / "lib" / "libfgla_torch.so"))
+    parser.add_argument("--build", type=pathlib.Path, default=BUILD)
+    parser.add_argument("--quick", action="store_true", help="every third case")
+    arguments = parser.parse_args()
     report = Report()
-    for name, options, how in CASES:
+    for name, options, how in CASES[:: 3 if arguments.quick else 1]:
         against_plain(report, name, options, how)
         against_the_whole(report, name, options)
         with tempfile.TemporaryDirectory() as folder:
-            against_cpp(report, name, options, build, pathlib.Path(folder))
+            against_cpp(report, name, options, pathlib.Path(folder))
     gates_learn(report)
     refuses(report)
     sys.exit(report.close())

@@ -18,7 +18,8 @@ def refined(zg, zr):
     g, r = torch.sigmoid(zg), torch.sigmoid(zr)
     return (1 - r) * g**2 + r * (1 - (1 - g) ** 2)
 
-#mixer : (map of queries, map of keys or None for stabilized exponents, gate or None, axis)
+
+# mixer: (map of queries, map of keys or None for stabilized exponents, gate or None, axis)
 MIXERS = {
     "relu": ("relu", "relu", None, None),
     "elu1": ("elu1", "elu1", None, None),

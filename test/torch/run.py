@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-SCRIPTS = ("ops.py", "onnx_module.py")
+SCRIPTS = ("ops.py", "behavior.py", "exported.py", "trace.py", "layer.py", "parallel.py", "examples.py", "onnx_module.py")
 
 
 def main():

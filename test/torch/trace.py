@@ -1,4 +1,4 @@
-#!/ usr / bin / env python3
+#!/usr/bin/env python3
 """fgla.trace: random Python functions of scalars against torch, values and gradients in float64; and what it refuses.
 
 usage: trace.py [--build DIR] [--quick]
@@ -16,14 +16,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "test" / "numeric"), str(ROOT / "frontends" / "torch" / "python")]
+from package import BUILD
+from fgla import TraceError, trace
+
 import expressions
-from fgla.tracing import TraceError, trace
 from harness import Case, Context
 from reporting import Report
 
-#Of any numbers, of positive ones, of those in(-0.9, 0.9); {} are operands.
+# Of any numbers, of positive ones, of those in (-0.9, 0.9); {} are operands.
 ANY = [
     "-{}", "abs({})", "{}.sin()", "torch.cos({})", "torch.tanh({})", "torch.atan({})", "torch.asinh({})", "torch.erf({})", "torch.erfc({})",
     "torch.floor({})", "torch.ceil({})", "torch.trunc({})", "torch.round({})", "torch.sign({})", "torch.square({})", "torch.sigmoid({})",
@@ -66,7 +66,7 @@ def random_source(generator):
             text = generator.choice(MIXED).format(pick(), f"({pick()} ** 2 + 0.5)")
         values.append(f"y{len(steps)}")
         steps.append(f"    {values[-1]} = {text}")
-#Of a moderate size, and of all inputs.
+    # Of a moderate size, and of all inputs.
     return "def f(x0, x1, x2):\n" + "\n".join(steps) + f"\n    return torch.atan({values[-1]} + 0.1 * torch.sin({values[-2]})) + torch.sin(x0) * x1 * x2\n"
 
 
@@ -120,7 +120,7 @@ def takes_each(report):
 
 
 REFUSED = [
-#(function, what the message says, what it points at)
+    # (function, what the message says, what it points at)
     (lambda x: torch.cumsum(x, 0), "torch function 'cumsum' is not an elementwise function", "torch.cumsum(x, 0)"),
     (lambda x: F.softmax(x, dim=-1), "torch function 'softmax' is not an elementwise function", "F.softmax(x, dim=-1)"),
     (lambda x: x.sum(), "'sum' is not an elementwise function", "x.sum"),
@@ -156,7 +156,7 @@ def refuses(report):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--build", type=pathlib.Path, default=BUILD)
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     report = Report()
@@ -166,7 +166,7 @@ def main():
     report.check("a block's text is its own trace", trace(text) == text)
     for part in range(1 if arguments.quick else 5):
         case = Case(f"trace {part}", None)
-        random_functions(report, Context(arguments.build.resolve(), "cpu", "reference", case), part, 40)
+        random_functions(report, Context(BUILD, "cpu", "reference", case), part, 40)
     sys.exit(report.close())
 
 

@@ -85,8 +85,8 @@ static Result<Problem> listProblem(const Source &source, const TuneOptions &opti
   problem.key = getTunedKey(roots[0], *findGPUTarget(options.compile.target));
   problem.heads = roots[0].getNumQueryHeads();
   for (ScheduleAttr schedule : listCandidates(roots[0], roots[0]->getAttrOfType<ScheduleAttr>(kScheduleAttrName))) {
-    bool isForTable = problem.candidates.empty() || toMembers(schedule).find("segments=0") != std::string::npos;
-    problem.candidates.push_back({toMembers(schedule), isForTable, "", {}, {}});
+    bool isForTable = problem.candidates.empty() || schedule.getSegments() == 0;
+    problem.candidates.push_back({schedule.toText(), isForTable, "", {}, {}});
   }
   return problem;
 }

@@ -73,6 +73,13 @@ static cl::opt<std::string> tuned("tuned", cl::desc("table of tuned schedules: a
                                   cl::value_desc("FILE|none"), cl::cat(category));
 static cl::list<std::string> shapes("shape", cl::desc("sizes of the dynamic dims, for --report; --tune takes several"),
                                     cl::value_desc("B=1,T=4096"), cl::cat(category));
+static cl::opt<std::string> exportForm(
+    "export",
+    cl::desc("write a program of fgla as an ONNX model (-o FILE.onnx): with LinearAttention of opset 27, a "
+             "function of older operators, ONNX Runtime's own operator, or as a node for libfgla_onnxruntime "
+             "(docs/onnx-export.md)"),
+    cl::value_desc("onnx27|function|ort-contrib|custom-op"), cl::cat(category));
+
 static cl::opt<bool> tuneIt("tune",
                             cl::desc("time schedules on this machine's GPU; -o FILE.txt is a table of tuned schedules "
                                      "that the fastest is put into"),
@@ -193,7 +200,7 @@ static Status writeText(const Source &source, const CompileOptions &options) {
 }
 
 static Status writeModel(const Source &source) {
-  Result<std::string> bytes = writeONNX(source, sys::path::parent_path(outputPath));
+  Result<std::string> bytes = writeONNX(source, sys::path::parent_path(outputPath), exportForm);
   return bytes.ok() ? write(outputPath, *bytes) : bytes.status();
 }
 
@@ -382,6 +389,8 @@ int main(int argc, char **argv) {
     return fail("--compile-to=" + compileTo + " gives text: output file '" + outputPath + "' must end in .mlir");
   if (kind == ".mlir" && compileTo == "binary")
     return fail("--compile-to=binary gives machine code: output file '" + outputPath + "' must end in .so or .o");
+  if (!exportForm.empty() && kind != ".onnx")
+    return fail("--export needs an output file that ends in .onnx");
   if (!headerPath.empty() && kind != ".so" && kind != ".o")
     return fail("--header needs an output file that ends in .so or .o");
   if (useCache)

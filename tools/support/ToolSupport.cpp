@@ -9,6 +9,10 @@
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <new>
+#include <sys/mman.h>
+#include <unistd.h>
+
 using namespace llvm;
 using fgla::runtime::Result;
 using fgla::runtime::Status;
@@ -31,12 +35,33 @@ fgla::tools::Progress::~Progress() {
     showLine("");
 }
 
+[[noreturn]] static void endWithoutMemory() {
+  constexpr StringRef line = "error: no memory\n";
+  (void)!write(STDERR_FILENO, line.data(), line.size()); // errs() may allocate
+  std::_Exit(1);
+}
+
 void fgla::tools::endOnFatalErrors() {
   install_fatal_error_handler([](void *, const char *reason, bool) {
     fail("code generator: " + StringRef(reason).split('\n').first);
     sys::RunInterruptHandlers(); // files that only signals would remove
     std::_Exit(1);
   });
+  install_bad_alloc_error_handler([](void *, const char *, bool) { endWithoutMemory(); });
+  std::set_new_handler(endWithoutMemory);
+}
+
+/// What `body` writes to the standard error.
+static std::string captureErrors(function_ref<void()> body) {
+  int kept = dup(STDERR_FILENO), file = memfd_create("errors", MFD_CLOEXEC);
+  dup2(file, STDERR_FILENO);
+  body();
+  dup2(kept, STDERR_FILENO);
+  std::string text(std::max<off_t>(lseek(file, 0, SEEK_END), 0), '\0');
+  text.resize(std::max<ssize_t>(pread(file, text.data(), text.size(), 0), 0));
+  close(file);
+  close(kept);
+  return text;
 }
 
 void fgla::tools::parseCommandLine(int argc, char **argv, cl::OptionCategory &category, StringRef overview) {
@@ -44,13 +69,16 @@ void fgla::tools::parseCommandLine(int argc, char **argv, cl::OptionCategory &ca
   cl::SetVersionPrinter([](raw_ostream &os) { os << "fgla " << FGLA_VERSION << "\n"; });
   std::string errors;
   raw_string_ostream stream(errors);
-  if (cl::ParseCommandLineOptions(argc, argv, overview, &stream))
+  bool isRight = false;
+  // Of values that are none, LLVM writes to the standard error whatever stream it is given.
+  errors += captureErrors([&] { isRight = cl::ParseCommandLineOptions(argc, argv, overview, &stream); });
+  if (isRight)
     return;
   // LLVM writes "<program>: <what is wrong>" and hints; the first line says it.
   StringRef line = StringRef(errors).trim().split('\n').first;
   line.consume_front(sys::path::filename(argv[0]));
   line.consume_front(": ");
-  line = line.split(".  Try: ").first;
+  line = line.split(".  Try: ").first.split(" Try 0 or 1").first.rtrim('!');
   std::exit(fail(line + " (see --help)"));
 }
 

@@ -1,9 +1,8 @@
 //===- FGLA.cpp - The layer -----------------------------------------------===//
 
 #include "frontends/torch/nn/FGLA.h"
-#include <ATen/core/dispatch/Dispatcher.h>
+#include "frontends/torch/nn/Operators.h"
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <torch/nn/functional/activation.h>
@@ -233,22 +232,6 @@ FGLAImpl::Mixed FGLAImpl::runSoftmax(Tensor q, Tensor k, Tensor v, const std::ve
   return {y.transpose(1, 2), {k, v}};
 }
 
-using Arguments = std::map<std::string, c10::IValue>;
-
-/// Calls an operator by the names of its arguments; those that are not given have their defaults.
-static std::array<Tensor, 3> call(const char *name, const Arguments &arguments) {
-  c10::OperatorHandle op = c10::Dispatcher::singleton().findSchemaOrThrow(name, "");
-  torch::jit::Stack stack;
-  for (const c10::Argument &argument : op.schema().arguments()) {
-    auto found = arguments.find(argument.name());
-    stack.push_back(found != arguments.end() ? found->second : argument.default_value().value());
-  }
-  op.callBoxed(stack);
-  return {stack[0].toTensor(), stack[1].toTensor(), stack[2].toTensor()};
-}
-
-static c10::IValue optional(const Tensor &tensor) { return tensor.defined() ? c10::IValue(tensor) : c10::IValue(); }
-
 FGLAImpl::Mixed FGLAImpl::runAttention(const Tensor &x, const Tensor &q, const Tensor &k, const Tensor &v,
                                        const std::vector<Tensor> &memory, bool wantsState) {
   bool isStep = !memory.empty() && x.size(1) == 1; // an operator of its own, without the axis of tokens
@@ -285,7 +268,7 @@ FGLAImpl::Mixed FGLAImpl::runAttention(const Tensor &x, const Tensor &q, const T
     arguments[isStep ? "state" : "initial_state"] = memory[0];
     arguments[isStep ? "max" : "initial_max"] = optional(memory[1]);
   }
-  auto [y, state, max] = call(isStep ? "fgla::step" : "fgla::fgla", arguments);
+  auto [y, state, max] = callOperator(isStep ? "fgla::step" : "fgla::fgla", arguments);
   bool hasMax = mix.stabilizer == "running" || mix.stabilizer == "sequence";
   return {isStep ? y.unsqueeze(1) : y, {state, hasMax ? max : Tensor()}};
 }

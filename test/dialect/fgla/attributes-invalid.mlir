@@ -186,3 +186,26 @@ func.func @f(%a: tensor<4xf32>) -> tensor<4xf32> {
   %0 = math.exp %a {fgla.retention = "saved"} : tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+func.func @role(%q: tensor<?x?x2x16xf32>) {
+  // expected-error @+1 {{attribute 'fgla.schedule' must name roles of its kernels (load, elementwise, matrix, epilogue), got 'warps'}}
+  %o = fgla.attention %q, %q, %q {fgla.schedule = #fgla.schedule<tile = 16, warps = 2>} : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> (tensor<?x?x2x16xf32>)
+  return
+}
+
+// -----
+
+// expected-error @+1 {{'matrix' must be warps, or warps x instances, as in 2x4}}
+func.func private @f() attributes {s = #fgla.schedule<tile = 16, matrix = 2x4x2>}
+
+// -----
+
+// expected-error @+1 {{'matrix' must be 0 or a power of two up to 32, got 3}}
+func.func private @f() attributes {s = #fgla.schedule<tile = 16, matrix = 4x3>}
+
+// -----
+
+// expected-error @+1 {{'matrix' is given twice}}
+func.func private @f() attributes {s = #fgla.schedule<tile = 16, matrix = 4, matrix = 8>}

@@ -81,3 +81,8 @@ module attributes {onnx.folders = "."} {}
 
 // expected-error@+1 {{'builtin.module' op attribute 'onnx.model' must be a resource of i8, got "model.onnx"}}
 module attributes {onnx.model = "model.onnx"} {}
+
+// -----
+
+// expected-error@+1 {{'builtin.module' op attribute 'onnx.function' must be a string on a function, got "local"}}
+module attributes {onnx.function = "local"} {}

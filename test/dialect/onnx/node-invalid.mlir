@@ -69,3 +69,12 @@ func.func @names(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = onnx.node "Neg"(%x) version 13 gives ["a", "b"] : (tensor<4xf32>) -> (tensor<4xf32>)
   return %y : tensor<4xf32>
 }
+
+// -----
+
+func.func @graph_without_end(%x: tensor<4xf32>) {
+  // expected-error@+1 {{graph "body" must be one block that ends in 'onnx.yield' (node_c6)}}
+  onnx.node "Scan"(%x) version 13 : (tensor<4xf32>) -> () graph "body" {
+  }
+  return
+}

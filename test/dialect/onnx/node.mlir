@@ -36,3 +36,25 @@ func.func @unknown_type(%x: tensor<*xf32>) -> none {
   %y = onnx.node "Mystery"(%x) domain "x" version 1 : (tensor<*xf32>) -> (none)
   return %y : none
 }
+
+// Attributes that are graphs.
+// CHECK-LABEL: func @graphs
+func.func @graphs(%init: tensor<f32>, %x: tensor<?xf32>) -> none {
+  // CHECK: onnx.node "Scan"(%{{.*}}, %{{.*}}) version 13 {num_scan_inputs = 1 : i64} : (tensor<f32>, tensor<?xf32>) -> (none) graph "body" {
+  // CHECK-NEXT: ^bb0(%[[A:.*]]: none, %[[B:.*]]: none):
+  // CHECK-NEXT: %[[M:.*]] = onnx.node "Max"(%[[A]], %[[B]]) version 13 : (none, none) -> (none)
+  // CHECK-NEXT: onnx.yield %[[M]] : none
+  %m = onnx.node "Scan"(%init, %x) version 13 {num_scan_inputs = 1 : i64} : (tensor<f32>, tensor<?xf32>) -> (none) graph "body" {
+  ^bb0(%a: none, %b: none):
+    %max = onnx.node "Max"(%a, %b) version 13 : (none, none) -> (none)
+    onnx.yield %max : none
+  }
+  return %m : none
+}
+
+// A function of the model.
+// CHECK: func.func private @twice({{.*}}) -> none attributes {onnx.function = "local"}
+func.func private @twice(%x: none) -> none attributes {onnx.function = "local"} {
+  %y = onnx.node "Add"(%x, %x) version 13 : (none, none) -> (none)
+  return %y : none
+}

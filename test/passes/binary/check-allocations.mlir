@@ -75,16 +75,9 @@ llvm.func internal @parallel(%size: i64) {
   llvm.return
 }
 
-// An entry function owns the list. Before it allocates, OpenMP's threads are started.
+// An entry function owns the list.
 // CHECK-LABEL: llvm.func @entry
 // CHECK-SAME: (%{{.*}}: i64) -> i32
-// CHECK: %[[STARTED:.*]] = llvm.mlir.addressof @fgla.threads.started
-// CHECK: llvm.cond_br %{{.*}}, ^[[BODY:.*]], ^[[FIRST:.*]]
-// CHECK: ^[[FIRST]]:
-// CHECK: omp.parallel {
-// CHECK: llvm.atomicrmw _or %[[STARTED]]
-// CHECK: llvm.br ^[[BODY]]
-// CHECK: ^[[BODY]]:
 // CHECK: %[[LIST:.*]] = llvm.alloca
 // CHECK: llvm.call @fgla.list.begin(%[[LIST]])
 // CHECK: %[[FAILED:.*]] = llvm.call @parallel(%{{.*}}, %[[LIST]])
@@ -99,6 +92,63 @@ llvm.func @entry(%size: i64) -> i32 {
   llvm.call @parallel(%size) : (i64) -> ()
   %ok = llvm.mlir.constant(0 : i32) : i32
   llvm.return %ok : i32
+}
+
+// Where sums and products overflow, the size is as large as can be.
+// CHECK-LABEL: llvm.func @sizes
+// CHECK: llvm.intr.umul.with.overflow
+// CHECK: %[[COUNT:.*]] = llvm.select
+// CHECK: %[[BYTES:.*]] = "llvm.intr.umul.with.overflow"(%[[COUNT]]
+// CHECK: %[[ALL:.*]] = llvm.intr.uadd.sat
+// CHECK: llvm.call @fgla.list.allocate(%{{.*}}, %[[ALL]])
+llvm.func @sizes(%m: i64, %n: i64) -> i32 {
+  %align = llvm.mlir.constant(64 : i64) : i64
+  %null = llvm.mlir.zero : !llvm.ptr
+  %count = llvm.mul %m, %n : i64
+  %end = llvm.getelementptr %null[%count] : (!llvm.ptr, i64) -> !llvm.ptr, f32
+  %bytes = llvm.ptrtoint %end : !llvm.ptr to i64
+  %all = llvm.add %bytes, %align : i64
+  %memory = llvm.call @malloc(%all) : (i64) -> !llvm.ptr
+  llvm.call @free(%memory) : (!llvm.ptr) -> ()
+  %ok = llvm.mlir.constant(0 : i32) : i32
+  llvm.return %ok : i32
+}
+
+// A thread of a team goes on, with memory that all such threads share.
+// CHECK-LABEL: llvm.func @team
+// CHECK: %[[BLOCK:.*]] = llvm.call @fgla.list.allocate
+// CHECK: llvm.call @fgla.list.begin(%[[BLOCK]])
+// CHECK: %[[SPARE:.*]] = llvm.getelementptr %[[BLOCK]][16]
+// CHECK: omp.parallel {
+// CHECK:   %[[MEMORY:.*]] = llvm.call @fgla.list.allocate
+// CHECK:   %[[FAILED:.*]] = llvm.icmp "eq" %[[MEMORY]]
+// CHECK:   llvm.atomicrmw _or
+// CHECK:   %[[USED:.*]] = llvm.select %[[FAILED]], %[[SPARE]], %[[MEMORY]]
+// CHECK:   llvm.call @plain(%[[USED]])
+// CHECK: llvm.call @fgla.list.release(%[[BLOCK]])
+llvm.func @team(%size: i64) -> i32 {
+  omp.parallel {
+    %memory = llvm.call @malloc(%size) : (i64) -> !llvm.ptr
+    llvm.call @plain(%memory) : (!llvm.ptr) -> ()
+    llvm.call @free(%memory) : (!llvm.ptr) -> ()
+    omp.terminator
+  }
+  %ok = llvm.mlir.constant(0 : i32) : i32
+  llvm.return %ok : i32
+}
+
+// -----
+
+llvm.func @malloc(i64) -> !llvm.ptr
+
+llvm.func @inside(%size: !llvm.ptr) {
+  omp.parallel {
+    %bytes = llvm.load %size : !llvm.ptr -> i64
+    // expected-error@+1 {{must allocate a number of bytes that is known outside of its team}}
+    %memory = llvm.call @malloc(%bytes) : (i64) -> !llvm.ptr
+    omp.terminator
+  }
+  llvm.return
 }
 
 // -----

@@ -1,6 +1,6 @@
 // Who arrives at the barrier that says "all is there": a lane for its warp, after a bar.warp.sync; for race checkers, every lane.
-// RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-size-stages,fgla-lower-pipelines)' | FileCheck %s --check-prefixes=CHECK,WARP
-// RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-size-stages,fgla-lower-pipelines{check-races=true})' | FileCheck %s --check-prefixes=CHECK,LANES
+// RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-link-companions,fgla-size-stages,fgla-lower-pipelines)' | FileCheck %s --check-prefixes=CHECK,WARP
+// RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-link-companions,fgla-size-stages,fgla-lower-pipelines{check-races=true})' | FileCheck %s --check-prefixes=CHECK,LANES
 
 module attributes {fgla.target = #fgla.target<"sm_80">} {
   // CHECK-LABEL: llvm.func @double_0

@@ -1,5 +1,5 @@
 // Scores without decays for each key channel: products of what a role computes, by way of shared memory.
-// RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-size-stages,fgla-lower-pipelines)' | FileCheck %s
+// RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-link-companions,fgla-size-stages,fgla-lower-pipelines)' | FileCheck %s
 
 module attributes {fgla.target = #fgla.target<"sm_90a">} {
   // CHECK: gpu.module @scores_gpu

@@ -1,4 +1,4 @@
-// RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-size-stages,fgla-lower-pipelines)' | FileCheck %s
+// RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-link-companions,fgla-size-stages,fgla-lower-pipelines)' | FileCheck %s
 
 // Where a role writes what others may still read, it waits for them first.
 module attributes {fgla.target = #fgla.target<"sm_90a">} {

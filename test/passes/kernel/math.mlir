@@ -43,14 +43,118 @@ gpu.module @small {
     llvm.return %y : f32
   }
   // CHECK-LABEL: llvm.func @tanh
-  // CHECK: arith.minimumf
-  // CHECK: arith.maximumf
   // CHECK: llvm.nvvm.ex2.approx.ftz.f
   // CHECK: nvvm.rcp.approx.ftz.f
+  // CHECK: math.fma
+  // CHECK: math.fma
+  // CHECK: arith.select
   // CHECK-NOT: math.tanh
   llvm.func @tanh(%x: f32) -> f32 {
     %y = math.tanh %x : f32
     llvm.return %y : f32
+  }
+  // Beside a constant of its size, what is small needs no digits of its own.
+  // CHECK-LABEL: llvm.func @tanh_beside
+  // CHECK: llvm.nvvm.ex2.approx.ftz.f
+  // CHECK: nvvm.rcp.approx.ftz.f
+  // CHECK: math.fma
+  // CHECK-NOT: {{math.fma|select}}
+  llvm.func @tanh_beside(%x: f32) -> f32 {
+    %half = arith.constant 0.5 : f32
+    %y = math.tanh %x : f32
+    %part = arith.mulf %y, %half : f32
+    %z = arith.addf %half, %part : f32
+    llvm.return %z : f32
+  }
+  // A constant that is smaller does not do.
+  // CHECK-LABEL: llvm.func @tanh_beside_little
+  // CHECK: arith.select
+  llvm.func @tanh_beside_little(%x: f32) -> f32 {
+    %little = arith.constant 0.125 : f32
+    %y = math.tanh %x : f32
+    %z = arith.addf %little, %y : f32
+    llvm.return %z : f32
+  }
+  // CHECK-LABEL: llvm.func @tanh_precise
+  // CHECK: arith.minimumf
+  // CHECK: arith.maximumf
+  // CHECK: nvvm.rcp.approx.ftz.f
+  llvm.func @tanh_precise(%x: f32) -> f32 attributes {fgla.precise} {
+    %y = math.tanh %x : f32
+    llvm.return %y : f32
+  }
+  // CHECK-LABEL: llvm.func @erf
+  // CHECK: math.absf
+  // CHECK-COUNT-4: math.fma
+  // CHECK: llvm.nvvm.ex2.approx.ftz.f
+  // CHECK: math.copysign
+  // CHECK: arith.select
+  llvm.func @erf(%x: f32) -> f32 {
+    %y = math.erf %x : f32
+    llvm.return %y : f32
+  }
+  // Whole turns are taken away first, but where there are none.
+  // CHECK-LABEL: llvm.func @sin
+  // CHECK-COUNT-3: math.fma
+  // CHECK: llvm.nvvm.sin.approx.ftz.f
+  // CHECK: arith.select
+  llvm.func @sin(%x: f32) -> f32 {
+    %y = math.sin %x : f32
+    llvm.return %y : f32
+  }
+  // CHECK-LABEL: llvm.func @cos_of_tanh
+  // CHECK-NOT: 12582912
+  // CHECK: llvm.nvvm.cos.approx.ftz.f
+  // CHECK: llvm.return
+  llvm.func @cos_of_tanh(%x: f32) -> f32 {
+    %a = math.tanh %x : f32
+    %y = math.cos %a : f32
+    llvm.return %y : f32
+  }
+  // Of what is not negative, a power is one of two; where both are far from zero and infinity, no choice is left.
+  // CHECK-LABEL: llvm.func @power
+  // CHECK: llvm.nvvm.lg2.approx.ftz.f
+  // CHECK: llvm.nvvm.ex2.approx.ftz.f
+  // CHECK-NOT: arith.select
+  // CHECK: llvm.return
+  llvm.func @power(%x: f32, %y: f32) -> f32 {
+    %one = arith.constant 1.0 : f32
+    %two = arith.constant 2.0 : f32
+    %a = math.absf %x : f32
+    %b = arith.minimumf %a, %one : f32
+    %base = arith.addf %b, %one : f32
+    %exponent = arith.minimumf %base, %two : f32
+    %z = math.powf %base, %exponent : f32
+    llvm.return %z : f32
+  }
+  // CHECK-LABEL: llvm.func @power_of_size
+  // CHECK: llvm.nvvm.lg2.approx.ftz.f
+  // CHECK-COUNT-2: arith.select
+  llvm.func @power_of_size(%x: f32, %y: f32) -> f32 {
+    %a = math.absf %x : f32
+    %z = math.powf %a, %y : f32
+    llvm.return %z : f32
+  }
+  // A remainder has no division that is rounded once, but one step to either side.
+  // CHECK-LABEL: llvm.func @remainder
+  // CHECK: nvvm.rcp.approx.ftz.f
+  // CHECK: math.trunc
+  // CHECK: math.fma
+  // CHECK-COUNT-3: arith.select
+  // CHECK-NOT: remf
+  llvm.func @remainder(%x: f32, %y: f32) -> f32 {
+    %z = arith.remf %x, %y : f32
+    llvm.return %z : f32
+  }
+  // A quotient by a root has one function of the unit.
+  // CHECK-LABEL: llvm.func @root
+  // CHECK: llvm.nvvm.rsqrt.approx.ftz.f
+  // CHECK-NOT: rcp
+  // CHECK: llvm.return
+  llvm.func @root(%x: f32, %y: f32) -> f32 {
+    %root = math.sqrt %y : f32
+    %z = arith.divf %x, %root : f32
+    llvm.return %z : f32
   }
 }
 

@@ -1,6 +1,6 @@
 // Accumulators of 16 bits that are put leave up to four blocks of 8 x 8 at a time where there is an instruction for it, element by
 // element or by two elsewhere. What decides is how a tile lies in registers.
-// RUN: fgla-opt %s --split-input-file --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-size-stages,fgla-lower-pipelines)' | FileCheck %s
+// RUN: fgla-opt %s --split-input-file --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-link-companions,fgla-size-stages,fgla-lower-pipelines)' | FileCheck %s
 
 module attributes {fgla.target = #fgla.target<"sm_90a">} {
   // Rows along the instruction's rows: lanes 8 i ... 8 i + 7 address block i. Blocks 1 and 3 lie 8 rows down, 2 and 3 8 columns on.

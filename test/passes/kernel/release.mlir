@@ -1,4 +1,4 @@
-// RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-size-stages,fgla-lower-pipelines)' | FileCheck %s
+// RUN: fgla-opt %s --pass-pipeline='builtin.module(fgla-assign-layouts,fgla-link-companions,fgla-size-stages,fgla-lower-pipelines)' | FileCheck %s
 
 // What a role carries on is computed where it is asked for. What is computed from the turn's memory is asked for before
 // the role says that it is done with that: else the next turn may be there already.

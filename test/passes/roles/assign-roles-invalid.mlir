@@ -56,7 +56,7 @@ func.func private @region(%z: memref<?x32xf32>, %n: index, %p: i1) attributes {f
 
 // -----
 
-func.func private @warps(%z: memref<?x32xf32>, %y: memref<?x32xf32>, %n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16, load = 8, instances = 32>} {
+func.func private @warps(%z: memref<?x32xf32>, %y: memref<?x32xf32>, %n: index) attributes {fgla.kernel = #fgla.schedule<tile = 16, load = 8, elementwise = 1x32>} {
   %c0 = arith.constant 0 : index
   // expected-error @+1 {{'scf.forall' needs 40 warps by its schedule, a block has at most 32}}
   scf.forall (%b) in (%n) {

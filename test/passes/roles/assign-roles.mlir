@@ -1,5 +1,5 @@
 // RUN: fgla-opt %s --fgla-assign-roles --canonicalize --cse | FileCheck %s
-// RUN: sed 's/schedule<tile = 16>/schedule<tile = 16, load = 4, elementwise = 4, instances = 2, matrix = 2>/' %s | fgla-opt --fgla-assign-roles | FileCheck %s --check-prefix=GIVEN
+// RUN: sed 's/schedule<tile = 16>/schedule<tile = 16, load = 4, elementwise = 4x2, matrix = 2>/' %s | fgla-opt --fgla-assign-roles | FileCheck %s --check-prefix=GIVEN
 
 // What the schedule says goes; but 64 channels give work to one warp, so eight of them make eight instances.
 // GIVEN-LABEL: func.func private @all

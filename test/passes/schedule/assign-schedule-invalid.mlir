@@ -1,6 +1,6 @@
 // RUN: not fgla-opt %s --fgla-assign-schedule="tile=24" -split-input-file 2>&1 | FileCheck %s
 
-// CHECK: error: 'tile' must be a power of two, got 24
+// CHECK: error: 'tile' must be a power of two up to 1024, got 24
 module attributes {fgla.target = #fgla.target<"cpu">} {
 }
 
@@ -18,12 +18,12 @@ module attributes {fgla.target = #fgla.target<"sm_70">} {
 
 // -----
 
-// CHECK: error: 'tile' must be between 1 and 1024, got 2048
+// CHECK: error: 'tile' must be a power of two up to 1024, got 2048
 func.func private @f() attributes {s = #fgla.schedule<tile = 2048>}
 
 // -----
 
-// CHECK: error: 'tile' must be a power of two, got 12
+// CHECK: error: 'tile' must be a power of two up to 1024, got 12
 func.func private @f() attributes {s = #fgla.schedule<tile = 12>}
 
 // -----

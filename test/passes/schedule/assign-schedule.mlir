@@ -52,7 +52,7 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 // On a GPU all is chosen that a schedule holds, but for the turns under way: these follow from layouts.
 module attributes {fgla.target = #fgla.target<"sm_90a">} {
   // CHECK-LABEL: func.func @gpu
-  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 16, segments = 0, cluster = 2, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
+  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 16, segments = 0, cluster = 2, elementwise = 2x4, matrix = 4, epilogue = 4>
   func.func @gpu(%q: tensor<?x?x2x128xbf16>, %v: tensor<?x?x2x128xbf16>) -> tensor<?x?x2x128xbf16> {
     %o = fgla.attention %q, %q, %v : (tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>, tensor<?x?x2x128xbf16>) -> (tensor<?x?x2x128xbf16>)
     return %o : tensor<?x?x2x128xbf16>
@@ -60,7 +60,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
 
   // f32: twice the sums, half the warps that need registers.
   // CHECK-LABEL: func.func @wide
-  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 16, segments = 0, elementwise = 2, instances = 2, matrix = 8, epilogue = 4>
+  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 16, segments = 0, elementwise = 2x2, matrix = 8, epilogue = 4>
   func.func @wide(%q: tensor<?x?x2x128xf32>, %v: tensor<?x?x2x128xf32>) -> tensor<?x?x2x128xf32> {
     %o = fgla.attention %q, %q, %v : (tensor<?x?x2x128xf32>, tensor<?x?x2x128xf32>, tensor<?x?x2x128xf32>) -> (tensor<?x?x2x128xf32>)
     return %o : tensor<?x?x2x128xf32>
@@ -68,7 +68,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
 
   // What a given schedule leaves open is chosen.
   // CHECK-LABEL: func.func @open
-  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 16, segments = 2, stages = 3, load = 1, elementwise = 1, instances = 8, matrix = 1, epilogue = 4>
+  // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 16, segments = 2, stages = 3, load = 1, elementwise = 1x8, matrix = 1, epilogue = 4>
   func.func @open(%q: tensor<?x?x2x16xbf16>, %v: tensor<?x?x2x16xbf16>) -> tensor<?x?x2x16xbf16> {
     %o = fgla.attention %q, %q, %v {fgla.schedule = #fgla.schedule<tile = 16, segments = 2, stages = 3, load = 1>} : (tensor<?x?x2x16xbf16>, tensor<?x?x2x16xbf16>, tensor<?x?x2x16xbf16>) -> (tensor<?x?x2x16xbf16>)
     return %o : tensor<?x?x2x16xbf16>

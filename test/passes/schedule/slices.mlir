@@ -19,7 +19,7 @@ module attributes {fgla.target = #fgla.target<"sm_90a">} {
     return %o : tensor<?x?x2x512xbf16>
   }
   // CHECK-LABEL: func.func @both
-  // CHECK: #fgla.schedule<tile = 16, segments = 0, key_slice = 128, value_slice = 128, cluster = 2, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
+  // CHECK: #fgla.schedule<tile = 16, segments = 0, key_slice = 128, value_slice = 128, cluster = 2, elementwise = 2x4, matrix = 4, epilogue = 4>
   func.func @both(%q: tensor<?x?x2x256xbf16>, %v: tensor<?x?x2x512xbf16>) -> tensor<?x?x2x512xbf16> {
     %o = fgla.attention %q, %q, %v : (tensor<?x?x2x256xbf16>, tensor<?x?x2x256xbf16>, tensor<?x?x2x512xbf16>) -> (tensor<?x?x2x512xbf16>)
     return %o : tensor<?x?x2x512xbf16>

@@ -7,14 +7,14 @@
 
 // What a line leaves open is chosen.
 // TUNED-LABEL: func.func @dynamic
-// TUNED: #fgla.schedule<tile = 16, segments = 0, cluster = 2, stages = 6, load = 1, elementwise = 2, instances = 4, matrix = 8, epilogue = 4>
+// TUNED: #fgla.schedule<tile = 16, segments = 0, cluster = 2, stages = 6, load = 1, elementwise = 2x4, matrix = 8, epilogue = 4>
 // NONE-LABEL: func.func @dynamic
-// NONE: #fgla.schedule<tile = 16, segments = 0, cluster = 2, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
+// NONE: #fgla.schedule<tile = 16, segments = 0, cluster = 2, elementwise = 2x4, matrix = 4, epilogue = 4>
 // Members of --schedule are of another schedule.
 // GIVEN-LABEL: func.func @dynamic
-// GIVEN: #fgla.schedule<tile = 16, segments = 0, cluster = 2, stages = 5, elementwise = 2, instances = 4, matrix = 4, epilogue = 4>
+// GIVEN: #fgla.schedule<tile = 16, segments = 0, cluster = 2, stages = 5, elementwise = 2x4, matrix = 4, epilogue = 4>
 // SEGMENTS-LABEL: func.func @dynamic
-// SEGMENTS: #fgla.schedule<tile = 16, segments = 3, stages = 6, load = 1, elementwise = 2, instances = 4, matrix = 8, epilogue = 4>
+// SEGMENTS: #fgla.schedule<tile = 16, segments = 3, stages = 6, load = 1, elementwise = 2x4, matrix = 8, epilogue = 4>
 
 // A shape that is known has a line of its own.
 // TUNED-LABEL: func.func @long

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "gtest/gtest.h"
+#include <fstream>
 
 using namespace fgla;
 
@@ -173,23 +174,55 @@ TEST(Candidates, AroundTheChosenOne) {
   ASSERT_TRUE(module);
   AttentionOp op;
   module->walk([&](AttentionOp found) { op = found; });
-  auto open = ScheduleAttr::get(&context, 16, 0, 0, 128);
+  auto open = ScheduleAttr::get(&context, 16, 0).with(ScheduleMember::ValueSlice, 128);
   ScheduleAttr chosen = completeSchedule(open, getKernelShape(op, open));
   llvm::SmallVector<ScheduleAttr> candidates = listCandidates(op, chosen);
   EXPECT_EQ(candidates.front(), chosen);
-  EXPECT_EQ(toMembers(chosen), "tile=16,segments=0,key_slice=0,value_slice=128,cluster=0,stages=0,load=0,elementwise=2,"
-                               "instances=4,matrix=4,epilogue=4");
+  EXPECT_EQ(chosen.toText(),
+            "tile=16,segments=0,key_slice=0,value_slice=128,cluster=0,stages=0,elementwise=2x4,matrix=4,"
+            "epilogue=4");
   llvm::DenseSet<ScheduleAttr> all(candidates.begin(), candidates.end());
   EXPECT_EQ(all.size(), candidates.size());
   auto has = [&](auto isOne) { return llvm::any_of(candidates, isOne); };
-  EXPECT_TRUE(has([](ScheduleAttr s) { return s.getLoad() == 2 && s.getInstances() == 8 && s.getElementwise() == 1; }));
-  EXPECT_TRUE(has([](ScheduleAttr s) { return s.getMatrix() == 8 && s.getStages() == 8; }));
+  EXPECT_TRUE(has([](ScheduleAttr s) {
+    RoleSize elementwise = s.getRole(role::kElementwise);
+    return s.getRole(role::kLoad).warps == 2 && elementwise.warps == 1 && elementwise.instances == 8;
+  }));
+  EXPECT_TRUE(has([](ScheduleAttr s) { return s.getRole(role::kMatrix).warps == 8 && s.getStages() == 8; }));
   EXPECT_TRUE(has([](ScheduleAttr s) { return s.getSegments() == 8; }));
   // Half the keys allow all values; half the values of a slice stay a slice.
   EXPECT_TRUE(has([](ScheduleAttr s) { return s.getKeySlice() == 64 && s.getValueSlice() == 0; }));
   EXPECT_TRUE(has([](ScheduleAttr s) { return s.getKeySlice() == 0 && s.getValueSlice() == 64; }));
   for (ScheduleAttr schedule : candidates) {
     EXPECT_EQ(schedule.getTile(), 16);
-    EXPECT_GT(schedule.getMatrix() * schedule.getElementwise() * schedule.getInstances() * schedule.getEpilogue(), 0);
+    for (llvm::StringRef role : {role::kElementwise, role::kMatrix, role::kEpilogue})
+      EXPECT_GT(schedule.getRole(role).warps, 0);
+    EXPECT_GT(schedule.getRole(role::kElementwise).instances, 0);
   }
+}
+
+//===----------------------------------------------------------------------===//
+// The table of members
+//===----------------------------------------------------------------------===//
+
+TEST(ScheduleMembers, ThePageHasTheTable) {
+  std::ifstream file(SCHEDULES_PAGE);
+  std::string page(std::istreambuf_iterator<char>(file), {});
+  EXPECT_NE(page.find(describeScheduleMembers()), std::string::npos) << "docs/schedules.md must have these rows:\n"
+                                                                     << describeScheduleMembers();
+}
+
+TEST(ScheduleMembers, TextIsReadAsItIsWritten) {
+  mlir::MLIRContext context;
+  context.loadDialect<FGLADialect>();
+  auto emitError = [&] { return mlir::emitError(mlir::UnknownLoc::get(&context)); };
+  llvm::StringRef roles[] = {"load", "other"};
+  auto schedule = ScheduleAttr::get(&context, 32).with(ScheduleMember::Stages, 4).withRole("other", 2, 8);
+  mlir::FailureOr<ScheduleAttr> read = ScheduleAttr::get(&context, 16).replace(schedule.toText(), roles, emitError);
+  ASSERT_TRUE(mlir::succeeded(read));
+  EXPECT_EQ(*read, schedule);
+  // What is not named stays, and a role of no warps is none that is given.
+  read = schedule.withRole("load", 4).replace("other=0, tile=8", roles, emitError);
+  ASSERT_TRUE(mlir::succeeded(read));
+  EXPECT_EQ(*read, ScheduleAttr::get(&context, 8).with(ScheduleMember::Stages, 4).withRole("load", 4));
 }

@@ -7,8 +7,10 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <elf.h>
+#include <new>
 #include <numeric>
 #include <set>
 #include <thread>
@@ -18,6 +20,19 @@ using namespace fgla::runtime;
 
 // Under ASan, too large an allocation is to fail as it does without.
 extern "C" const char *__asan_default_options() { return "allocator_may_return_null=1"; }
+
+/// Which of the next allocations throws; 0: none.
+static thread_local int failingAllocation = 0;
+
+void *operator new(size_t size) {
+  if (failingAllocation > 0 && --failingAllocation == 0)
+    throw std::bad_alloc();
+  if (void *memory = std::malloc(size))
+    return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void *memory) noexcept { std::free(memory); }
+void operator delete(void *memory, size_t) noexcept { std::free(memory); }
 
 static std::string artifact(const std::string &name) { return std::string(ARTIFACT_DIR) + "/" + name + ".so"; }
 
@@ -638,4 +653,32 @@ TEST_F(CallTest, NoMemoryForThePackedCopy) {
   expectError(fgla_call(transpose, &a, 1, results, 2), FGLA_OUT_OF_MEMORY,
               "no memory for a contiguous copy of argument 'a' (function "
               "'transpose')");
+}
+
+// Each allocation of the library fails once: that call says so, and the next one works.
+TEST_F(CallTest, WithoutMemoryACallFails) {
+  auto failEach = [](auto &&call) {
+    int failures = 0;
+    for (fgla_status status = FGLA_OUT_OF_MEMORY; status == FGLA_OUT_OF_MEMORY; ++failures) {
+      failingAllocation = failures + 1;
+      status = call();
+      failingAllocation = 0;
+      if (status == FGLA_OUT_OF_MEMORY)
+        EXPECT_STREQ(fgla_error_message(), "no memory");
+      else
+        EXPECT_EQ(status, FGLA_OK) << fgla_error_message();
+    }
+    return failures - 1;
+  };
+  fgla_module *module = nullptr;
+  EXPECT_GT(failEach([&] { return fgla_module_load(ARTIFACT_DIR "/good_artifact.so", &module); }), 10);
+  fgla_module_unload(module);
+  MixCall call;
+  int64_t dims[3];
+  EXPECT_GT(failEach([&] { return fgla_function_result_shapes(mix, call.args, 3, dims, 3); }), 0);
+  EXPECT_EQ(failEach([&] { return call(mix); }), 0); // a call that is right takes no memory
+  call.args[0].rank = 1;
+  failingAllocation = 1;
+  EXPECT_EQ(call(mix), FGLA_OUT_OF_MEMORY);
+  failingAllocation = 0;
 }

@@ -27,7 +27,8 @@ class Mixer:
     norm: str = "rms"
     is_softmax: bool = False
 
-#GLA's gate, the 16th root of a sigmoid, as its logarithm.
+
+# GLA's gate, the 16th root of a sigmoid, as its logarithm.
 _GLA_GATE = trace(lambda z: F.logsigmoid(z) / 16)
 
 MIXERS = {
@@ -45,32 +46,27 @@ MIXERS = {
 class State(NamedTuple):
     """What a layer carries from token to token; for a caller it is opaque."""
 
-    memory: tuple[torch.Tensor, ...]  # (S, m);
-keys and values of softmax attention conv : tuple[torch.Tensor, ...] #the last inputs of the short convolutions
+    memory: tuple[torch.Tensor, ...]  # (S, m); keys and values of softmax attention
+    conv: tuple[torch.Tensor, ...]  # the last inputs of the short convolutions
 
-                                            class _Affine(nn.Module)
-    : ""
-      "The parameters of a norm, which the operator applies."
-      ""
 
-      def __init__(self, size, has_bias)
-    : super().__init__() self.weight = nn.Parameter(torch.ones(size)) self.bias =
-    nn.Parameter(torch.zeros(size)) if has_bias else None
+class _Affine(nn.Module):
+    """The parameters of a norm, which the operator applies."""
 
-    class FGLA(nn.Module)
-    : ""
-      "Hidden states [B, T, hidden_size] to hidden states.
+    def __init__(self, size, has_bias):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+        self.bias = nn.Parameter(torch.zeros(size)) if has_bias else None
 
-      mixer one of MIXERS,
-                         whose choices the options below replace num_heads heads of queries;
-num_kv_heads, which divides them, of keys, values and gates expand_k, _v channels of all heads together,
-    as parts of hidden_size feature_map of queries and keys : a name,
-                                                              a Python function of a scalar,
-                                                              or MLIR text(see fgla.trace) gate "none",
-                                                              "sigmoid",
-                                                              "refined",
-                                                              a function of any number of scalars,
-                                                              or MLIR text; it gives f, or log f with log_gate
+
+class FGLA(nn.Module):
+    """Hidden states [B, T, hidden_size] to hidden states.
+
+    mixer             one of MIXERS, whose choices the options below replace
+    num_heads         heads of queries; num_kv_heads, which divides them, of keys, values and gates
+    expand_k, _v      channels of all heads together, as parts of hidden_size
+    feature_map       of queries and keys: a name, a Python function of a scalar, or MLIR text (see fgla.trace)
+    gate              "none", "sigmoid", "refined", a function of any number of scalars, or MLIR text; it gives f, or log f with log_gate
     axis              what one decay multiplies: "key", "value" or "head"
     norm              "rms", "layer" or "none", over a head's values
     use_output_gate   y * silu(x W)
@@ -149,7 +145,7 @@ num_kv_heads, which divides them, of keys, values and gates expand_k, _v channel
             self.add_module(name, nn.Sequential(nn.Linear(hidden_size, rank, bias=False), last) if rank else last)
             if mix.gate not in ("sigmoid", "refined"):
                 continue
-#Memories of 4 to 128 tokens, spread over channels(or heads) : no gate begins where it no longer learns.
+            # Memories of 4 to 128 tokens, spread over channels (or heads): no gate begins where it no longer learns.
             spread = channels if channels > 1 else self.num_kv_heads
             lengths = torch.logspace(math.log10(4), math.log10(128), spread)
             bias = torch.log(lengths - 1).repeat(self.num_kv_heads * channels // spread)

@@ -141,10 +141,10 @@ def _call(name, what, arguments, keywords):
     if any(isinstance(value, _Value) for option, value in given.items() if option not in _OPERANDS):
         raise _error(f"{what} has a traced scalar among its options, which have to be numbers")
     block = next(value.block for value in given.values() if isinstance(value, _Value))
-    return function(**{
-    name: _lift(block, value) if name in _OPERANDS else value for name, value in given.items()})
+    return function(**{name: _lift(block, value) if name in _OPERANDS else value for name, value in given.items()})
 
-#Parameters of functions that may be traced; others are options.
+
+# Parameters of functions that may be traced; others are options.
 _OPERANDS = {"condition", "input", "other", "exponent", "min", "max"}
 
 
@@ -182,17 +182,17 @@ def _error(message):
     message = f"fgla.trace: {message}, at {frame.f_code.co_filename}:{first}"
     line = linecache.getline(frame.f_code.co_filename, first).rstrip("\n")
     if line and begin is not None:
-#Columns count bytes of UTF - 8.
+        # Columns count bytes of UTF-8.
         begin = len(line.encode()[:begin].decode(errors="replace"))
         end = len(line.encode()[:end].decode(errors="replace")) if last == first else len(line)
         message += f"\n    {line.strip()}\n    {' ' * (begin - (len(line) - len(line.lstrip())))}{'^' * max(end - begin, 1)}"
     return TraceError(message)
 
-#-- -- What is known -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -- -
+
+# ---- What is known -------------------------------------------------------------------------------------------------------------------
 #
-#Functions by torch 's names, with torch' s arguments.Those that are one op of `arith` or `math` are in tables;        \
-    the rest is made of these,
-#in forms that neither overflow nor lose their digits where the compiler differentiates them.
+# Functions by torch's names, with torch's arguments. Those that are one op of `arith` or `math` are in tables; the rest is made of these,
+# in forms that neither overflow nor lose their digits where the compiler differentiates them.
 
 _ALIASES = {
     "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan", "arctan2": "atan2", "arctanh": "atanh",

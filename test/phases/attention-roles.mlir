@@ -27,12 +27,15 @@ func.func @softmax(%zq: tensor<?x?x2x32xbf16>, %k: tensor<?x?x2x32xbf16>, %v: te
   %o = fgla.attention %q, %k, %v : (tensor<?x?x2x32xbf16>, tensor<?x?x2x32xbf16>, tensor<?x?x2x16xbf16>) -> (tensor<?x?x2x16xbf16>)
   return %o : tensor<?x?x2x16xbf16>
 }
-// The maximum of what was loaded is of the rows; the sum of the exponentials is where they are.
-// SOFTMAX: fgla_warp.role "rows.0"
+// Maximum and sum are of the rows, whose warps take turns; the exponentials are made for the sum and again for products.
+// SOFTMAX: fgla_warp.role "rows.0" warps(1) instances(3)
 // SOFTMAX: fgla_tile.reduce max
-// SOFTMAX-NOT: fgla_warp.role "rows
-// SOFTMAX: fgla_warp.role "elementwise"
+// SOFTMAX: math.exp
 // SOFTMAX: fgla_tile.reduce add
+// SOFTMAX: arith.divf
+// SOFTMAX: fgla_warp.role "elementwise"
+// SOFTMAX-NOT: {{divf|fgla_tile.reduce}}
+// SOFTMAX: math.exp
 // SOFTMAX: fgla_warp.role "matrix"
 
 //--- key.mlir
