@@ -9,8 +9,8 @@
 
 const char *const kUsage = R"(usage: train_lm --text=FILE [--out=DIR] [OPTION=VALUE...]
 
-Trains a language model on the bytes of FILE. DIR gets checkpoint.pt, loss.csv, loss.png and sample.txt; a run that was
-stopped is continued from its checkpoint.
+Trains a language model on the bytes of FILE. DIR gets checkpoint.pt, loss.csv and loss.png, and at the end model.pt and
+sample.txt; a run that was stopped is continued from its checkpoint.
 
   --mixers=fgla,fgla      the mixer of each block: fgla, gla, scalar, retnet, relu, elu1, hedgehog, softmax
   --channels=128 --heads=2 --short-convolution=1

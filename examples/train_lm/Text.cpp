@@ -1,6 +1,7 @@
 //===- Text.cpp - Bytes to train on ---------------------------------------===//
 
 #include "Text.h"
+#include <algorithm>
 #include <fstream>
 
 Text::Text(const std::filesystem::path &file) {
@@ -40,11 +41,12 @@ torch::Tensor Text::sample(uint64_t seed, int64_t step, int64_t part, int64_t ba
   return rows(starts, length);
 }
 
-torch::Tensor Text::validation(int64_t batch, int64_t length) const {
-  TORCH_CHECK(numTraining + batch * length < bytes.numel(), "the text's ", bytes.numel() - numTraining,
-              " bytes for validation are fewer than ", batch, " rows of ", length);
+torch::Tensor Text::validation(int64_t most, int64_t length) const {
+  int64_t count = std::min(most, (bytes.numel() - numTraining - 1) / length);
+  TORCH_CHECK(count > 0, "the text's ", bytes.numel() - numTraining, " bytes for validation are fewer than a row of ",
+              length + 1);
   std::vector<int64_t> starts;
-  for (int64_t row = 0; row < batch; ++row)
+  for (int64_t row = 0; row < count; ++row)
     starts.push_back(numTraining + row * length);
   return rows(starts, length);
 }

@@ -15,8 +15,9 @@ public:
   /// resumed sees what it would have seen.
   torch::Tensor sample(uint64_t seed, int64_t step, int64_t part, int64_t batch, int64_t length) const;
 
-  /// The validation part from its start on, as [batch, length + 1]; rows overlap by the byte that is predicted last.
-  torch::Tensor validation(int64_t batch, int64_t length) const;
+  /// The validation part from its start on, as at most `most` rows of length + 1, which overlap by the byte that is
+  /// predicted last.
+  torch::Tensor validation(int64_t most, int64_t length) const;
 
   int64_t size() const { return bytes.numel(); }
 

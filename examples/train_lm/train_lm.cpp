@@ -6,6 +6,7 @@
 #include "Plot.h"
 #include "ProgressBar.h"
 #include "Text.h"
+#include "frontends/torch/nn/StateDict.h"
 #include <ATen/autocast_mode.h>
 #include <cmath>
 #include <iostream>
@@ -85,9 +86,8 @@ static double trainStep(LanguageModel &model, torch::optim::AdamW &optimizer, co
   return total;
 }
 
-static double evaluate(LanguageModel &model, const Text &text, const Options &options) {
+static double evaluate(LanguageModel &model, const torch::Tensor &rows, const Options &options) {
   torch::NoGradGuard guard;
-  torch::Tensor rows = text.validation(32, options.length).to(torch::Device(options.device));
   Autocast autocast(options.bf16, rows.device());
   return computeLoss(model, rows).item<double>();
 }
@@ -111,6 +111,7 @@ static void writeLosses(const Options &options, const std::vector<Record> &histo
 
 static void train(const Options &options) {
   Text text(options.text);
+  torch::Tensor validationRows = text.validation(32, options.length).to(torch::Device(options.device));
   torch::manual_seed(options.seed);
   LanguageModel model(ModelOptions{options.mixers, options.channels, options.heads, options.shortConvolution});
   model->to(torch::Device(options.device));
@@ -132,7 +133,7 @@ static void train(const Options &options) {
     bool isLast = step + 1 == options.steps;
     double validation = NAN;
     if (isLast || (step + 1) % options.evaluateEvery == 0)
-      validation = evaluate(model, text, options);
+      validation = evaluate(model, validationRows, options);
     training.history.push_back({static_cast<double>(step + 1), loss, validation, learningRate});
     bar.show(step + 1, loss);
     if (isLast || (step + 1) % options.checkpointEvery == 0) {
@@ -144,6 +145,8 @@ static void train(const Options &options) {
   if (!training.history.empty())
     std::cout << "validation: " << training.history.back().validation / std::numbers::ln2 << " bits per byte"
               << std::endl;
+  fgla::saveStateDict(*model, options.out / "model.pt.next");
+  std::filesystem::rename(options.out / "model.pt.next", options.out / "model.pt");
   std::string sample = generate(model, options.prompt, options.sample, options.temperature, options.seed);
   replaceFile(options.out / "sample.txt", sample);
   std::cout << sample << std::endl;
