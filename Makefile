@@ -37,10 +37,11 @@ test: $(if $(filter torch,$(or $(TESTS),torch)),torch,build)
 check: build
 	@$(PYTHON) test/run.py --build $(BUILD) --tier quick $(TESTS)
 
-# The CPU table and plot of benchmarks/results; PyTorch gets an environment of its own.
+# The CPU tables and plots of benchmarks/results; PyTorch gets an environment of its own.
 bench: build
 	@cmake/setup.sh venv .venv-bench benchmarks/requirements.txt --no-deps
 	@.venv-bench/bin/python benchmarks/cpu_table.py --build $(BUILD)
+	@.venv-bench/bin/python benchmarks/cpu_table.py --build $(BUILD) --gradients
 
 # The tests in text and the unit tests on a build with AddressSanitizer and UndefinedBehaviorSanitizer.
 asan:

@@ -19,34 +19,25 @@ def make_inputs(batch, tokens, heads, dim):
     generator = np.random.default_rng(0)
     arrays = {name: generator.standard_normal((batch, tokens, heads, dim), dtype=np.float32) for name in ("q", "k", "v", "zg", "zr")}
     arrays["zg"] += 2.0
+    arrays["d_y"] = generator.standard_normal((batch, tokens, heads, dim), dtype=np.float32)
     arrays["norm_weight"] = 1.0 + 0.1 * generator.standard_normal(dim, dtype=np.float32)
     return arrays
 
 
-def softmax_attention(inputs, threads, build):
+def softmax_attention(q, k, v):
     """PyTorch's scaled_dot_product_attention, causal; [B, H, T, D], as it likes it."""
     import torch
 
-    torch.set_num_threads(threads)
-    q, k, v = (torch.from_numpy(inputs[name]).transpose(1, 2).contiguous() for name in ("q", "k", "v"))
-
-    def call():
-        with torch.inference_mode():
-            return torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-
-    return call
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
-def pytorch_fgla(inputs, threads, build):
+def pytorch_fgla(zq, zk, v, zg, zr, weight):
     """FGLA in plain PyTorch, chunk by chunk: feature maps, refined gate, running stabilizer, attention, RMS norm.
 
     The decays within a chunk are split into exp(b_i) and exp(-b_j), which is quick and fits f32 for decays like these, but not for strong ones.
     """
     import torch
 
-    torch.set_num_threads(threads)
-    zq, zk, v, zg, zr = (torch.from_numpy(inputs[name]).transpose(1, 2).contiguous() for name in ("q", "k", "v", "zg", "zr"))
-    weight = torch.from_numpy(inputs["norm_weight"])
     batch, heads, tokens, dim = zq.shape
     chunk = PYTORCH_CHUNK
     assert tokens % chunk == 0
@@ -56,83 +47,123 @@ def pytorch_fgla(inputs, threads, build):
     def chunks(x):
         return x.reshape(batch, heads, tokens // chunk, chunk, dim)
 
-    def call():
-        with torch.inference_mode():
-            q = torch.exp(zq - zq.amax(-1, keepdim=True)) * scale
-            m = zk.amax(-1).cummax(-1).values
-            k = torch.exp(zk - m[..., None])
-            g, r = torch.sigmoid(zg), torch.sigmoid(zr)
-            a = torch.log(g * (g + 2.0 * r * (1.0 - g)))
-            a[..., 1:, :] += (m[..., :-1] - m[..., 1:])[..., None]
-            q, k, values = chunks(q), chunks(k), chunks(v)
-            b = chunks(a).cumsum(-2)
-            q_decayed = q * torch.exp(b)
-            within = (q_decayed @ (k * torch.exp(-b)).transpose(-1, -2)) * causal
-            o = within @ values
-            total = b[..., -1:, :]
-            update = (k * torch.exp(total - b)).transpose(-1, -2) @ values
-            total = torch.exp(total).transpose(-1, -2)
-            state = torch.zeros(batch, heads, dim, dim)
-            for i in range(tokens // chunk):
-                o[:, :, i] += q_decayed[:, :, i] @ state
-                state = state * total[:, :, i] + update[:, :, i]
-            o = o.reshape(batch, heads, tokens, dim)
-            return o * torch.rsqrt(o.square().mean(-1, keepdim=True) + EPS) * weight
-
-    return call
+    q = torch.exp(zq - zq.detach().amax(-1, keepdim=True)) * scale
+    m = zk.detach().amax(-1).cummax(-1).values
+    k = torch.exp(zk - m[..., None])
+    g, r = torch.sigmoid(zg), torch.sigmoid(zr)
+    a = torch.log(g * (g + 2.0 * r * (1.0 - g)))
+    a[..., 1:, :] += (m[..., :-1] - m[..., 1:])[..., None]
+    q, k, values = chunks(q), chunks(k), chunks(v)
+    b = chunks(a).cumsum(-2)
+    q_decayed = q * torch.exp(b)
+    within = (q_decayed @ (k * torch.exp(-b)).transpose(-1, -2)) * causal
+    o = within @ values
+    total = b[..., -1:, :]
+    update = (k * torch.exp(total - b)).transpose(-1, -2) @ values
+    total = torch.exp(total).transpose(-1, -2)
+    state = torch.zeros(batch, heads, dim, dim)
+    for i in range(tokens // chunk):
+        o[:, :, i] += q_decayed[:, :, i] @ state
+        state = state * total[:, :, i] + update[:, :, i]
+    o = o.reshape(batch, heads, tokens, dim)
+    return o * torch.rsqrt(o.square().mean(-1, keepdim=True) + EPS) * weight
 
 
-def compiled(lowering):
-    """This project, called through its C ABI. The artifact is compiled before anything is timed."""
+def pytorch(function, names, gradients=False):
+    """A function of tensors [B, H, T, D]; with GRADIENTS, with those of all its inputs, given that of the output."""
+
+    def method(inputs, threads, build):
+        import torch
+
+        torch.set_num_threads(threads)
+        tensors = [torch.from_numpy(inputs[name]) for name in names]
+        tensors = [x.transpose(1, 2).contiguous() if x.dim() == 4 else x for x in tensors]
+        if not gradients:
+
+            def call():
+                with torch.inference_mode():
+                    return {"y": function(*tensors).transpose(1, 2).numpy()}
+
+            return call
+        output_grad = torch.from_numpy(inputs["d_y"]).transpose(1, 2).contiguous()
+        for x in tensors:
+            x.requires_grad_()
+
+        def call_with_gradients():
+            made = torch.autograd.grad(function(*tensors), tensors, output_grad)
+            return {f"d_{name}": (g.transpose(1, 2) if g.dim() == 4 else g).numpy() for name, g in zip(names, made)}
+
+        return call_with_gradients
+
+    return method
+
+
+def compiled(lowering, gradients=False):
+    """This project, called through its C ABI, one function or forward and backward. The artifact is compiled before anything is timed."""
 
     def method(inputs, threads, build):
         from program import ENTRY, Config, Program
-        from runtime_binding import Library, Tensor
+        from runtime_binding import Library
 
         batch, tokens, heads, dim = inputs["q"].shape
         folder = build / "bench"
         folder.mkdir(exist_ok=True)
-        source, artifact = folder / "block.mlir", folder / f"block-{lowering}.so"
+        name = f"block-{lowering}{'-gradients' if gradients else ''}"
+        source, artifact = folder / f"{name}.mlir", folder / f"{name}.so"
         source.write_text(Program(Config(heads=heads, key_dim=dim, value_dim=dim, norm="rms+w", eps=EPS)).text())
-        subprocess.run([build / "bin" / "fgla-compile", f"--lowering={lowering}", source, "-o", artifact], check=True)
+        options = ["--gradient"] if gradients else []
+        subprocess.run([build / "bin" / "fgla-compile", f"--lowering={lowering}", *options, source, "-o", artifact], check=True)
         library = Library(build / "lib" / "libfgla_runtime.so")
-        function = library.load(artifact, ENTRY)
-        output = np.full_like(inputs["v"], np.nan)  # memory that is there, not only promised
-        args = (Tensor * len(function.args))(*(Tensor.of(inputs[name]) for name, _, _ in function.args))
-        results = (Tensor * 1)(Tensor.of(output))
+        parts = [library.load(artifact, f"{ENTRY}{part}") for part in (("_forward", "_backward") if gradients else ("",))]
+        known, calls = dict(inputs), []
+        for part in parts:
+            # Memory that is there, not only promised.
+            results = {name: np.full_like(array, np.nan) for name, array in part.allocate_results({n: known[n] for n, _, _ in part.args}).items()}
+            known |= results
+            calls.append(part.prepare({name: known[name] for name, _, _ in part.args}, results))
 
         def call():
-            library.check(library.fgla_call(function.handle, args, len(args), results, 1))
-            return output
+            for part in calls:
+                part()
+            return results
 
         return call
 
     return method
 
 
-METHODS = {
-    "PyTorch softmax attention": softmax_attention,
-    "FGLA in PyTorch, chunked": pytorch_fgla,
-    "fgla, tiled": compiled("tiled"),
-    "fgla, reference": compiled("reference"),
-}
-FGLA_METHODS = [name for name in METHODS if name != "PyTorch softmax attention"]
+FGLA_INPUTS = ("q", "k", "v", "zg", "zr", "norm_weight")
+SOFTMAX, CHUNKED = "PyTorch softmax attention", "FGLA in PyTorch, chunked"
 
 
-def check(name, call, inputs):
-    """Holds a method against reference.py; returns the relative error of its output."""
+def methods(gradients):
+    return {
+        SOFTMAX: pytorch(softmax_attention, ("q", "k", "v"), gradients),
+        CHUNKED: pytorch(pytorch_fgla, FGLA_INPUTS, gradients),
+        "fgla, tiled": compiled("tiled", gradients),
+        "fgla, reference": compiled("reference", gradients),
+    }
+
+
+def check(made, inputs, gradients):
+    """Holds what a method has MADE against the reference in float64; returns the largest relative error."""
+    import gradient_reference
     import reference
+    from program import Config
 
-    o, _, _ = reference.attention(
-        reference.feature_map("safe_exp", inputs["q"]),
-        inputs["k"],
-        inputs["v"],
-        log_decay=reference.log_gate("refined", inputs["zg"], inputs["zr"]),
-        axis="key",
-        stabilizer="running",
-    )
-    expected = reference.norm("rms", o, inputs["norm_weight"], eps=EPS)
-    result = np.asarray(call())
-    if "PyTorch" in name:
-        result = result.swapaxes(1, 2)
-    return reference.relative_error(result, expected)
+    if gradients:
+        dim = inputs["q"].shape[-1]
+        config = Config(heads=inputs["q"].shape[2], key_dim=dim, value_dim=dim, norm="rms+w", eps=EPS)
+        cotangents = {"y": inputs["d_y"]}
+        expected = {f"d_{name}": g for name, g in gradient_reference.program_gradients(config, inputs, cotangents).items()}
+    else:
+        o, _, _ = reference.attention(
+            reference.feature_map("safe_exp", inputs["q"]),
+            inputs["k"],
+            inputs["v"],
+            log_decay=reference.log_gate("refined", inputs["zg"], inputs["zr"]),
+            axis="key",
+            stabilizer="running",
+        )
+        expected = {"y": reference.norm("rms", o, inputs["norm_weight"], eps=EPS)}
+    return max(reference.relative_error(made[name], array) for name, array in expected.items())

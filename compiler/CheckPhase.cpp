@@ -53,7 +53,7 @@ static std::string findViolation(Operation *op, Phase phase) {
     return "'fgla.target' on the module";
   if (phase == Phase::Graph && isa<fgla::BlockOp, fgla::StepOp>(op))
     return "no block and no step, only what they consist of";
-  if (auto attention = dyn_cast<fgla::AttentionOp>(op);
+  if (auto attention = dyn_cast<fgla::RecurrenceInterface>(op);
       phase == Phase::Schedule && attention && !attention.isDeltaRule() && !attention.getSequences() &&
       !isa_and_nonnull<fgla::ScheduleAttr>(op->getAttr(fgla::kScheduleAttrName)))
     return "'fgla.schedule' on every kernel root";

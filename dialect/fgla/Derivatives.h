@@ -31,6 +31,11 @@ mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildScalarAdjoint(mlir::OpBuild
 mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildScalarAdjoint(mlir::OpBuilder &builder, mlir::ValueRange outputs,
                                                                    mlir::ValueRange cotangents,
                                                                    mlir::ValueRange inputs);
+
+/// The same over ops on tiles of one block. A maximum is a constant. What decays from token to token has gradients of
+/// the same kind: products of decays, each at most one, and never a quotient or a difference of sums over tokens.
+mlir::FailureOr<llvm::SmallVector<mlir::Value>> buildTileAdjoint(mlir::OpBuilder &builder, mlir::ValueRange outputs,
+                                                                 mlir::ValueRange cotangents, mlir::ValueRange inputs);
 } // namespace fgla
 
 #endif // FGLA_DIALECT_FGLA_DERIVATIVES_H

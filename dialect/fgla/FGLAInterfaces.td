@@ -43,10 +43,38 @@ def FGLA_KernelRootInterface : OpInterface<"KernelRootInterface"> {
   let methods = [
     InterfaceMethod<"The operands that the kernel reads tile by tile, so that their producers may be part of it.",
       "bool", "isTokenOperand", (ins "unsigned":$operand)>,
-    InterfaceMethod<"The result whose consumers may be part of the kernel, tile by tile.",
+    InterfaceMethod<"The result whose consumers may be part of the kernel, tile by tile; null if there is none.",
       "::mlir::OpResult", "getFusedResult", (ins)>,
     StaticInterfaceMethod<"The roles whose warps a schedule may give, in the order in which tiles travel.",
       "::llvm::ArrayRef<::llvm::StringRef>", "getRoles", (ins)>,
+  ];
+}
+
+defvar TensorValue = "::mlir::TypedValue<::mlir::RankedTensorType>";
+
+def FGLA_RecurrenceInterface : OpInterface<"RecurrenceInterface"> {
+  let cppNamespace = "::fgla";
+  let description = [{
+    What an attention and its gradient are about: one recurrence over all tokens, with its operands and options.
+  }];
+  let methods = [
+    InterfaceMethod<"", TensorValue, "getQuery">,
+    InterfaceMethod<"", TensorValue, "getKey">,
+    InterfaceMethod<"", TensorValue, "getValue">,
+    InterfaceMethod<"The decay in either form, or null.", "::mlir::Value", "getAnyDecay">,
+    InterfaceMethod<"The decay if it is given as a logarithm, or null.", TensorValue, "getLogDecay">,
+    InterfaceMethod<"", TensorValue, "getInitialState">,
+    InterfaceMethod<"", TensorValue, "getInitialMax">,
+    InterfaceMethod<"", TensorValue, "getSequences">,
+    InterfaceMethod<"", "::std::optional<::fgla::DecayAxis>", "getAxis">,
+    InterfaceMethod<"", "::fgla::Stabilizer", "getStabilizer">,
+    InterfaceMethod<"", "::fgla::UpdateRule", "getRule">,
+    InterfaceMethod<"", "bool", "isDeltaRule">,
+    InterfaceMethod<"The factor of the output.", "double", "getEffectiveScale">,
+    InterfaceMethod<"", "int64_t", "getNumQueryHeads">,
+    InterfaceMethod<"Of keys and values.", "int64_t", "getNumHeads">,
+    InterfaceMethod<"", "int64_t", "getKeyDim">,
+    InterfaceMethod<"", "int64_t", "getValueDim">,
   ];
 }
 

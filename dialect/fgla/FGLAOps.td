@@ -128,7 +128,7 @@ class Recurrence<int heads> {
 }
 
 def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, AttrSizedResultSegments,
-    DeclareOpInterfaceMethods<FGLA_KernelRootInterface>,
+    FGLA_RecurrenceInterface, DeclareOpInterfaceMethods<FGLA_KernelRootInterface>,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
   let summary = "the gated linear attention recurrence";
   let description = [{
@@ -343,6 +343,7 @@ def FGLA_BlockOp : FGLA_Op<"block", [Pure, AttrSizedOperandSegments, AttrSizedRe
 //===----------------------------------------------------------------------===//
 
 def FGLA_AttentionGradOp : FGLA_Op<"attention_grad", [Pure, AttrSizedOperandSegments, AttrSizedResultSegments,
+    FGLA_RecurrenceInterface, DeclareOpInterfaceMethods<FGLA_KernelRootInterface>,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
   let summary = "the gradients of an attention";
   let description = [{

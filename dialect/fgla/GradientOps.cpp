@@ -46,6 +46,18 @@ double AttentionGradOp::getEffectiveScale() {
   return getScale() ? getScale()->convertToDouble() : getDefaultScale(getKeyDim());
 }
 
+bool AttentionGradOp::isTokenOperand(unsigned operand) {
+  Value tensor = getOperand(operand);
+  bool isDecay = tensor == getAnyDecay() && getAxis() != DecayAxis::Constant;
+  return isDecay || llvm::is_contained({getQuery(), getKey(), getValue(), getOutputGrad()}, tensor);
+}
+
+/// Each of the results has consumers of its own.
+OpResult AttentionGradOp::getFusedResult() { return {}; }
+
+/// It has no code in roles yet.
+ArrayRef<StringRef> AttentionGradOp::getRoles() { return {}; }
+
 /// attention_grad_c1, attention_grad_c2, attention_grad_c4
 static LogicalResult verifyGiven(AttentionGradOp op) {
   if (!op.getOutputGrad() && !op.getFinalStateGrad())

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -19,7 +20,7 @@ class TileAdjoint {
 public:
   explicit TileAdjoint(OpBuilder &builder) : builder(builder) {}
 
-  FailureOr<SmallVector<Value>> build(Value output, Value cotangent, ValueRange inputs);
+  FailureOr<SmallVector<Value>> build(ValueRange outputs, ValueRange given, ValueRange inputs);
 
 private:
   LogicalResult visit(Operation *op);
@@ -27,6 +28,12 @@ private:
   void visitDot(tile::DotOp op, Value given);
   void visitRowNorm(tile::RowNormOp op, Value given);
   void visitInsertion(tensor::InsertSliceOp op, Value given);
+  void visitExtraction(tensor::ExtractSliceOp op, Value given);
+  LogicalResult visitScan(tile::ScanOp op, Value given);
+  /// What a gradient of `decayed_scores` of `query`, `key` and `decay` gives for these.
+  void addScores(Value query, Value key, Value decay, Value given);
+  void visitDecayMatrix(tile::DecayMatrixOp op, Value given);
+  void visitDecayedSum(tile::DecayedSumOp op, Value given);
 
   bool isActive(Value value) const { return dependence.values.contains(value); }
   void add(Value to, Value contribution);
@@ -42,7 +49,8 @@ private:
 /// A maximum takes out what would overflow; what is computed does not depend on it.
 static bool isMaximum(Operation *op) {
   auto reduce = dyn_cast<tile::ReduceOp>(op);
-  return reduce && reduce.getKind() == tile::ReduceKind::Max;
+  auto scan = dyn_cast<tile::ScanOp>(op);
+  return (reduce && reduce.getKind() == tile::ReduceKind::Max) || (scan && scan.getKind() == tile::ReduceKind::Max);
 }
 
 void TileAdjoint::add(Value to, Value contribution) {
@@ -68,21 +76,16 @@ Value TileAdjoint::sumLike(Value tile, Value like) {
   return tile;
 }
 
-FailureOr<SmallVector<Value>> TileAdjoint::build(Value output, Value cotangent, ValueRange inputs) {
-  dependence = findDependence(output, inputs, isMaximum);
-  add(output, cotangent);
+FailureOr<SmallVector<Value>> TileAdjoint::build(ValueRange outputs, ValueRange given, ValueRange inputs) {
+  dependence = findDependence(outputs, inputs, isMaximum);
+  for (auto [output, cotangent] : llvm::zip_equal(outputs, given))
+    add(output, cotangent);
   for (Operation *op : llvm::reverse(dependence.ops)) {
     bool isNeeded = llvm::any_of(op->getResults(), [&](Value result) { return cotangents.contains(result); });
     if (isNeeded && failed(visit(op)))
       return failure();
   }
-  SmallVector<Value> results;
-  for (Value input : inputs) {
-    Value found = cotangents.lookup(input);
-    Type element = cast<RankedTensorType>(input.getType()).getElementType();
-    results.push_back(found ? found : tile::buildSplat(builder, input.getLoc(), shapeOf(input), element, 0));
-  }
-  return results;
+  return llvm::map_to_vector(inputs, [&](Value input) { return cotangents.lookup(input); });
 }
 
 LogicalResult TileAdjoint::visit(Operation *op) {
@@ -115,6 +118,23 @@ LogicalResult TileAdjoint::visit(Operation *op) {
         visitInsertion(insertion, given);
         return success();
       })
+      .Case<tensor::ExtractSliceOp>([&](tensor::ExtractSliceOp extraction) {
+        visitExtraction(extraction, given);
+        return success();
+      })
+      .Case<tile::ScanOp>([&](tile::ScanOp scan) { return visitScan(scan, given); })
+      .Case<tile::DecayedScoresOp>([&](tile::DecayedScoresOp scores) {
+        addScores(scores.getQuery(), scores.getKey(), scores.getDecay(), given);
+        return success();
+      })
+      .Case<tile::DecayMatrixOp>([&](tile::DecayMatrixOp matrix) {
+        visitDecayMatrix(matrix, given);
+        return success();
+      })
+      .Case<tile::DecayedSumOp>([&](tile::DecayedSumOp sum) {
+        visitDecayedSum(sum, given);
+        return success();
+      })
       .Default([](Operation *other) -> LogicalResult {
         return other->emitError() << "'" << other->getName() << "' has no derivative";
       });
@@ -138,6 +158,7 @@ LogicalResult TileAdjoint::visitMap(tile::MapOp op) {
   Type element = cast<RankedTensorType>(results.front().getType()).getElementType();
   SmallVector<Type> elements(wanted.size(), element);
   bool hasFailed = false;
+  llvm::BitVector isZero(wanted.size());
   tile::MapOp adjoint =
       buildMap(builder, op.getLoc(), operands, shapeOf(results.front()), elements,
                [&](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
@@ -155,15 +176,18 @@ LogicalResult TileAdjoint::visitMap(tile::MapOp op) {
                      buildScalarAdjoint(b, outputs, v.drop_front(op.getInputs().size()), scalars);
                  hasFailed = failed(made);
                  SmallVector<Value> gradients = hasFailed ? SmallVector<Value>(wanted.size()) : *made;
-                 for (Value &gradient : gradients)
-                   if (!gradient)
+                 for (auto [i, gradient] : llvm::enumerate(gradients))
+                   if (!gradient) {
                      gradient = buildConstant(b, l, element, 0);
+                     isZero.set(i);
+                   }
                  return gradients;
                });
   if (hasFailed)
     return failure();
-  for (auto [input, gradient] : llvm::zip_equal(wanted, adjoint.getResults()))
-    add(input, sumLike(gradient, input));
+  for (auto [i, input] : llvm::enumerate(wanted))
+    if (!isZero[i])
+      add(input, sumLike(adjoint.getResult(i), input));
   return success();
 }
 
@@ -211,6 +235,63 @@ void TileAdjoint::visitInsertion(tensor::InsertSliceOp op, Value given) {
   add(op.getDest(), tensor::InsertSliceOp::create(builder, loc, zero, given, offsets, sizes, strides));
 }
 
+void TileAdjoint::visitExtraction(tensor::ExtractSliceOp op, Value given) {
+  auto type = cast<RankedTensorType>(op.getSourceType());
+  Value zero = tile::buildSplat(builder, op.getLoc(), type.getShape(), type.getElementType(), 0);
+  add(op.getSource(), tensor::InsertSliceOp::create(builder, op.getLoc(), given, zero, op.getMixedOffsets(),
+                                                    op.getMixedSizes(), op.getMixedStrides()));
+}
+
+//===----------------------------------------------------------------------===//
+// Decays
+//===----------------------------------------------------------------------===//
+
+/// Running products: the gradient of a factor is the product of those before it, times the sum of what the products
+/// after it are given, each decayed by the factors on the way.
+LogicalResult TileAdjoint::visitScan(tile::ScanOp op, Value given) {
+  // Up to a row from the start, or after it to the end: what other factors a row has is a running product too.
+  if (op.getKind() != tile::ReduceKind::Mul || op.getInit() || op.getExclusive() != op.getReverse())
+    return op.emitError() << "a scan other than products up to a row or after it has no derivative";
+  Value factor = op.getInput(), others = op.getResult();
+  if (!op.getExclusive())
+    others = tile::ScanOp::create(builder, op.getLoc(), op.getType(), factor, Value(), tile::ReduceKind::Mul,
+                                  /*exclusive=*/true, /*reverse=*/false);
+  Value sums = tile::DecayedScanOp::create(builder, op.getLoc(), given, factor, op.getExclusive(),
+                                           /*reverse=*/!op.getReverse());
+  add(factor, tile::buildProduct(builder, op.getLoc(), others, sums));
+  return success();
+}
+
+void TileAdjoint::addScores(Value query, Value key, Value decay, Value given) {
+  auto grad = tile::DecayedScoresGradOp::create(builder, given.getLoc(), query, key, decay, given);
+  add(query, grad.getQueryGrad());
+  add(key, grad.getKeyGrad());
+  add(decay, grad.getDecayGrad());
+}
+
+/// Each column is a running product.
+void TileAdjoint::visitDecayMatrix(tile::DecayMatrixOp op, Value given) {
+  Location loc = op.getLoc();
+  Value others = tile::DecayMatrixOp::create(builder, loc, op.getType(), op.getDecay(), /*exclusive=*/true);
+  Value sums = tile::DecayedScanOp::create(builder, loc, given, op.getDecay(), /*exclusive=*/false, /*reverse=*/true);
+  add(op.getDecay(), sumLike(tile::buildProduct(builder, loc, others, sums), op.getDecay()));
+}
+
+/// Of `sum a_ij o_ic v_jc prod f`, which is linear in scores, in values, and in what is given: with what is given for
+/// queries and values for keys, it is the sum of scores times decayed scores.
+void TileAdjoint::visitDecayedSum(tile::DecayedSumOp op, Value given) {
+  Value scores = op.getScores(), value = op.getValue(), decay = op.getDecay();
+  if (isActive(scores))
+    add(scores, tile::DecayedScoresOp::create(builder, op.getLoc(), scores.getType(), given, value, decay));
+  if (isActive(value) || isActive(decay))
+    addScores(given, value, decay, scores);
+}
+
+FailureOr<SmallVector<Value>> fgla::buildTileAdjoint(OpBuilder &builder, ValueRange outputs, ValueRange cotangents,
+                                                     ValueRange inputs) {
+  return TileAdjoint(builder).build(outputs, cotangents, inputs);
+}
+
 //===----------------------------------------------------------------------===//
 // VJPOp
 //===----------------------------------------------------------------------===//
@@ -232,5 +313,12 @@ FailureOr<SmallVector<Value>> VJPOp::buildTileForm(OpBuilder &builder, ValueRang
     values.map(op.getResult(0), buildResultTile(builder, cast<TileFormInterface>(op), operands));
   }
   SmallVector<Value> inputs = llvm::map_to_vector(getWrt(), [&](int64_t number) { return tiles[number]; });
-  return TileAdjoint(builder).build(values.lookup(getYield().getValue()), cotangent, inputs);
+  auto made = buildTileAdjoint(builder, values.lookup(getYield().getValue()), cotangent, inputs);
+  if (failed(made))
+    return failure();
+  for (auto [gradient, input] : llvm::zip_equal(*made, inputs))
+    if (!gradient)
+      gradient = tile::buildSplat(builder, getLoc(), shapeOf(input),
+                                  cast<RankedTensorType>(input.getType()).getElementType(), 0);
+  return made;
 }

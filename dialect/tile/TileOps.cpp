@@ -274,6 +274,15 @@ LogicalResult ScanOp::verify() {
   return success();
 }
 
+LogicalResult DecayedScanOp::verify() {
+  RankedTensorType type = getInput().getType();
+  auto column = RankedTensorType::get({type.getDimSize(0), 1}, type.getElementType());
+  if (!hasType(getDecay(), type) && !hasType(getDecay(), column))
+    return emitOpError() << "decay must be " << type << " or " << column << ", got " << getDecay().getType()
+                         << " (decayed_scan_c1)";
+  return success();
+}
+
 LogicalResult TransposeOp::verify() {
   auto shape = shapeOf(getInput());
   auto expected = RankedTensorType::get({shape[1], shape[0]}, getInput().getType().getElementType());
@@ -312,6 +321,15 @@ LogicalResult DecayedScoresOp::verify() {
     return emitOpError() << "operands must have one type and the result must be " << expected << ", got " << type
                          << ", " << getKey().getType() << ", " << getDecay().getType() << " and "
                          << getResult().getType() << " (decayed_scores_c1)";
+  return success();
+}
+
+LogicalResult DecayedScoresGradOp::verify() {
+  RankedTensorType type = getQuery().getType();
+  auto expected = RankedTensorType::get({type.getDimSize(0), type.getDimSize(0)}, type.getElementType());
+  if (!hasType(getScoresGrad(), expected))
+    return emitOpError() << "gradient of the scores must be " << expected << ", got " << getScoresGrad().getType()
+                         << " (decayed_scores_grad_c1)";
   return success();
 }
 

@@ -248,6 +248,25 @@ def Tile_ScanOp : Tile_Op<"scan", [Pure, AllTypesMatch<["input", "result"]>]> {
   let hasVerifier = 1;
 }
 
+def Tile_DecayedScanOp : Tile_Op<"decayed_scan", [Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "running sum down the rows of a tile, decayed on the way";
+  let description = [{
+    `u_i = sum_(j <= i) x_j prod_(j < s <= i) f_s`, or, with `reverse`, `u_i = sum_(j >= i) x_j prod_(i < s <= j) f_s`.
+    With `exclusive` row `i` of the result is `u_(i-1)`, with both `u_(i+1)`, where there is none zero.
+
+    Example: `%u = fgla_tile.decayed_scan %x, %f reverse : tensor<32x64xf32>, tensor<32x64xf32>`
+
+    Constraints:
+    - (decayed_scan_c1) `decay` has `input`'s type, or one column.
+  }];
+  let arguments = (ins Tile_Tile:$input, Tile_Tile:$decay, UnitAttr:$exclusive, UnitAttr:$reverse);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $input `,` $decay (`exclusive` $exclusive^)? (`reverse` $reverse^)? attr-dict `:` type($input) `,` type($decay)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_TransposeOp : Tile_Op<"transpose", [Pure]> {
   let summary = "swaps rows and columns";
   let description = [{
@@ -306,19 +325,43 @@ def Tile_DecayedScoresOp : Tile_Op<"decayed_scores", [Pure, AllTypesMatch<["quer
   let hasVerifier = 1;
 }
 
+def Tile_DecayedScoresGradOp : Tile_Op<"decayed_scores_grad", [Pure,
+    AllTypesMatch<["query", "key", "decay", "query_grad", "key_grad", "decay_grad"]>]> {
+  let summary = "the gradients of decayed scores";
+  let description = [{
+    What a gradient of `decayed_scores` gives for its operands; what it has above the diagonal counts for nothing. Like
+    the scores themselves they are sums of products of what is given: nothing is divided by a decay, and no sum is
+    subtracted from another.
+
+    Example:
+    ```mlir
+    %dq, %dk, %df = fgla_tile.decayed_scores_grad %q, %k, %f, %da : tensor<32x64xf32>, tensor<32x32xf32>
+    ```
+    Constraints:
+    - (decayed_scores_grad_c1) `scores_grad` is what `decayed_scores` of the operands would return.
+  }];
+  let arguments = (ins Tile_Tile:$query, Tile_Tile:$key, Tile_Tile:$decay, Tile_Tile:$scores_grad);
+  let results = (outs Tile_Tile:$query_grad, Tile_Tile:$key_grad, Tile_Tile:$decay_grad);
+  let assemblyFormat = [{
+    $query `,` $key `,` $decay `,` $scores_grad attr-dict `:` type($query) `,` type($scores_grad)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_DecayMatrixOp : Tile_Op<"decay_matrix", [Pure]> {
   let summary = "the decays between all tokens of a tile";
   let description = [{
-    `d_ij = prod_(j < s <= i) f_s` for `j <= i`, zero above.
+    `d_ij = prod_(j < s <= i) f_s` for `j <= i`, zero above. With `exclusive` the decay of token `i` is left out:
+    `d_ij = prod_(j < s < i) f_s` for `j < i`, zero on the diagonal and above.
 
     Example: `%d = fgla_tile.decay_matrix %f : tensor<32x1xf32> -> tensor<32x32xf32>`
 
     Constraints:
     - (decay_matrix_c1) `decay` is `[C, 1]`, the result `[C, C]` of the same element type.
   }];
-  let arguments = (ins Tile_Tile:$decay);
+  let arguments = (ins Tile_Tile:$decay, UnitAttr:$exclusive);
   let results = (outs Tile_Tile:$result);
-  let assemblyFormat = "$decay attr-dict `:` type($decay) `->` type($result)";
+  let assemblyFormat = "$decay (`exclusive` $exclusive^)? attr-dict `:` type($decay) `->` type($result)";
   let hasVerifier = 1;
 }
 

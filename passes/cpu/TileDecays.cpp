@@ -58,7 +58,61 @@ private:
   }
 };
 
-/// Row i is row i - 1 times f_i, with a one on the diagonal.
+/// The gradients of a small block, some channels of all rows at a time. For each key, its weight as it decays down the
+/// rows, and what rows give it as that decays on its way back: their product at two neighbours is a decay's gradient.
+struct LowerDecayedScoresGrad : TilePattern<tile::DecayedScoresGradOp> {
+  using TilePattern::TilePattern;
+
+  LogicalResult matchAndRewrite(tile::DecayedScoresGradOp op, PatternRewriter &rewriter) const override {
+    VectorLoops loops(rewriter, op.getLoc(), vectorBits);
+    auto shape = shapeOf(op.getQuery());
+    VectorType vector = loops.vectorFor(getElementTypeOrSelf(op.getQuery()), shape[1]);
+    SmallVector<Value> results =
+        llvm::map_to_vector(op.getResults(), [&](Value result) { return loops.destination(result); });
+    results = loops.loop(0, shape[1], vector.getNumElements(), results, [&](Value channel, ValueRange carried) {
+      SmallVector<Value> next(carried);
+      for (auto [tile, rows] : llvm::zip_equal(next, computeChannels(op, loops, vector, channel)))
+        for (auto [i, row] : llvm::enumerate(rows))
+          tile = loops.write(row, tile, {loops.index(i), channel});
+      return next;
+    });
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+
+private:
+  /// The rows of the three results.
+  static std::array<SmallVector<Value>, 3> computeChannels(tile::DecayedScoresGradOp op, VectorLoops &loops,
+                                                           VectorType vector, Value channel) {
+    int64_t rows = shapeOf(op.getQuery())[0];
+    auto read = [&](Value tile) {
+      SmallVector<Value> vectors;
+      for (int64_t row = 0; row < rows; ++row)
+        vectors.push_back(loops.read(tile, {loops.index(row), channel}, vector));
+      return vectors;
+    };
+    SmallVector<Value> query = read(op.getQuery()), key = read(op.getKey()), decay = read(op.getDecay());
+    SmallVector<Value> queryGrad(rows, loops.constant(vector, 0)), decayGrad = queryGrad, keyGrad;
+    for (int64_t at = 0; at < rows; ++at) {
+      SmallVector<Value> given, weights{key[at]};
+      for (int64_t row = at; row < rows; ++row) {
+        given.push_back(loops.splat(vector, loops.extract(op.getScoresGrad(), {loops.index(row), loops.index(at)})));
+        if (row > at)
+          weights.push_back(multiply(loops, weights.back(), decay[row]));
+        queryGrad[row] = buildFma(loops, given.back(), weights.back(), queryGrad[row]);
+      }
+      Value sum = multiply(loops, given.back(), query.back());
+      for (int64_t row = rows - 1; row > at; --row) {
+        decayGrad[row] = buildFma(loops, weights[row - at - 1], sum, decayGrad[row]);
+        sum = buildFma(loops, given[row - at - 1], query[row - 1], multiply(loops, decay[row], sum));
+      }
+      keyGrad.push_back(sum);
+    }
+    return {queryGrad, keyGrad, decayGrad};
+  }
+};
+
+/// Row i is row i - 1 times f_i, with a one on the diagonal; or what row i is made of, where that is exclusive.
 struct LowerDecayMatrix : TilePattern<tile::DecayMatrixOp> {
   using TilePattern::TilePattern;
 
@@ -80,11 +134,48 @@ struct LowerDecayMatrix : TilePattern<tile::DecayMatrixOp> {
                                Value isDiagonal = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq,
                                                                         columns, loops.splat(indexVector, row));
                                Value next = arith::SelectOp::create(rewriter, loc, isDiagonal, one, decayed);
-                               return {loops.write(next, carried[0], {row, column}), next};
+                               Value written = op.getExclusive() ? carried[1] : next;
+                               return {loops.write(written, carried[0], {row, column}), next};
                              })[0]};
         });
     rewriter.replaceOp(op, result);
     return success();
+  }
+};
+
+/// Each row adds to what the rows before it have made, decayed between the two.
+struct LowerDecayedScan : TilePattern<tile::DecayedScanOp> {
+  using TilePattern::TilePattern;
+
+  LogicalResult matchAndRewrite(tile::DecayedScanOp op, PatternRewriter &rewriter) const override {
+    VectorLoops loops(rewriter, op.getLoc(), vectorBits);
+    auto shape = shapeOf(op.getInput());
+    VectorType vector = loops.vectorFor(getElementTypeOrSelf(op.getInput()), shape[1]);
+    Value zero = loops.constant(vector, 0);
+    SmallVector<Value> tile{loops.destination(op.getResult())};
+    tile = loops.loop(
+        0, shape[1], vector.getNumElements(), tile, [&](Value column, ValueRange columns) -> SmallVector<Value> {
+          return {loops.loop(0, shape[0], 1, ValueRange{columns[0], zero, zero}, [&](Value step, ValueRange carried) {
+            return scanRow(op, loops, vector, step, column, carried);
+          })[0]};
+        });
+    rewriter.replaceOp(op, tile);
+    return success();
+  }
+
+private:
+  /// What is carried: the tile, the row that was made last, and its token's decay, which is the one on the way back.
+  static SmallVector<Value> scanRow(tile::DecayedScanOp op, VectorLoops &loops, VectorType vector, Value step,
+                                    Value column, ValueRange carried) {
+    auto shape = shapeOf(op.getInput());
+    Value row = op.getReverse() ? loops.sub(loops.index(shape[0] - 1), step) : step;
+    Value decay = shapeOf(op.getDecay())[1] == shape[1]
+                      ? loops.read(op.getDecay(), {row, column}, vector)
+                      : loops.splat(vector, loops.extract(op.getDecay(), {row, loops.index(0)}));
+    Value sum = buildFma(loops, op.getReverse() ? carried[2] : decay, carried[1],
+                         loops.read(op.getInput(), {row, column}, vector));
+    Value tile = loops.write(op.getExclusive() ? carried[1] : sum, carried[0], {row, column});
+    return {tile, sum, decay};
   }
 };
 
@@ -133,5 +224,6 @@ private:
 } // namespace
 
 void fgla::cpu::populateTileDecayPatterns(RewritePatternSet &patterns, unsigned vectorBits) {
-  patterns.add<LowerDecayedScores, LowerDecayMatrix, LowerDecayedSum>(patterns.getContext(), vectorBits);
+  patterns.add<LowerDecayedScores, LowerDecayedScoresGrad, LowerDecayMatrix, LowerDecayedScan, LowerDecayedSum>(
+      patterns.getContext(), vectorBits);
 }

@@ -355,6 +355,14 @@ private:
   static Value transposeBlock(VectorLoops &loops, Value input, Value tile, Value row, Value column, VectorType type) {
     OpBuilder &builder = loops.builder;
     int64_t height = type.getDimSize(0), width = type.getDimSize(1);
+    if (height == 1 || width == 1) { // an odd size: nothing to transpose in registers
+      for (int64_t i = 0; i < height; ++i)
+        for (int64_t j = 0; j < width; ++j) {
+          Value from = loops.add(row, loops.index(i)), to = loops.add(column, loops.index(j));
+          tile = loops.insert(loops.extract(input, {from, to}), tile, {to, from});
+        }
+      return tile;
+    }
     auto rowType = VectorType::get(width, type.getElementType());
     Value block = loops.constant(type, 0);
     for (int64_t i = 0; i < height; ++i) {

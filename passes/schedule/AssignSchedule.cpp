@@ -47,49 +47,58 @@ struct AssignSchedule : fgla::impl::AssignScheduleBase<AssignSchedule> {
     });
     if (gradients.wasInterrupted())
       return signalPassFailure();
-    getOperation()->walk([&](AttentionOp op) {
-      FailureOr<ScheduleAttr> given = op->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
-      if (op.isDeltaRule() && gpu) {
-        op.emitError() << "rule '" << stringifyUpdateRule(op.getRule()) << "' has no kernel for a GPU yet, got target '"
-                       << target << "'; target 'cpu' runs it";
-        return signalPassFailure();
-      }
-      if (op.isDeltaRule() && !*given) {
-        op.emitRemark() << "rule '" << stringifyUpdateRule(op.getRule())
-                        << "' has no kernel yet and runs by the sequential lowering";
-        return;
-      }
-      if (op.getSequences() && gpu) {
-        op.emitError() << "operand 'sequences' has no kernel for a GPU yet, got target '" << target
-                       << "'; target 'cpu' runs it";
-        return signalPassFailure();
-      }
-      if (op.getSequences()) {
-        op->removeAttr(kScheduleAttrName);
-        op.emitRemark() << "packed sequences have no kernel yet and run by the sequential lowering";
-        return;
-      }
-      if (gpu && std::min(op.getKeyDim(), op.getValueDim()) < 2) {
-        op.emitError() << "heads on a GPU must have two or more channels of keys and of values, got " << op.getKeyDim()
-                       << " and " << op.getValueDim();
-        return signalPassFailure();
-      }
-      if (!*given)
-        given = choose(op);
-      if (failed(given) || failed(given = settleCluster(op, *given)))
-        return signalPassFailure();
-      for (int64_t slice : {given->getKeySlice(), given->getValueSlice()})
-        // A wider tile would hold channels of the next slice.
-        if (gpu && slice != 0 && (!llvm::isPowerOf2_64(slice) || slice < kLeastSlice)) {
-          op.emitError() << "slices on a GPU must be powers of two from " << kLeastSlice << " channels on, got "
-                         << slice;
-          return signalPassFailure();
-        }
-      op->setAttr(kScheduleAttrName, gpu ? completeSchedule(*given, getKernelShape(op, *given), gpu) : *given);
+    getOperation()->walk([&](RecurrenceInterface op) {
+      if (failed(assign(op)))
+        signalPassFailure();
     });
   }
 
 private:
+  /// Gives `op` a schedule, if it can have a kernel.
+  LogicalResult assign(RecurrenceInterface op) {
+    std::string rule = ("rule '" + stringifyUpdateRule(op.getRule()) + "'").str();
+    if (op.isDeltaRule() && gpu)
+      return op.emitError() << rule << " has no kernel for a GPU yet, got target '" << gpu->name
+                            << "'; target 'cpu' runs it";
+    if (op.isDeltaRule() && !op->hasAttr(kScheduleAttrName)) {
+      op.emitRemark() << rule << " has no kernel yet and runs by the sequential lowering";
+      return success();
+    }
+    if (op.getSequences() && gpu)
+      return op.emitError() << "operand 'sequences' has no kernel for a GPU yet, got target '" << gpu->name
+                            << "'; target 'cpu' runs it";
+    if (op.getSequences()) {
+      op->removeAttr(kScheduleAttrName);
+      op.emitRemark() << "packed sequences have no kernel yet and run by the sequential lowering";
+      return success();
+    }
+    if (auto attention = dyn_cast<AttentionOp>(op.getOperation()))
+      return assignForward(attention);
+    // One walk a head.
+    if (!op->hasAttr(kScheduleAttrName))
+      op->setAttr(kScheduleAttrName,
+                  ScheduleAttr::get(&getContext(), tile != 0 ? int64_t(tile) : chooseTile(op, gpu), 1));
+    return success();
+  }
+
+  LogicalResult assignForward(AttentionOp op) {
+    if (gpu && std::min(op.getKeyDim(), op.getValueDim()) < 2)
+      return op.emitError() << "heads on a GPU must have two or more channels of keys and of values, got "
+                            << op.getKeyDim() << " and " << op.getValueDim();
+    FailureOr<ScheduleAttr> given = op->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
+    if (!*given)
+      given = choose(op);
+    if (failed(given) || failed(given = settleCluster(op, *given)))
+      return failure();
+    for (int64_t slice : {given->getKeySlice(), given->getValueSlice()})
+      // A wider tile would hold channels of the next slice.
+      if (gpu && slice != 0 && (!llvm::isPowerOf2_64(slice) || slice < kLeastSlice))
+        return op.emitError() << "slices on a GPU must be powers of two from " << kLeastSlice << " channels on, got "
+                              << slice;
+    op->setAttr(kScheduleAttrName, gpu ? completeSchedule(*given, getKernelShape(op, *given), gpu) : *given);
+    return success();
+  }
+
   LogicalResult readTable() {
     table = TunedTable();
     if (tuned == "none")

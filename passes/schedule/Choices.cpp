@@ -15,7 +15,7 @@ static int64_t padForLayouts(int64_t size) { return std::max<int64_t>(llvm::Powe
 /// For a CPU by measurement (docs/performance/cpu-forward.md): each tile passes over the whole state, which wants long
 /// tiles where the state is large, and does work of its square on the diagonal. A tile longer than the sequence is
 /// waste. For a GPU: the rows of a matrix instruction.
-int64_t fgla::chooseTile(AttentionOp op, bool gpu) {
+int64_t fgla::chooseTile(RecurrenceInterface op, bool gpu) {
   if (gpu)
     return 16;
   constexpr int64_t kLargeState = 64 * 1024; // elements

@@ -51,7 +51,7 @@ ScheduleAttr completeSchedule(ScheduleAttr given, const KernelShape &shape, cons
 constexpr int64_t kChannelsOfLine = 64, kLeastSlice = 16;
 
 /// The tile length where none was given.
-int64_t chooseTile(AttentionOp op, bool gpu);
+int64_t chooseTile(RecurrenceInterface op, bool gpu);
 
 /// Registers of a thread, where a target can share them out among groups of warps.
 struct RegisterShares {

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Dominance.h"
+#include "passes/tiled/GradientWriter.h"
 #include "passes/tiled/KernelWriter.h"
 #include "passes/tiled/Passes.h"
 
@@ -90,7 +91,8 @@ struct FormKernels : fgla::impl::FormKernelsBase<FormKernels> {
     DominanceInfo &dominance = getAnalysis<DominanceInfo>();
     SmallVector<KernelRootInterface> roots;
     getOperation()->walk([&](KernelRootInterface op) {
-      if (op->hasAttr(kScheduleAttrName))
+      // Roles have no code for gradients yet, which then run token by token.
+      if (op->hasAttr(kScheduleAttrName) && !(roles && isa<AttentionGradOp>(op)))
         roots.push_back(op);
     });
     for (KernelRootInterface root : roots) {
@@ -98,7 +100,11 @@ struct FormKernels : fgla::impl::FormKernelsBase<FormKernels> {
         return signalPassFailure();
       Fusion fusion = growFusion(root, dominance);
       func::FuncOp kernel = declareKernel(fusion, symbols);
-      KernelWriter(fusion, root->getAttrOfType<ScheduleAttr>(kScheduleAttrName), kernel, roles).write();
+      auto schedule = root->getAttrOfType<ScheduleAttr>(kScheduleAttrName);
+      if (isa<AttentionGradOp>(root))
+        GradientWriter(fusion, schedule, kernel).write();
+      else
+        KernelWriter(fusion, schedule, kernel, roles).write();
       // What the producers made is computed in the kernel now; they have no other use.
       SmallVector<Operation *> producers(fusion.producers.begin(), fusion.producers.end());
       launch(fusion, kernel);

@@ -25,7 +25,7 @@ static void addProducers(Fusion &fusion, Value value) {
 
 /// The op that alone uses `value` and can be computed from its tiles.
 static TileFormInterface getConsumer(Fusion &fusion, Value value, DominanceInfo &dominance) {
-  if (!value.hasOneUse())
+  if (!value || !value.hasOneUse())
     return {};
   OpOperand &use = *value.getUses().begin();
   auto consumer = dyn_cast<TileFormInterface>(use.getOwner());
@@ -45,7 +45,9 @@ static TileFormInterface getConsumer(Fusion &fusion, Value value, DominanceInfo 
 }
 
 SmallVector<Value> Fusion::getResults() {
-  SmallVector<Value> results{getOutput()};
+  SmallVector<Value> results;
+  if (Value output = getOutput())
+    results.push_back(output);
   for (OpResult result : root->getResults())
     if (result != root.getFusedResult())
       results.push_back(result);

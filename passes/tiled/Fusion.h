@@ -20,8 +20,10 @@ struct Fusion {
   /// The tensors that the kernel reads.
   llvm::SetVector<mlir::Value> inputs;
 
-  /// The tensor that leaves the chain.
-  mlir::Value getOutput() { return consumers.empty() ? root.getFusedResult() : consumers.back()->getResult(0); }
+  /// The tensor that leaves the chain; null where the root has no result that starts one.
+  mlir::Value getOutput() {
+    return consumers.empty() ? mlir::Value(root.getFusedResult()) : consumers.back()->getResult(0);
+  }
   /// What leaves the kernel: the tensor at the end of the chain, then the root's other results.
   llvm::SmallVector<mlir::Value> getResults();
 };

@@ -5,11 +5,11 @@
 include "mlir/Pass/PassBase.td"
 
 def FormKernels : Pass<"fgla-form-kernels", "::mlir::ModuleOp"> {
-  let summary = "Fuses each scheduled attention with its neighbours into a kernel of tile programs";
+  let summary = "Fuses each scheduled attention or gradient with its neighbours into a kernel of tile programs";
   let description = [{
-    Precondition: each `fgla.attention` carries `fgla.schedule`. Postcondition: each is a private function on memrefs
-    (`fgla_tile` ops under `scf.forall` over batch, head and segment), run by `fgla_tile.launch` in the function it
-    stood in.
+    Precondition: each `fgla.attention` and `fgla.attention_grad` that is to be a kernel carries `fgla.schedule`.
+    Postcondition: each is a private function on memrefs (`fgla_tile` ops under `scf.forall` over batch, head and
+    segment), run by `fgla_tile.launch` in the function it stood in.
 
     Ops with a tile form that only feed the attention (feature maps, gates) and the chain of such ops that consumes its
     output (norm, output gate) become part of the kernel: nothing between the pre-activations and the last one of them
@@ -17,7 +17,11 @@ def FormKernels : Pass<"fgla-form-kernels", "::mlir::ModuleOp"> {
     tile's end for keys, both at most one. The running stabilizer is one more decay, `exp(m_(t-1) - m_t)`, and its keys
     are `exp(z_t - m_t)`.
 
-    For roles, each query head has a program of its own, which computes the keys of its key/value head too.
+    A gradient is two walks: one that writes down the state that each tile starts from, and one back, whose turns are
+    the forward's, differentiated.
+
+    For roles, each query head has a program of its own, which computes the keys of its key/value head too. They have no
+    code for gradients yet, which are left.
   }];
   let options = [Option<"roles", "roles", "bool", "false", "The kernels are to be split into roles">];
   let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
@@ -55,6 +59,7 @@ def ExpandDecays : Pass<"fgla-expand-decays", "::mlir::ModuleOp"> {
     `decayed_scores` on `C` rows becomes two of them on `C / 2` rows and one `dot`, whose query rows are decayed from
     the middle and whose key rows are decayed to the middle: both factors are at most one and their product is the
     decay, so this is exact for any decay, without division or case distinction. It stops at `base` rows.
+    `decayed_scores_grad` is split likewise; what is given for the product goes back through it.
   }];
   let options = [Option<"base", "base", "int64_t", "8", "Rows of the blocks that are left whole">];
   let dependentDialects = ["::fgla::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Compares compiled gradients with gradient_reference.py, and those of generated expressions with differences.
 
-usage: gradient.py [--build DIR] [--quick] [--lowering tiled|reference] [--only TEXT] [--list] [--jobs N]
+usage: gradient.py [--build DIR] [--quick] [--lowering tiled|reference|both] [--only TEXT] [--list] [--jobs N]
 
-Prints each comparison that fails; ends with `N passed, N failed`. --only takes the cases whose name holds TEXT.
+Prints each comparison that fails; ends with `N passed, N failed`. --only takes the cases whose name holds TEXT. Without --lowering, what is compared
+with the reference is compiled by both, and the rest by the tiled one.
 """
 
 import argparse
@@ -52,6 +53,7 @@ class Gradient:
     """The two functions of a compiled program."""
 
     def __init__(self, context, text, entry="attention", **options):
+        options.setdefault("lowering", lowerings(context)[0])
         artifact = context.compile(text, entry=f"{entry}_forward", **options)
         self.forward = artifact
         self.backward = context.runtime.load(sorted(context.folder.glob("*.so"))[-1], f"{entry}_backward", CPU)
@@ -65,30 +67,40 @@ class Gradient:
         return {name: made[name] for name in self.results}, {name.removeprefix("d_"): array for name, array in gradients.items()}
 
 
-def make_gradient(context, config, memory="balanced", options=()):
-    """A program of CONFIG, whose dtype may be f64, and its gradient."""
-    is_wide = config.dtype == "f64"
-    program = Program(dataclasses.replace(config, dtype="f32") if is_wide else config)
-    text = program.text().replace("f32", "f64") if is_wide else program.text()
-    return program, Gradient(context, text, options=["--gradient", f"--memory={memory}", *options])
+def lowerings(context):
+    return ("tiled", "reference") if context.lowering == "both" else (context.lowering,)
 
 
-def against_reference(config, memory, runs, options=()):
-    """RUNS are (batch, tokens, profile)."""
+def make_program(config):
+    """Of CONFIG, whose dtype may be f64; the program's text is that in f32 then."""
+    return Program(dataclasses.replace(config, dtype="f32") if config.dtype == "f64" else config)
+
+
+def make_gradient(context, config, memory="balanced", options=(), **compile_options):
+    """A program of CONFIG and its gradient."""
+    program = make_program(config)
+    text = program.text().replace("f32", "f64") if config.dtype == "f64" else program.text()
+    return program, Gradient(context, text, options=["--gradient", f"--memory={memory}", *options], **compile_options)
+
+
+def against_reference(config, memory, runs, kernel_options=()):
+    """RUNS are (batch, tokens, profile). With KERNEL_OPTIONS, what has no kernels is left out."""
 
     def run(context, report):
-        program, gradient = make_gradient(context, config, memory, options)
+        wanted_lowerings = lowerings(context) if not kernel_options else {"tiled"} & set(lowerings(context))
+        made = {lowering: make_gradient(context, config, memory, kernel_options, lowering=lowering) for lowering in wanted_lowerings}
         for batch, tokens, profile in runs:
-            inputs, cotangents = make_case(program, config, batch, tokens, profile)
-            _, gradients = gradient(inputs, cotangents)
+            inputs, cotangents = make_case(make_program(config), config, batch, tokens, profile)
             wanted = gradient_reference.program_gradients(config, inputs, cotangents)
-            name = f"B={batch} T={tokens} {profile}"
-            report.check(f"{name}: which gradients", set(gradients) == set(wanted), f"{sorted(gradients)} rather than {sorted(wanted)}")
-            bound = BOUNDS[config.dtype]
-            errors = {which: reference.relative_error(array, wanted[which]) for which, array in gradients.items()}
-            own = roundings(config, inputs, cotangents, wanted) if config.dtype in ROUNDING and max(errors.values(), default=0) > bound else {}
-            for which, error in errors.items():
-                report.error(f"{name}, d_{which}", error, max(bound, own.get(which, 0)))
+            for lowering, (_, gradient) in made.items():
+                _, gradients = gradient(inputs, cotangents)
+                name = f"{lowering}, B={batch} T={tokens} {profile}"
+                report.check(f"{name}: which gradients", set(gradients) == set(wanted), f"{sorted(gradients)} rather than {sorted(wanted)}")
+                bound = BOUNDS[config.dtype]
+                errors = {which: reference.relative_error(array, wanted[which]) for which, array in gradients.items()}
+                own = roundings(config, inputs, cotangents, wanted) if config.dtype in ROUNDING and max(errors.values(), default=0) > bound else {}
+                for which, error in errors.items():
+                    report.error(f"{name}, d_{which}", error, max(bound, own.get(which, 0)))
 
     return run
 
@@ -119,6 +131,9 @@ def hard_cases():
     ):
         runs = [(2, 47, p) for p in ("strong", "jumps", "rising", "falling")] + [(0, 5, "normal"), (2, 0, "normal"), (1, 1000, "normal")]
         yield Case(f"hard: {config}", against_reference(config, "balanced", runs))
+    for tile in (1, 8, 128):
+        config = Config(key="elu1", gate="refined.key", norm="rms", **small)
+        yield Case(f"tiles of {tile}: {config}", against_reference(config, "balanced", [(2, 47, "strong"), (1, 300, "normal")], [f"--tile={tile}"]))
     for config in packed_configs():
         runs = [(1, t, "normal") for t in (0, 1, 33, 150)] + [(1, 90, "strong")]
         yield Case(f"packed: {config}", against_reference(config, "balanced", runs))
@@ -269,7 +284,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--lowering", choices=["tiled", "reference"], default="tiled")
+    parser.add_argument("--lowering", choices=["tiled", "reference", "both"], default="both")
     parser.add_argument("--only", default="")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())

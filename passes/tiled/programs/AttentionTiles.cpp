@@ -16,8 +16,8 @@ using tile::shapeOf;
 
 AttentionTiles::AttentionTiles(OpBuilder &builder, Fusion &fusion, const IRMapping &arrays, int64_t tileLength,
                                const StateSlice &slice, bool isOneToken)
-    : builder(builder), fusion(fusion), arrays(arrays), root(cast<AttentionOp>(fusion.root)), loc(root.getLoc()),
-      tileLength(tileLength), slice(slice), isOneToken(isOneToken),
+    : builder(builder), fusion(fusion), arrays(arrays), root(cast<RecurrenceInterface>(fusion.root.getOperation())),
+      loc(root.getLoc()), tileLength(tileLength), slice(slice), isOneToken(isOneToken),
       keyDim(slice.keys.offset ? slice.keys.width : root.getKeyDim()),
       valueDim(slice.values.offset ? slice.values.width : root.getValueDim()),
       compute(getComputeType(root.getQuery().getType().getElementType())),
@@ -27,6 +27,29 @@ AttentionTiles::AttentionTiles(OpBuilder &builder, Fusion &fusion, const IRMappi
   // One constant for all tokens is a decay of the head; so is the stabilizer's.
   if (axis == DecayAxis::Constant || (!axis && root.getStabilizer() == Stabilizer::Running))
     axis = DecayAxis::Head;
+}
+
+SmallVector<Value> Carried::pack() const {
+  SmallVector<Value> values{state, lost, max, total.factor, total.complement};
+  llvm::erase(values, Value());
+  return values;
+}
+
+Carried Carried::unpack(const Carried &like, ValueRange values) {
+  auto take = [&](Value present) {
+    if (!present)
+      return Value();
+    Value value = values.front();
+    values = values.drop_front();
+    return value;
+  };
+  Carried carried;
+  carried.state = take(like.state);
+  carried.lost = take(like.lost);
+  carried.max = take(like.max);
+  carried.total.factor = take(like.total.factor);
+  carried.total.complement = take(like.total.complement);
+  return carried;
 }
 
 //===----------------------------------------------------------------------===//
@@ -259,6 +282,18 @@ Value AttentionTiles::scaleState(Value state, Decay total) {
   });
 }
 
+/// Kahan's sum: like terms, tile after tile, would all be rounded to the same side.
+void AttentionTiles::addCompensated(Value state, Value added, Carried &next) {
+  auto sum = buildMap(builder, loc, {state, added}, shapeOf(state), {compute, compute},
+                      [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
+                        Value total = arith::AddFOp::create(b, l, v[0], v[1]);
+                        Value kept = arith::SubFOp::create(b, l, total, v[0]);
+                        return {total, arith::SubFOp::create(b, l, v[1], kept)};
+                      });
+  next.state = sum.getResult(0);
+  next.lost = sum.getResult(1);
+}
+
 //===----------------------------------------------------------------------===//
 // States
 //===----------------------------------------------------------------------===//
@@ -302,13 +337,17 @@ Carried AttentionTiles::buildInitial(Value batch, Value head, Value sequenceMax)
     return carried;
   carried.max = sequenceMax;
   if (initialMax)
-    carried.state = buildMap(builder, loc, {carried.state, initialMax, makeFinite(sequenceMax)}, shapeOf(carried.state),
-                             [](OpBuilder &b, Location l, ValueRange v) -> Value {
-                               Value growth = arith::SubFOp::create(b, l, v[1], v[2]);
-                               Value factor = math::ExpOp::create(b, l, growth);
-                               return arith::MulFOp::create(b, l, v[0], factor);
-                             });
+    carried.state = relateToSequence(carried.state, initialMax, sequenceMax);
   return carried;
+}
+
+Value AttentionTiles::relateToSequence(Value state, Value initialMax, Value sequenceMax) {
+  return buildMap(builder, loc, {state, initialMax, makeFinite(sequenceMax)}, shapeOf(state),
+                  [](OpBuilder &b, Location l, ValueRange v) -> Value {
+                    Value growth = arith::SubFOp::create(b, l, v[1], v[2]);
+                    Value factor = math::ExpOp::create(b, l, growth);
+                    return arith::MulFOp::create(b, l, v[0], factor);
+                  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -316,7 +355,7 @@ Carried AttentionTiles::buildInitial(Value batch, Value head, Value sequenceMax)
 //===----------------------------------------------------------------------===//
 
 void AttentionTiles::buildConsumers(TileReader &reader, Value result, Value output, ValueRange indices, Value rows) {
-  Value tensor = root.getOutput();
+  Value tensor = fusion.root.getFusedResult();
   for (TileFormInterface consumer : fusion.consumers) {
     result = reader.computeConsumer(consumer, tensor, result);
     tensor = consumer->getResult(0);

@@ -14,6 +14,10 @@ struct Carried {
   mlir::Value lost;  ///< what rounding has lost of S [K, V]; for f32 storage
   mlir::Value max;   ///< [1, 1], what the keys in S are relative to
   Decay total;       ///< product of the decays so far, [1, K], [1, V] or [1, 1]; kept in segments only
+
+  /// The values that are there, in a fixed order, and back.
+  llvm::SmallVector<mlir::Value> pack() const;
+  static Carried unpack(const Carried &like, mlir::ValueRange values);
 };
 
 /// The parts of a tile that all query heads of one key/value head share.
@@ -70,9 +74,13 @@ protected:
   mlir::Value buildKeys(mlir::Value logits, mlir::Value part, mlir::Value rows, KeyTiles &tiles, mlir::Value max,
                         Decay &stabilizer);
   mlir::Value makeFinite(mlir::Value max);
+  /// A state that is relative to `initialMax` as one that is relative to the maximum of the sequence.
+  mlir::Value relateToSequence(mlir::Value state, mlir::Value initialMax, mlir::Value sequenceMax);
   Decay buildGivenDecay(TileReader &reader);
   Decay combineDecays(Decay given, Decay stabilizer, mlir::Value rows);
   mlir::Value scaleState(mlir::Value state, Decay total);
+  /// `next` is the state plus `added`, and what rounding has lost of that.
+  void addCompensated(mlir::Value state, mlir::Value added, Carried &next);
   /// Stores what consumes the tile `result` of the attention's output.
   void buildConsumers(TileReader &reader, mlir::Value result, mlir::Value output, mlir::ValueRange indices,
                       mlir::Value rows);
@@ -92,7 +100,7 @@ protected:
   mlir::OpBuilder &builder;
   Fusion &fusion;
   const mlir::IRMapping &arrays;
-  AttentionOp root;
+  RecurrenceInterface root;
   mlir::Location loc;
   int64_t tileLength;
   StateSlice slice;

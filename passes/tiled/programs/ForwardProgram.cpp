@@ -43,15 +43,19 @@ Value ForwardProgram::buildScores(const KeyTiles &tiles, Value query) {
     decay = buildSplat(builder, loc, {tileLength, 1}, compute, 1);
   Value decays = tile::DecayMatrixOp::create(builder, loc, type, decay);
   // Not a product where the decay is zero: above the diagonal there are keys of later tokens, which may be no numbers.
-  return buildMap(builder, loc, {scores, decays}, type.getShape(), [](OpBuilder &b, Location l, ValueRange v) -> Value {
+  // Below it, a decay of zero has a gradient.
+  SmallVector<Value> inputs{scores, decays};
+  if (hasGradients)
+    inputs.push_back(
+        tile::DecayMatrixOp::create(builder, loc, type, buildSplat(builder, loc, {tileLength, 1}, compute, 1)));
+  return buildMap(builder, loc, inputs, type.getShape(), [](OpBuilder &b, Location l, ValueRange v) -> Value {
     Value zero = buildConstant(b, l, v[0].getType(), 0);
-    Value isNone = arith::CmpFOp::create(b, l, arith::CmpFPredicate::OEQ, v[1], zero);
+    Value isNone = arith::CmpFOp::create(b, l, arith::CmpFPredicate::OEQ, v.back(), zero);
     return arith::SelectOp::create(b, l, isNone, zero, arith::MulFOp::create(b, l, v[0], v[1]));
   });
 }
 
-Value ForwardProgram::buildOutput(TileReader &reader, const KeyTiles &tiles, Value state) {
-  Value raw = reader.read(root.getQuery(), slice.keys);
+Value ForwardProgram::buildOutput(Value raw, const KeyTiles &tiles, Value state) {
   Value query = buildMap(builder, loc, {raw}, shapeOf(raw), [&](OpBuilder &b, Location l, ValueRange v) -> Value {
     return arith::MulFOp::create(b, l, v[0], buildConstant(b, l, compute, root.getEffectiveScale()));
   });
@@ -150,7 +154,7 @@ void ForwardProgram::buildOutputs(const KeyTiles &tiles, TileReader &keyReader, 
   int64_t group = root.getNumQueryHeads() / root.getNumHeads();
   Value zero = this->zero();
   auto buildHead = [&](TileReader &reader, Value queryHead) {
-    Value result = buildOutput(reader, tiles, state);
+    Value result = buildOutput(reader.read(root.getQuery(), slice.keys), tiles, state);
     if (slice.cluster > 1)
       return buildShare(result, batch, queryHead, token, rows, output, prologue);
     if (!isSliced())
@@ -201,15 +205,7 @@ void ForwardProgram::buildNextState(const KeyTiles &tiles, const Carried &carrie
     next.state = added;
     return;
   }
-  // Kahan's sum: like terms, tile after tile, would all be rounded to the same side.
-  auto sum = buildMap(builder, loc, {state, added}, shapeOf(state), {compute, compute},
-                      [](OpBuilder &b, Location l, ValueRange v) -> SmallVector<Value> {
-                        Value total = arith::AddFOp::create(b, l, v[0], v[1]);
-                        Value kept = arith::SubFOp::create(b, l, total, v[0]);
-                        return {total, arith::SubFOp::create(b, l, v[1], kept)};
-                      });
-  next.state = sum.getResult(0);
-  next.lost = sum.getResult(1);
+  addCompensated(state, added, next);
 }
 
 Value ForwardProgram::buildSequenceMax(Value batch, Value head, Value tokens) {
@@ -232,46 +228,21 @@ Value ForwardProgram::buildSequenceMax(Value batch, Value head, Value tokens) {
   return walk.getResult(0);
 }
 
-/// The values of `carried` that are there, in a fixed order, and back.
-static SmallVector<Value> pack(const Carried &carried) {
-  SmallVector<Value> values;
-  for (Value value : {carried.state, carried.lost, carried.max, carried.total.factor, carried.total.complement})
-    if (value)
-      values.push_back(value);
-  return values;
-}
-
-static Carried unpack(const Carried &like, ValueRange values) {
-  auto take = [&](Value present) {
-    if (!present)
-      return Value();
-    Value value = values.front();
-    values = values.drop_front();
-    return value;
-  };
-  Carried carried;
-  carried.state = take(like.state);
-  carried.lost = take(like.lost);
-  carried.max = take(like.max);
-  carried.total.factor = take(like.total.factor);
-  carried.total.complement = take(like.total.complement);
-  return carried;
-}
-
 Carried ForwardProgram::buildWalk(Value batch, Value head, Value begin, Value end, Carried initial, Value output,
                                   Value queryHead, Value firstHead) {
-  auto walk = tile::WalkOp::create(builder, loc, begin, end, tileLength, /*reverse=*/false, pack(initial));
+  auto walk = tile::WalkOp::create(builder, loc, begin, end, tileLength, /*reverse=*/false, initial.pack());
   OpBuilder::InsertionGuard guard(builder);
   OpBuilder::InsertPoint prologue(walk->getBlock(), Block::iterator(walk));
   TileReader reader(builder, fusion, arrays, tileLength, batch, head, prologue);
   builder.setInsertionPointToStart(walk.getBody());
-  Carried carried = unpack(initial, walk.getRegionIterArgs());
+  Carried carried = Carried::unpack(initial, walk.getRegionIterArgs());
   Value token = walk.getToken(), rows = walk.getRows();
   reader.moveTo(token, rows);
 
   // What is after the end changes the state alone, and that at the end. Without outputs, it is a part of a segment,
   // which has whole tiles.
-  bool isStateWanted = output && (root.getFinalState() || root.getFinalMax());
+  auto attention = cast<AttentionOp>(root.getOperation());
+  bool isStateWanted = output && (attention.getFinalState() || attention.getFinalMax());
   KeyTiles tiles = buildKeyTiles(reader, isStateWanted ? rows : Value(), carried.max);
   if (output)
     buildOutputs(tiles, reader, batch, head, token, rows, carried.state, output, queryHead, firstHead, prologue);
@@ -293,8 +264,8 @@ Carried ForwardProgram::buildWalk(Value batch, Value head, Value begin, Value en
                  });
     next.total = {map.getResult(0), map.getResult(1)};
   }
-  tile::YieldOp::create(builder, loc, pack(next));
-  return unpack(initial, walk.getResults());
+  tile::YieldOp::create(builder, loc, next.pack());
+  return Carried::unpack(initial, walk.getResults());
 }
 
 void ForwardProgram::buildSums(Value batch, Value queryHead, Value begin, Value end, Value parts, Value output) {

@@ -27,17 +27,22 @@ public:
   /// The state after two parts of a sequence: `later` started from the empty state.
   Carried buildMerge(Carried earlier, Carried later);
 
-private:
-  mlir::Value buildOutput(TileReader &reader, const KeyTiles &tiles, mlir::Value state);
-  mlir::Value buildScores(const KeyTiles &tiles, mlir::Value query);
+protected:
+  /// What queries, not scaled yet, read of the state before the tile and of the tile.
+  mlir::Value buildOutput(mlir::Value query, const KeyTiles &tiles, mlir::Value state);
   void buildNextState(const KeyTiles &tiles, const Carried &carried, Carried &next);
+  mlir::Value addUp(mlir::ValueRange tiles);
+
+  bool hasGradients = false; ///< whether what is computed is differentiated
+
+private:
+  mlir::Value buildScores(const KeyTiles &tiles, mlir::Value query);
   void buildOutputs(const KeyTiles &tiles, TileReader &keyReader, mlir::Value batch, mlir::Value head,
                     mlir::Value token, mlir::Value rows, mlir::Value state, mlir::Value output, mlir::Value queryHead,
                     mlir::Value firstHead, mlir::OpBuilder::InsertPoint prologue);
   /// Stores what consumes the outputs that the programs of a cluster make together: each program does some of the rows.
   void buildShare(mlir::Value part, mlir::Value batch, mlir::Value queryHead, mlir::Value token, mlir::Value rows,
                   mlir::Value output, mlir::OpBuilder::InsertPoint prologue);
-  mlir::Value addUp(mlir::ValueRange tiles);
   /// Where the programs of a cluster combine all keys of a row, each combines its own and then what all have.
   void combineInCluster(tile::WalkOp walk, TileReader &reader);
   bool isSliced() const { return slice.keys.offset || slice.values.offset; }

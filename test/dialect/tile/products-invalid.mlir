@@ -48,6 +48,14 @@ func.func @decayed_scores_c1(%q: tensor<32x64xf32>) {
 
 // -----
 
+func.func @decayed_scores_grad_c1(%q: tensor<32x64xf32>, %a: tensor<64x64xf32>) {
+  // expected-error @+1 {{gradient of the scores must be 'tensor<32x32xf32>', got 'tensor<64x64xf32>' (decayed_scores_grad_c1)}}
+  %0:3 = fgla_tile.decayed_scores_grad %q, %q, %q, %a : tensor<32x64xf32>, tensor<64x64xf32>
+  return
+}
+
+// -----
+
 func.func @decay_matrix_c1(%f: tensor<32x2xf32>) {
   // expected-error @+1 {{decay must be [C, 1] and the result [C, C], got 'tensor<32x2xf32>' and 'tensor<32x32xf32>' (decay_matrix_c1)}}
   %0 = fgla_tile.decay_matrix %f : tensor<32x2xf32> -> tensor<32x32xf32>

@@ -14,8 +14,12 @@ func.func @products(%q: tensor<32x64xf32>, %f: tensor<32x1xf32>, %v: tensor<32x4
   %bounded = fgla_tile.decayed_scores %q, %q, %q bounded : tensor<32x64xf32> -> tensor<32x32xf32>
   // CHECK: fgla_tile.dot %[[A]] lower, %{{[^ ]*}} : tensor<32x32xf32>, tensor<32x48xf32> -> tensor<32x48xf32>
   %lower = fgla_tile.dot %2 lower, %v : tensor<32x32xf32>, tensor<32x48xf32> -> tensor<32x48xf32>
+  // CHECK: %{{.*}}, %{{.*}}, %{{.*}} = fgla_tile.decayed_scores_grad %{{.*}}, %{{.*}}, %{{.*}}, %[[A]] : tensor<32x64xf32>, tensor<32x32xf32>
+  %dq, %dk, %df = fgla_tile.decayed_scores_grad %q, %q, %q, %2 : tensor<32x64xf32>, tensor<32x32xf32>
   // CHECK: fgla_tile.decay_matrix %{{.*}} : tensor<32x1xf32> -> tensor<32x32xf32>
   %3 = fgla_tile.decay_matrix %f : tensor<32x1xf32> -> tensor<32x32xf32>
+  // CHECK: fgla_tile.decay_matrix %{{.*}} exclusive : tensor<32x1xf32> -> tensor<32x32xf32>
+  %others = fgla_tile.decay_matrix %f exclusive : tensor<32x1xf32> -> tensor<32x32xf32>
   // CHECK: fgla_tile.decayed_sum %[[A]], %{{.*}}, %{{.*}} : tensor<32x32xf32>, tensor<32x48xf32>
   %4 = fgla_tile.decayed_sum %2, %v, %v : tensor<32x32xf32>, tensor<32x48xf32>
   return

@@ -77,3 +77,11 @@ func.func @row_norm_c1(%x: tensor<32x64xf32>) {
   %0 = fgla_tile.row_norm %x : tensor<32x64xf32> -> tensor<1x64xf32>
   return
 }
+
+// -----
+
+func.func @decayed_scan_c1(%x: tensor<32x64xf32>, %f: tensor<1x64xf32>) {
+  // expected-error @+1 {{decay must be 'tensor<32x64xf32>' or 'tensor<32x1xf32>', got 'tensor<1x64xf32>' (decayed_scan_c1)}}
+  %0 = fgla_tile.decayed_scan %x, %f : tensor<32x64xf32>, tensor<1x64xf32>
+  return
+}

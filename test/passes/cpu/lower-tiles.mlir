@@ -129,12 +129,45 @@ module attributes {fgla.target = #fgla.target<"cpu", vector_bits = 256>} {
     return %d : tensor<16x8xf32>
   }
 
+  // Columns that are no multiple of a vector: element by element.
+  // CHECK-LABEL: func.func @odd_transpose
+  // CHECK: tensor.extract %arg0
+  // CHECK-NOT: vector.transpose
+  // CHECK: return
+  func.func @odd_transpose(%x: tensor<16x7xf32>) -> tensor<7x16xf32> {
+    %y = fgla_tile.transpose %x : tensor<16x7xf32> -> tensor<7x16xf32>
+    return %y : tensor<7x16xf32>
+  }
+
   // CHECK-LABEL: func.func @decayed_scores
   // CHECK-COUNT-10: vector.reduction <add>
   // CHECK-NOT: vector.reduction
   func.func @decayed_scores(%q: tensor<4x16xf32>, %k: tensor<4x16xf32>, %f: tensor<4x16xf32>) -> tensor<4x4xf32> {
     %a = fgla_tile.decayed_scores %q, %k, %f : tensor<4x16xf32> -> tensor<4x4xf32>
     return %a : tensor<4x4xf32>
+  }
+
+  // Ten pairs of rows: one multiply-add each for queries, and two for keys and decays of all but the last.
+  // CHECK-LABEL: func.func @decayed_scores_grad
+  // CHECK: scf.for {{.*}} -> (tensor<4x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>)
+  // CHECK-COUNT-22: vector.fma
+  // CHECK-NOT: vector.fma
+  func.func @decayed_scores_grad(%q: tensor<4x16xf32>, %k: tensor<4x16xf32>, %f: tensor<4x16xf32>, %a: tensor<4x4xf32>)
+      -> (tensor<4x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>) {
+    %dq, %dk, %df = fgla_tile.decayed_scores_grad %q, %k, %f, %a : tensor<4x16xf32>, tensor<4x4xf32>
+    return %dq, %dk, %df : tensor<4x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+  }
+
+  // On the way back a row meets the decay of the row after it.
+  // CHECK-LABEL: func.func @decayed_scan
+  // CHECK: scf.for %[[R:.+]] = %{{.+}} iter_args({{.+}}, %[[SUM:.+]] = %{{.+}}, %[[AFTER:.+]] = %{{.+}})
+  // CHECK:   %[[ROW:.+]] = arith.subi %{{.+}}, %[[R]]
+  // CHECK:   %[[OWN:.+]] = vector.transfer_read %arg1[%[[ROW]], %{{.+}}]
+  // CHECK:   %[[NEXT:.+]] = vector.fma %[[AFTER]], %[[SUM]]
+  // CHECK:   scf.yield %{{.+}}, %[[NEXT]], %[[OWN]]
+  func.func @decayed_scan(%x: tensor<8x16xf32>, %f: tensor<8x16xf32>) -> tensor<8x16xf32> {
+    %u = fgla_tile.decayed_scan %x, %f reverse : tensor<8x16xf32>, tensor<8x16xf32>
+    return %u : tensor<8x16xf32>
   }
 
   // CHECK-LABEL: func.func @decay_matrix

@@ -26,6 +26,15 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
     return %o : tensor<?x1x2x16xf32>
   }
 
+  // A gradient is one walk a head.
+  // CHECK-LABEL: func.func @gradient
+  // CHECK: fgla.attention_grad {{.*}}fgla.schedule = #fgla.schedule<tile = 32>
+  // GIVEN: fgla.attention_grad {{.*}}fgla.schedule = #fgla.schedule<tile = 16>
+  func.func @gradient(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>) -> tensor<?x?x2x16xf32> {
+    %o = fgla.attention_grad %q, %q, %v output_grad(%v) : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>) -> value(tensor<?x?x2x16xf32>)
+    return %o : tensor<?x?x2x16xf32>
+  }
+
   // What is there stays.
   // CHECK-LABEL: func.func @given
   // CHECK: fgla.attention {{.*}}fgla.schedule = #fgla.schedule<tile = 64>
@@ -43,6 +52,13 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
   func.func @delta(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>, %b: tensor<?x?x2xf32>) -> tensor<?x?x2x16xf32> {
     // expected-remark @below {{rule 'delta' has no kernel yet and runs by the sequential lowering}}
     %o = fgla.attention %q, %q, %v beta(%b) rule(delta) : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2xf32>) -> (tensor<?x?x2x16xf32>)
+    return %o : tensor<?x?x2x16xf32>
+  }
+  // CHECK-LABEL: func.func @delta_gradient
+  // CHECK-NOT: fgla.schedule
+  func.func @delta_gradient(%q: tensor<?x?x2x16xf32>, %v: tensor<?x?x2x16xf32>, %b: tensor<?x?x2xf32>) -> tensor<?x?x2x16xf32> {
+    // expected-remark @below {{rule 'delta' has no kernel yet and runs by the sequential lowering}}
+    %o = fgla.attention_grad %q, %q, %v beta(%b) rule(delta) output_grad(%v) : (tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2x16xf32>, tensor<?x?x2xf32>, tensor<?x?x2x16xf32>) -> value(tensor<?x?x2x16xf32>)
     return %o : tensor<?x?x2x16xf32>
   }
 }
