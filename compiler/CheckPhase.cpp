@@ -51,8 +51,8 @@ static std::string findViolation(Operation *op, Phase phase) {
   if ((phase == Phase::Schedule || phase == Phase::Tiled) && isa<ModuleOp>(op) && !op->getParentOp() &&
       !isa_and_nonnull<fgla::TargetAttr>(op->getAttr(fgla::kTargetAttrName)))
     return "'fgla.target' on the module";
-  if (phase == Phase::Graph && isa<fgla::BlockOp, fgla::StepOp>(op))
-    return "no block and no step, only what they consist of";
+  if (phase == Phase::Graph && isa<fgla::BlockOp, fgla::StepOp, fgla::SoftmaxAttentionOp>(op))
+    return "no block, no step and no softmax attention, only what they consist of";
   if (auto attention = dyn_cast<fgla::RecurrenceInterface>(op);
       phase == Phase::Schedule && attention && !attention.isDeltaRule() && !attention.getSequences() &&
       !isa_and_nonnull<fgla::ScheduleAttr>(op->getAttr(fgla::kScheduleAttrName)))

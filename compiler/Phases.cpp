@@ -124,11 +124,14 @@ static void addGradients(OpPassManager &manager, const PhaseOptions &options) {
 /// In: fgla ops, or the mirror of an ONNX graph. Out: attention and what
 /// surrounds it, on tensors; each function by itself.
 static void buildGraph(OpPassManager &manager, const PhaseOptions &options) {
+  manager.addPass(fgla::onnx::createRaiseAttention());
+  manager.addPass(fgla::onnx::createSimplifyMasks());
   manager.addPass(fgla::onnx::createConvertONNX());
   manager.addPass(createInlinerPass());
   manager.addPass(createSymbolDCEPass());
   manager.addPass(fgla::createNameDims());
   manager.addPass(fgla::createExpandBlock());
+  manager.addPass(fgla::createExpandSoftmaxAttention());
   manager.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   addCleanUp(manager);
   if (options.gradient)

@@ -146,6 +146,7 @@ class Runner:
             "onnx-export": lambda: self.script("onnx-export", numeric / "onnx_export.py", *build),
             "onnx-runtime": lambda: self.in_onnx_runtime(numeric / "onnx_runtime.py", *build, *quick),
             "onnx-graphs": lambda: self.script("onnx-graphs", numeric / "onnx_graphs.py", *build, *quick),
+            "onnx-attention": lambda: self.script("onnx-attention", numeric / "onnx_attention.py", *build),
             "onnx-cases": lambda: self.script("onnx-cases", numeric / "onnx_cases.py", *build),
             "spills": lambda: self.script("spills", ROOT / "test" / "spills" / "spills.py", *build),
             "demo": self.demo,

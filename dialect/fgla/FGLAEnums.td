@@ -51,6 +51,12 @@ def FGLA_UpdateRule : FGLA_Enum<"UpdateRule", "how a token enters the state", [
 ]>;
 def FGLA_UpdateRuleAttr : FGLA_EnumAttr<FGLA_UpdateRule, "rule">;
 
+def FGLA_Alignment : FGLA_Enum<"Alignment", "which of the keys the queries begin with", [
+  I32EnumAttrCase<"Start", 0, "start">,        // query t is where key t is
+  I32EnumAttrCase<"End", 1, "end">             // the last query is where the last key is
+]>;
+def FGLA_AlignmentAttr : FGLA_EnumAttr<FGLA_Alignment, "alignment">;
+
 def FGLA_NormKind : FGLA_Enum<"NormKind", "norm over a head's values", [
   I32EnumAttrCase<"RMS", 0, "rms">,
   I32EnumAttrCase<"Layer", 1, "layer">

@@ -17,6 +17,9 @@ def FGLA_Tensor : RankedTensorOf<[FGLA_Float], [FGLA_NoEncoding], "ranked tensor
 /// Where sequences begin that are packed one after the other.
 def FGLA_Offsets : RankedTensorOf<[I32, I64], [FGLA_NoEncoding], "tensor of i32 or i64 without encoding">;
 
+/// Which keys a query may see, or what is added to their scores.
+def FGLA_Mask : RankedTensorOf<[I1, F64, F32, F16, BF16], [FGLA_NoEncoding], "mask of i1 or floats without encoding">;
+
 class TileForm<list<string> answers = []> : DeclareOpInterfaceMethods<FGLA_TileFormInterface, answers>;
 defvar ElementwiseTraits = [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>];
 
@@ -197,6 +200,66 @@ def FGLA_AttentionOp : FGLA_Op<"attention", [Pure, AttrSizedOperandSegments, Att
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
   let extraClassDeclaration = Recurrence<2>.declarations;
+}
+
+def FGLA_SoftmaxAttentionOp : FGLA_Op<"softmax_attention", [Pure, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "softmax attention, as models have it";
+  let description = [{
+    Per batch `b` and query head `h`, which reads the key/value head `h / (Hq / H)`, over the keys `i` that query `t`
+    sees:
+    ```
+    s_i = scale * <query_t, key_i>,  with softcap c: c tanh(s_i / c),  plus mask[b, h, t, i] where it holds floats
+    o_t = sum_i exp(s_i) value_i / (sum_i exp(s_i) + exp(sinks_h))      (nothing of sinks where there are none)
+    ```
+    A query that sees no key gets zeros; to add -inf hides a key.
+
+    What a query sees: key `i` if `mask[b, h, t, i]` is true (where it holds booleans); if `i < lengths[b]`; if
+    `p - i <= behind` and `i - p <= ahead`, where `p` is the place of the query among the keys. That is `t` with
+    `aligned(start)`, and with `aligned(end)` the last query is at the last key: `p = t + N - T`, where `N` is
+    `lengths[b]`, or `S` without them. A causal attention is `ahead(0)`.
+
+    `scale` defaults to `1 / sqrt(K)`. There is no kernel for this op: it is what a model has before it is linearized.
+
+    Example:
+    ```mlir
+    %o = fgla.softmax_attention %q, %k, %v mask(%pad) ahead(0) aligned(end)
+         : (tensor<?x?x8x64xf32>, tensor<?x?x4x64xf32>, tensor<?x?x4x64xf32>, tensor<?x1x1x?xi1>) -> tensor<?x?x8x64xf32>
+    ```
+    Constraints:
+    - (softmax_attention_c1) `query [B, T, Hq, K]`, `key [B, S, H, K]`, `value [B, S, H, V]`; heads and dims static and
+      positive.
+    - (softmax_attention_c2) `query`, `key`, `value` and the output have one element type.
+    - (softmax_attention_c3) `Hq` is a multiple of `H`.
+    - (softmax_attention_c4) the output has shape `[B, T, Hq, V]`.
+    - (softmax_attention_c5) `mask` has shape `[B, Hq, T, S]`, where any size may be 1, which stands for all.
+    - (softmax_attention_c6) `lengths` has shape `[B]`, `sinks` has shape `[Hq]`.
+    - (softmax_attention_c7) `behind` and `ahead` are not negative; `aligned` is given if and only if one of them is.
+    - (softmax_attention_c8) `scale` is finite; `softcap` is finite and positive.
+  }];
+  let arguments = (ins FGLA_Tensor:$query, FGLA_Tensor:$key, FGLA_Tensor:$value, Optional<FGLA_Mask>:$mask,
+    Optional<FGLA_Offsets>:$lengths, Optional<FGLA_Tensor>:$sinks,
+    OptionalAttr<I64Attr>:$behind, OptionalAttr<I64Attr>:$ahead, OptionalAttr<FGLA_AlignmentAttr>:$alignment,
+    OptionalAttr<F64Attr>:$scale, OptionalAttr<F64Attr>:$softcap);
+  let results = (outs FGLA_Tensor:$output);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value
+    (`mask` `(` $mask^ `)`)? (`lengths` `(` $lengths^ `)`)? (`sinks` `(` $sinks^ `)`)?
+    (`behind` `(` $behind^ `)`)? (`ahead` `(` $ahead^ `)`)?
+    (`aligned` `(` custom<Enum>($alignment)^ `)`)?
+    (`scale` `(` custom<Number>($scale)^ `)`)? (`softcap` `(` custom<Number>($softcap)^ `)`)?
+    attr-dict `:` `(` type(operands) `)` `->` type($output)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getNumQueryHeads() { return getQuery().getType().getDimSize(2); }
+    int64_t getNumHeads() { return getKey().getType().getDimSize(2); }
+    int64_t getKeyDim() { return getKey().getType().getDimSize(3); }
+    int64_t getValueDim() { return getValue().getType().getDimSize(3); }
+    double getEffectiveScale();
+    /// No query sees a key behind its own place.
+    bool isCausal() { return getAhead() == 0; }
+  }];
 }
 
 def FGLA_NormOp : FGLA_Op<"norm", ElementwiseTraits # [TileForm<>, AttrSizedOperandSegments, AllTypesMatch<["input", "output"]>]> {

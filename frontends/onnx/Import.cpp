@@ -25,8 +25,11 @@ namespace {
 /// Builds the function of one model.
 class Importer {
 public:
-  Importer(const Model &model, MLIRContext &context) : model(model), graph(model.proto.graph()), b(&context) {}
+  Importer(const Model &model, MLIRContext &context)
+      : model(model), graph(model.proto.graph()), isTolerant(model.purpose == Purpose::Inspect), b(&context) {}
   OwningOpRef<ModuleOp> run();
+  /// Subgraphs and other attributes that the mirror has no form for.
+  int64_t getNumLeftOut() const { return leftOut; }
 
 private:
   InFlightDiagnostic error() { return emitError(b.getUnknownLoc()); }
@@ -43,6 +46,8 @@ private:
 
   const Model &model;
   const pb::GraphProto &graph;
+  bool isTolerant;
+  int64_t leftOut = 0;
   OpBuilder b;
   llvm::StringMap<const pb::TypeProto *> types;
   llvm::StringMap<Value> values;
@@ -80,6 +85,10 @@ Type Importer::convertElementType(int32_t dataType, StringRef name) {
 }
 
 Type Importer::convertType(const pb::TypeProto &type, StringRef name) {
+  ElementType known;
+  std::string reason;
+  if (isTolerant && !(type.has_tensor_type() && elementTypeFromONNX(type.tensor_type().elem_type(), known, reason)))
+    return b.getNoneType();
   if (!type.has_tensor_type()) {
     error() << "value '" << name
             << "' must be a tensor; sequences, maps, optionals and sparse "
@@ -153,6 +162,25 @@ Attribute Importer::convertAttribute(const pb::AttributeProto &attribute, const 
   }
 }
 
+/// Whether the mirror has a form for an attribute.
+static bool isKnown(const pb::AttributeProto &attribute) {
+  ElementType type;
+  std::string reason;
+  switch (attribute.type()) {
+  case pb::AttributeProto::INT:
+  case pb::AttributeProto::FLOAT:
+  case pb::AttributeProto::STRING:
+  case pb::AttributeProto::INTS:
+  case pb::AttributeProto::FLOATS:
+  case pb::AttributeProto::STRINGS:
+    return true;
+  case pb::AttributeProto::TENSOR:
+    return elementTypeFromONNX(attribute.t().data_type(), type, reason);
+  default:
+    return false;
+  }
+}
+
 ArrayAttr Importer::describeDims(const pb::TypeProto &type, Type converted) {
   auto ranked = dyn_cast<RankedTensorType>(converted);
   if (!ranked)
@@ -193,6 +221,12 @@ LogicalResult Importer::importInitializers() {
     values[tensor.name()] = InitializerOp::create(b, NameLoc::get(b.getStringAttr(tensor.name())), value.getType(),
                                                   tensor.name(), value, StringAttr(), 0, 0);
   }
+  for (const std::string &name : model.unreadWeights)
+    values[name] = NodeOp::create(b, NameLoc::get(b.getStringAttr(name)), TypeRange(b.getNoneType()), "Constant", "", 1,
+                                  name, b.getStrArrayAttr({}), b.getDictionaryAttr({}), b.getArrayAttr({}),
+                                  ArrayRef<int64_t>(), ArrayRef<int64_t>(), ValueRange(), 0)
+                       .getOutputs()
+                       .front();
   for (const auto &[name, weight] : model.externalWeights) {
     auto type = RankedTensorType::get(weight.shape, convertElementType(weight.dataType, name));
     values[name] = InitializerOp::create(b, NameLoc::get(b.getStringAttr(name)), type, name, ElementsAttr(),
@@ -233,6 +267,10 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
   }
   NamedAttrList attributes;
   for (const auto &attribute : node.attribute()) {
+    if (isTolerant && !isKnown(attribute)) {
+      ++leftOut;
+      continue;
+    }
     Attribute value = convertAttribute(attribute, node);
     if (!value)
       return failure();
@@ -241,7 +279,9 @@ LogicalResult Importer::importNode(const pb::NodeProto &node) {
   // The first output's name is what a reader knows the node by.
   StringRef title = !outputNames.empty() ? outputNames[0] : node.name().empty() ? node.op_type() : node.name();
   Location loc = NameLoc::get(b.getStringAttr(title));
-  auto op = NodeOp::create(b, loc, outputs, node.op_type(), node.domain(), versions.lookup(node.domain()), node.name(),
+  // A domain that is not imported has no version.
+  int64_t version = std::max<int64_t>(versions.lookup(node.domain()), isTolerant ? 1 : 0);
+  auto op = NodeOp::create(b, loc, outputs, node.op_type(), node.domain(), version, node.name(),
                            b.getStrArrayAttr(outputNames), attributes.getDictionary(b.getContext()),
                            /*graph_names=*/b.getArrayAttr({}), absentInputs, absentOutputs, inputs, /*graphsCount=*/0);
   for (auto [name, value] : llvm::zip(outputNames, op.getOutputs()))
@@ -266,9 +306,11 @@ OwningOpRef<ModuleOp> Importer::run() {
   (*module)->setAttr(fgla::onnx::kFolderAttrName, b.getStringAttr(model.folder.empty() ? "." : model.folder));
   ArrayRef<char> source(model.source.data(), model.source.size());
   auto sourceType = RankedTensorType::get({static_cast<int64_t>(source.size())}, b.getI8Type());
-  (*module)->setAttr(
-      fgla::onnx::kModelAttrName,
-      DenseResourceElementsAttr::get(sourceType, "model", HeapAsmResourceBlob::allocateAndCopyWithAlign(source, 8)));
+  // A model that is only looked at is not written.
+  if (!isTolerant)
+    (*module)->setAttr(
+        fgla::onnx::kModelAttrName,
+        DenseResourceElementsAttr::get(sourceType, "model", HeapAsmResourceBlob::allocateAndCopyWithAlign(source, 8)));
   b.setInsertionPointToEnd(module->getBody());
   if (failed(collectTypes()))
     return nullptr;
@@ -279,6 +321,8 @@ OwningOpRef<ModuleOp> Importer::run() {
   for (const auto &tensor : graph.initializer())
     weights.insert(tensor.name());
   for (const auto &[name, weight] : model.externalWeights)
+    weights.insert(name);
+  for (const std::string &name : model.unreadWeights)
     weights.insert(name);
   SmallVector<Type> argTypes, resultTypes;
   SmallVector<DictionaryAttr> argAttrs;
@@ -297,7 +341,7 @@ OwningOpRef<ModuleOp> Importer::run() {
     argNames.push_back(input.name());
     argAttrs.push_back(describeValue(input, type).getDictionary(b.getContext()));
   }
-  if (!defaults.empty() && model.proto.ir_version() >= 4)
+  if (!defaults.empty() && model.proto.ir_version() >= 4 && !isTolerant)
     emitWarning(b.getUnknownLoc())
         << "inputs with a default are taken as constants, what is given for them is not used: " << defaults;
   auto func = func::FuncOp::create(b, b.getUnknownLoc(), functionName(), b.getFunctionType(argTypes, {}), {}, argAttrs);
@@ -347,6 +391,20 @@ OwningOpRef<ModuleOp> fgla::onnx::importONNX(StringRef path, MLIRContext &contex
     return Importer(*model, context).run();
   emitError(UnknownLoc::get(&context)) << "'" << path << "': " << reason;
   return nullptr;
+}
+
+OwningOpRef<ModuleOp> fgla::onnx::importONNXToInspect(StringRef path, MLIRContext &context, int64_t &leftOut) {
+  loadImportDialects(context);
+  std::string reason;
+  std::unique_ptr<Model> model = readModel(path.str(), reason, Purpose::Inspect);
+  if (!model) {
+    emitError(UnknownLoc::get(&context)) << "'" << path << "': " << reason;
+    return nullptr;
+  }
+  Importer importer(*model, context);
+  OwningOpRef<ModuleOp> module = importer.run();
+  leftOut = importer.getNumLeftOut();
+  return module;
 }
 
 OwningOpRef<ModuleOp> fgla::onnx::importONNXFromMemory(StringRef bytes, bool isText, StringRef folder,

@@ -25,6 +25,12 @@ void loadImportDialects(mlir::MLIRContext &context);
 /// On failure one error is emitted and null is returned.
 mlir::OwningOpRef<mlir::ModuleOp> importONNX(llvm::StringRef path, mlir::MLIRContext &context);
 
+/// Likewise, to look at a model and not to compile it: what nobody here knows
+/// is left as it is. A value of a type that we do not have has the type `none`,
+/// an attribute that is a subgraph is left out, which `leftOut` counts.
+mlir::OwningOpRef<mlir::ModuleOp> importONNXToInspect(llvm::StringRef path, mlir::MLIRContext &context,
+                                                      int64_t &leftOut);
+
 /// Likewise from memory.
 mlir::OwningOpRef<mlir::ModuleOp> importONNXFromMemory(llvm::StringRef bytes, bool isText, llvm::StringRef folder,
                                                        mlir::MLIRContext &context);

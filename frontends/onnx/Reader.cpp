@@ -1,5 +1,6 @@
 //===- Reader.cpp - ONNX files, read with distrust ------------------------===//
 #include "frontends/onnx/Reader.h"
+#include "frontends/onnx/Skeleton.h"
 #include "frontends/onnx/Validator.h"
 
 #include "dialect/onnx/ExternalData.h"
@@ -15,6 +16,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -155,8 +157,8 @@ static bool parseNumber(const std::string &text, int64_t &number) {
 }
 
 /// Reads where an external weight lies and sees that the file holds it.
-static bool locateWeight(const pb::TensorProto &proto, const std::string &folder, ExternalWeight &weight,
-                         std::string &error) {
+static bool locateWeight(const pb::TensorProto &proto, const std::string &folder, Purpose purpose,
+                         ExternalWeight &weight, std::string &error) {
   std::string reason;
   auto fail = [&](const std::string &what) {
     error = "external data of tensor '" + proto.name() + "': " + what;
@@ -185,6 +187,9 @@ static bool locateWeight(const pb::TensorProto &proto, const std::string &folder
     return fail("the tensor also has data in the message");
   if (length >= 0 && length != weight.length)
     return fail("length is " + std::to_string(length) + ", its shape and type need " + std::to_string(weight.length));
+  // Who only looks does not need what is there.
+  if (purpose == Purpose::Inspect)
+    return true;
   ExternalFile file;
   if (!file.open(folder, weight.file, reason) || !file.contains(weight.offset, weight.length, reason))
     return fail(reason);
@@ -209,7 +214,7 @@ static bool takeExternalWeights(Model &model, std::string &error) {
       error = "initializer name '" + tensor.name() + "' must be unique and not empty";
       return false;
     }
-    if (!locateWeight(tensor, model.folder, weight, error))
+    if (!locateWeight(tensor, model.folder, model.purpose, weight, error))
       return false;
     weight.isInput = inputs.count(tensor.name());
     if (!weight.isInput) {
@@ -231,6 +236,20 @@ static bool takeExternalWeights(Model &model, std::string &error) {
 // The whole
 //===----------------------------------------------------------------------===//
 
+/// Takes weights out of the graph whose types we do not have.
+static void takeUnreadWeights(Model &model) {
+  google::protobuf::RepeatedPtrField<pb::TensorProto> kept;
+  for (pb::TensorProto &tensor : *model.proto.mutable_graph()->mutable_initializer()) {
+    ElementType type;
+    std::string reason;
+    if (elementTypeFromONNX(tensor.data_type(), type, reason))
+      kept.Add()->Swap(&tensor);
+    else
+      model.unreadWeights.push_back(tensor.name());
+  }
+  model.proto.mutable_graph()->mutable_initializer()->Swap(&kept);
+}
+
 /// Calls `step` with the data of large weights taken out of the message, which is put back after.
 template <typename Step> static void withoutWeights(pb::ModelProto &model, Step step) {
   std::vector<std::pair<pb::TensorProto *, std::string>> taken;
@@ -249,20 +268,25 @@ static bool inlineFunctions(pb::ModelProto &model, std::string &error) {
 }
 
 static bool process(Model &model, std::string &error) {
-  if (model.proto.has_graph())
+  bool isTolerant = model.purpose == Purpose::Inspect;
+  if (isTolerant && model.proto.has_graph())
+    takeUnreadWeights(model);
+  else if (model.proto.has_graph())
     withoutWeights(model.proto, [&] { model.proto.SerializeToString(&model.source); });
-  if (!validateModel(model.proto, error) || !takeExternalWeights(model, error))
+  if (!validateModel(model.proto, model.purpose, error) || !takeExternalWeights(model, error))
     return false;
-  if (!guarded("the ONNX checker rejects the model", error, [&] { pb::checker::check_model(model.proto); }))
+  if (!isTolerant &&
+      !guarded("the ONNX checker rejects the model", error, [&] { pb::checker::check_model(model.proto); }))
     return false;
   if (!inlineFunctions(model.proto, error))
     return false;
-  return guarded("shape inference fails", error, [&] {
-    pb::ShapeInferenceOptions options(/*check_type=*/true, /*error_mode=*/1,
+  bool ok = guarded("shape inference fails", error, [&] {
+    pb::ShapeInferenceOptions options(/*check_type=*/!isTolerant, /*error_mode=*/isTolerant ? 0 : 1,
                                       /*data_prop=*/true);
     pb::shape_inference::DataValueMap shapes;
     pb::shape_inference::InferShapes(model.proto, pb::OpSchemaRegistry::Instance(), options, &shapes);
   });
+  return ok || isTolerant;
 }
 
 static bool parseText(pb::ModelProto &message, const std::string &text, std::string &error) {
@@ -281,9 +305,10 @@ static bool parseText(pb::ModelProto &message, const std::string &text, std::str
 }
 
 std::unique_ptr<Model> fgla::onnx::readModelFromMemory(const char *data, size_t size, bool isText,
-                                                       const std::string &folder, std::string &error) {
+                                                       const std::string &folder, std::string &error, Purpose purpose) {
   auto model = std::make_unique<Model>();
   model->folder = folder;
+  model->purpose = purpose;
   bool ok =
       isText ? parseText(model->proto, std::string(data, size), error) : parseBinary(model->proto, data, size, error);
   if (ok && process(*model, error))
@@ -293,15 +318,43 @@ std::unique_ptr<Model> fgla::onnx::readModelFromMemory(const char *data, size_t 
   return nullptr;
 }
 
-std::unique_ptr<Model> fgla::onnx::readModel(const std::string &path, std::string &error) {
+/// The bytes of a model but for its weights, which stay in the file.
+static bool readSkeleton(const std::string &path, const std::string &name, std::string &bytes, std::string &error) {
+  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) {
+    error = std::string("cannot be opened: ") + std::strerror(errno);
+    return false;
+  }
+  struct stat status;
+  bool isFile = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+  size_t size = isFile ? status.st_size : 0;
+  void *data = size == 0 ? nullptr : mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
+  close(file);
+  if (!isFile || data == MAP_FAILED) {
+    error = isFile ? std::string("cannot be mapped: ") + std::strerror(errno) : "is not a regular file";
+    return false;
+  }
+  bool ok = copyWithoutWeights(static_cast<const char *>(data), size, name, bytes);
+  if (data)
+    munmap(data, size);
+  if (!ok)
+    error = "is not a complete protobuf message of this kind, or nests too deeply";
+  return ok;
+}
+
+std::unique_ptr<Model> fgla::onnx::readModel(const std::string &path, std::string &error, Purpose purpose) {
   const std::string suffix = ".onnxtxt";
   bool isText = path.size() > suffix.size() && path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0;
   size_t slash = path.rfind('/');
   std::string folder = slash == std::string::npos ? "" : slash == 0 ? "/" : path.substr(0, slash);
-  std::string bytes;
+  std::string bytes, name = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (purpose == Purpose::Inspect && !isText)
+    return readSkeleton(path, name, bytes, error)
+               ? readModelFromMemory(bytes.data(), bytes.size(), isText, folder, error, purpose)
+               : nullptr;
   if (!readFile(path, isText ? Limits::textBytes : Limits::messageBytes, bytes, error))
     return nullptr;
-  return readModelFromMemory(bytes.data(), bytes.size(), isText, folder, error);
+  return readModelFromMemory(bytes.data(), bytes.size(), isText, folder, error, purpose);
 }
 
 std::unique_ptr<SourceModel> fgla::onnx::readSourceModel(const char *data, size_t size, std::string &error) {
@@ -325,7 +378,7 @@ std::unique_ptr<SourceModel> fgla::onnx::readSourceModel(const char *data, size_
       entry->set_key(kPlace);
       entry->set_value(std::to_string(place));
     }
-    ok = validateModel(inlined, error) && inlineFunctions(inlined, error);
+    ok = validateModel(inlined, Purpose::Compile, error) && inlineFunctions(inlined, error);
   }
   if (!ok) {
     error = oneLine(error);

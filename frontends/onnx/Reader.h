@@ -46,6 +46,17 @@ struct ExternalWeight {
   bool isInput = false; ///< the model lists it as an input, too
 };
 
+/// What a model is read for.
+enum class Purpose {
+  /// All of it has to be understood.
+  Compile,
+  /// What is not understood is left alone: operators, types and versions that
+  /// nobody here knows, subgraphs, weights in files that are not there. Weights
+  /// in the file itself are not read, they are in a file of their own like
+  /// others: the model's.
+  Inspect
+};
+
 /// A model that passed all checks. Its functions are inlined, its shapes
 /// inferred, its external weights taken out of the message (each stands there
 /// as a graph input, so that names and shapes still fit).
@@ -53,6 +64,9 @@ struct Model {
   pb::ModelProto proto;
   std::map<std::string, ExternalWeight> externalWeights;
   std::string folder;
+  Purpose purpose = Purpose::Compile;
+  /// Weights of types that we do not have, which are taken out of the message.
+  std::vector<std::string> unreadWeights;
   /// The message as it was read, with the data of large weights left out.
   std::string source;
 };
@@ -62,11 +76,11 @@ inline constexpr size_t kSmallTensorBytes = 1024;
 
 /// Reads a model from a file: ONNX's text format if the name ends in .onnxtxt,
 /// protobuf otherwise. Returns null and sets `error` on failure.
-std::unique_ptr<Model> readModel(const std::string &path, std::string &error);
+std::unique_ptr<Model> readModel(const std::string &path, std::string &error, Purpose purpose = Purpose::Compile);
 
 /// Likewise from memory; `folder` is where external weights are looked for.
 std::unique_ptr<Model> readModelFromMemory(const char *data, size_t size, bool isText, const std::string &folder,
-                                           std::string &error);
+                                           std::string &error, Purpose purpose = Purpose::Compile);
 
 /// The message of `Model::source`, to be changed and written again.
 struct SourceModel {

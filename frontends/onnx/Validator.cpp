@@ -17,7 +17,8 @@ using FunctionId = std::tuple<std::string, std::string, std::string>;
 
 class Validator {
 public:
-  Validator(pb::ModelProto &model, std::string &error) : model(model), error(error) {}
+  Validator(pb::ModelProto &model, Purpose purpose, std::string &error)
+      : model(model), isTolerant(purpose == Purpose::Inspect), error(error) {}
   bool run();
 
 private:
@@ -39,6 +40,7 @@ private:
   int64_t expandedSize(const google::protobuf::RepeatedPtrField<pb::NodeProto> &nodes);
 
   pb::ModelProto &model;
+  bool isTolerant;
   std::string &error;
   int64_t numNodes = 0;
   std::map<FunctionId, const pb::FunctionProto *> functions;
@@ -71,7 +73,8 @@ bool Validator::checkImports(google::protobuf::RepeatedPtrField<pb::OperatorSetI
     normalizeDomain(import.mutable_domain());
     if (!seen.insert(import.domain()).second)
       return fail(std::string(where) + " imports the domain '" + import.domain() + "' twice");
-    if (import.version() < 1 || import.version() > (import.domain().empty() ? Limits::maxOpset : 1 << 20))
+    bool isBounded = import.domain().empty() && !isTolerant;
+    if (import.version() < 1 || import.version() > (isBounded ? Limits::maxOpset : 1 << 20))
       return fail(std::string(where) + " imports version " + std::to_string(import.version()) + " of the domain '" +
                   import.domain() + "', the newest known version of the standard domain is " +
                   std::to_string(Limits::maxOpset));
@@ -80,7 +83,7 @@ bool Validator::checkImports(google::protobuf::RepeatedPtrField<pb::OperatorSetI
 }
 
 bool Validator::checkVersions() {
-  if (model.ir_version() < Limits::minIR || model.ir_version() > Limits::maxIR)
+  if (model.ir_version() < Limits::minIR || (model.ir_version() > Limits::maxIR && !isTolerant))
     return fail("IR version " + std::to_string(model.ir_version()) + " is not supported (supported: " +
                 std::to_string(Limits::minIR) + " to " + std::to_string(Limits::maxIR) + ")");
   if (!model.has_graph())
@@ -121,7 +124,8 @@ bool Validator::checkAttribute(pb::AttributeProto &attribute, const std::string 
   ElementType type;
   std::string reason;
   auto checkConstant = [&](const pb::TensorProto &tensor) {
-    return checkTensor(tensor, type, reason) ||
+    return (isTolerant && !elementTypeFromONNX(tensor.data_type(), type, reason)) ||
+           checkTensor(tensor, type, reason) ||
            fail("attribute '" + attribute.name() + "' of node '" + node + "': " + reason);
   };
   if (attribute.has_t() && !checkConstant(attribute.t()))
@@ -129,7 +133,7 @@ bool Validator::checkAttribute(pb::AttributeProto &attribute, const std::string 
   for (const auto &tensor : attribute.tensors())
     if (!checkConstant(tensor))
       return false;
-  if (attribute.has_sparse_tensor() || attribute.sparse_tensors_size() != 0)
+  if (!isTolerant && (attribute.has_sparse_tensor() || attribute.sparse_tensors_size() != 0))
     return fail("attribute '" + attribute.name() + "' of node '" + node + "': sparse tensors are not supported");
   if (attribute.has_g() && !checkGraph(*attribute.mutable_g(), depth + 1))
     return false;
@@ -152,7 +156,7 @@ bool Validator::checkNode(pb::NodeProto &node, int depth) {
     return false;
   normalizeDomain(node.mutable_domain());
   // The checker would let these pass and print a warning of its own.
-  if (pb::checker::check_is_experimental_op(node))
+  if (!isTolerant && pb::checker::check_is_experimental_op(node))
     return fail("node '" + node.name() + "': the experimental operator '" + node.op_type() + "' is not supported");
   for (const std::string &input : node.input())
     if (!checkName(input, "a value's name"))
@@ -171,7 +175,7 @@ bool Validator::checkGraph(pb::GraphProto &graph, int depth) {
     return fail("graphs nest more than " + std::to_string(Limits::graphDepth) + " deep");
   if (!checkName(graph.name(), "a graph's name"))
     return false;
-  if (graph.sparse_initializer_size() != 0)
+  if (!isTolerant && graph.sparse_initializer_size() != 0)
     return fail("sparse initializers are not supported");
   for (auto *infos : {&graph.input(), &graph.output(), &graph.value_info()})
     for (const auto &info : *infos)
@@ -181,8 +185,12 @@ bool Validator::checkGraph(pb::GraphProto &graph, int depth) {
   for (const auto &tensor : graph.initializer())
     // External weights of the main graph are looked at later, with the folder
     // known.
-    if ((depth != 0 || tensor.data_location() != pb::TensorProto::EXTERNAL) && !checkTensor(tensor, type, error))
-      return false;
+    if ((depth != 0 || tensor.data_location() != pb::TensorProto::EXTERNAL) && !checkTensor(tensor, type, error)) {
+      // Nobody looks into a subgraph, and what the graph has was taken out.
+      if (!isTolerant || depth == 0)
+        return false;
+      error.clear();
+    }
   for (auto &node : *graph.mutable_node())
     if (!checkNode(node, depth))
       return false;
@@ -286,7 +294,7 @@ bool Validator::checkFunctions() {
 
 bool Validator::run() { return checkVersions() && checkGraph(*model.mutable_graph(), 0) && checkFunctions(); }
 
-bool fgla::onnx::validateModel(pb::ModelProto &model, std::string &error) {
+bool fgla::onnx::validateModel(pb::ModelProto &model, Purpose purpose, std::string &error) {
   error.clear();
-  return Validator(model, error).run();
+  return Validator(model, purpose, error).run();
 }

@@ -106,6 +106,18 @@ def ExpandSequences : Pass<"fgla-expand-sequences"> {
                            "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def ExpandSoftmaxAttention : Pass<"fgla-expand-softmax-attention"> {
+  let summary = "softmax attention becomes two products and what is between them";
+  let description = [{
+    An `fgla.softmax_attention` becomes `linalg.generic` ops on all scores, `[B, H, T, S]` in the computation type. It
+    is plain and not fast: it says what the op means, and compiles what a model keeps of softmax attention.
+
+    Precondition: none. Postcondition: no `fgla.softmax_attention`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def LowerToReference : Pass<"fgla-lower-to-reference"> {
   let summary = "every op in its plain sequential form";
   let description = [{

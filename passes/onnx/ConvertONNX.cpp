@@ -1,4 +1,5 @@
 //===- ConvertONNX.cpp - From ONNX nodes to fgla and linalg ---------------===//
+#include "passes/onnx/MirrorBuilder.h"
 #include "passes/onnx/ONNXLowering.h"
 #include "passes/onnx/Passes.h"
 
@@ -10,8 +11,6 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/Iterators.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 
@@ -30,14 +29,6 @@ public:
 
 } // namespace
 
-/// Raising leaves the ops behind that it looked through.
-static void eraseDeadOps(func::FuncOp func) {
-  func.walk<WalkOrder::PostOrder, mlir::ReverseIterator>([](Operation *op) {
-    if (isOpTriviallyDead(op))
-      op->erase();
-  });
-}
-
 void ConvertONNXPass::runOnOperation() {
   ModuleOp module = getOperation();
   std::string path = folder;
@@ -47,7 +38,8 @@ void ConvertONNXPass::runOnOperation() {
   for (func::FuncOp func : module.getOps<func::FuncOp>()) {
     if (failed(fgla::onnx::ONNXLowering(func, path, raise).run()))
       return signalPassFailure();
-    eraseDeadOps(func);
+    // Raising leaves the ops behind that it looked through.
+    fgla::onnx::eraseDeadOps(func);
   }
   module->removeAttr(fgla::onnx::kFolderAttrName);
   module->removeAttr(fgla::onnx::kModelAttrName);

@@ -4,6 +4,7 @@
 #include "dialect/onnx/ExternalData.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/AsmState.h"
@@ -584,6 +585,47 @@ LogicalResult ONNXLowering::replaceOperands(Operation *op) {
   return success();
 }
 
+/// An attention that was raised stays, if its operands are seen to have sizes that fit.
+LogicalResult ONNXLowering::convertSoftmaxAttention(fgla::SoftmaxAttentionOp op) {
+  for (Value operand : op.getOperands()) {
+    auto node = operand.getDefiningOp<NodeOp>();
+    if (node && !values.contains(operand))
+      return error(node) << "has no result that an attention could read";
+  }
+  auto demand = [&](Value value, ArrayRef<Dim> wanted, StringRef what) -> LogicalResult {
+    // What is looked up again has the sizes that the last ones were made equal to.
+    for (size_t axis = 0; value && axis != wanted.size(); ++axis) {
+      Dim given = lookup(value).dims[axis];
+      bool isMask = what == "mask";
+      if ((isMask && given.isOne()) || given == wanted[axis] || unify(wanted[axis], given))
+        continue;
+      // A mask may have one row for all, which is another thing.
+      if (isMask || (given.isConstant() && wanted[axis].isConstant()))
+        return op.emitError() << "can't see that sizes " << given.str() << " and " << wanted[axis].str() << " of the "
+                              << what << " are equal (give free dims of inputs the same name where they are)";
+      Value isEqual = arith::CmpIOp::create(b, location, arith::CmpIPredicate::eq, given.materialize(b, location),
+                                            wanted[axis].materialize(b, location));
+      cf::AssertOp::create(b, location, isEqual, ("the sizes of the " + what + " of an attention must fit").str());
+    }
+    return success();
+  };
+  auto dimsOf = [&](Value value) { return lookup(value).dims; };
+  if (failed(demand(op.getKey(), dimsOf(op.getQuery())[0], "keys")) ||
+      failed(demand(op.getValue(), ArrayRef<Dim>(dimsOf(op.getKey())).take_front(2), "values")))
+    return failure();
+  Dim queryHeads(op.getNumQueryHeads());
+  SmallVector<Dim> query = dimsOf(op.getQuery());
+  if (failed(demand(op.getMask(), {query[0], queryHeads, query[1], dimsOf(op.getKey())[1]}, "mask")) ||
+      failed(demand(op.getLengths(), query[0], "lengths")) || failed(demand(op.getSinks(), queryHeads, "sinks")))
+    return failure();
+  query = dimsOf(op.getQuery());
+  if (failed(replaceOperands(op)))
+    return failure();
+  b.setInsertionPointAfter(op);
+  bind(op.getOutput(), make(op.getOutput(), {query[0], query[1], queryHeads, Dim(op.getValueDim())}));
+  return success();
+}
+
 LogicalResult ONNXLowering::run() {
   if (failed(bindArguments()))
     return failure();
@@ -601,6 +643,8 @@ LogicalResult ONNXLowering::run() {
       converted.push_back(op);
       return failed(convertInitializer(initializer)) ? WalkResult::interrupt() : WalkResult::advance();
     }
+    if (auto attention = dyn_cast<fgla::SoftmaxAttentionOp>(op))
+      return failed(convertSoftmaxAttention(attention)) ? WalkResult::interrupt() : WalkResult::advance();
     return failed(replaceOperands(op)) ? WalkResult::interrupt() : WalkResult::advance();
   });
   if (result.wasInterrupted())

@@ -8,6 +8,7 @@
 #ifndef FGLA_PASSES_ONNX_ONNXLOWERING_H
 #define FGLA_PASSES_ONNX_ONNXLOWERING_H
 
+#include "dialect/fgla/FGLA.h"
 #include "dialect/onnx/ONNX.h"
 #include "passes/onnx/ONNXDims.h"
 #include "passes/onnx/ONNXElementwise.h"
@@ -97,6 +98,7 @@ private:
   mlir::LogicalResult bindArguments();
   mlir::LogicalResult convertInitializer(InitializerOp op);
   mlir::LogicalResult convertNode(NodeOp op);
+  mlir::LogicalResult convertSoftmaxAttention(SoftmaxAttentionOp op);
   mlir::LogicalResult replaceOperands(mlir::Operation *op);
   mlir::Value materializeElements(const Tensor &tensor);
 

@@ -3,7 +3,7 @@
 // RUN: not fgla-opt %t/node.mlir --fgla-check-phase=phase=graph 2>&1 | FileCheck %s --check-prefix=NODE
 // NODE: 'onnx.node' breaks the contract of phase 'graph', which promises no op of the dialect 'onnx'
 // RUN: not fgla-opt %t/step.mlir --fgla-check-phase=phase=graph 2>&1 | FileCheck %s --check-prefix=BLOCK
-// BLOCK: 'fgla.step' breaks the contract of phase 'graph', which promises no block and no step, only what they consist of
+// BLOCK: 'fgla.step' breaks the contract of phase 'graph', which promises no block, no step and no softmax attention, only what they consist of
 // RUN: not fgla-opt %t/attention.mlir --fgla-check-phase=phase=schedule 2>&1 | FileCheck %s --check-prefix=TARGET
 // TARGET: 'builtin.module' breaks the contract of phase 'schedule', which promises 'fgla.target' on the module
 // RUN: not fgla-opt %t/targeted.mlir --fgla-check-phase=phase=schedule 2>&1 | FileCheck %s --check-prefix=SCHEDULE

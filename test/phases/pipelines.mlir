@@ -14,11 +14,14 @@ module attributes {fgla.target = #fgla.target<"cpu">} {
 }
 
 // GRAPH: builtin.module(
+// GRAPH-NEXT:   fgla-raise-attention
+// GRAPH-NEXT:   fgla-simplify-masks
 // GRAPH-NEXT:   fgla-convert-onnx{folder= raise=true}
 // GRAPH-NEXT:   inline{{.*}}
 // GRAPH-NEXT:   symbol-dce
 // GRAPH-NEXT:   fgla-name-dims
 // GRAPH-NEXT:   fgla-expand-block
+// GRAPH-NEXT:   fgla-expand-softmax-attention
 // GRAPH-NEXT:   func.func(
 // GRAPH-NEXT:     convert-elementwise-to-linalg
 // GRAPH-NEXT:   )

@@ -1,5 +1,6 @@
 //===- ReaderTest.cpp - What a model is after reading ---------------------===//
 #include "frontends/onnx/Reader.h"
+#include "frontends/onnx/Skeleton.h"
 
 #include <gtest/gtest.h>
 
@@ -37,6 +38,38 @@ TEST(Reader, BinaryRoundTrip) {
   // Any cut is an error, never a crash.
   for (size_t size = 0; size != bytes.size(); ++size)
     EXPECT_FALSE(readModelFromMemory(bytes.data(), size, false, "", error)) << size;
+}
+
+TEST(Reader, ASkeletonNamesTheWeightsOfItsFile) {
+  pb::ModelProto model;
+  auto *tensor = model.mutable_graph()->add_initializer();
+  tensor->set_name("w");
+  tensor->set_data_type(pb::TensorProto::FLOAT);
+  tensor->add_dims(1000);
+  tensor->set_raw_data(std::string(2000, 'a') + std::string(2000, 'b'));
+  auto *small = model.mutable_graph()->add_initializer();
+  small->set_raw_data("12345678");
+  model.set_producer_name("p");
+  std::string bytes = model.SerializeAsString(), skeleton;
+  ASSERT_TRUE(copyWithoutWeights(bytes.data(), bytes.size(), "m.onnx", skeleton));
+  EXPECT_LT(skeleton.size(), 200u);
+  pb::ModelProto read;
+  ASSERT_TRUE(read.ParseFromString(skeleton));
+  EXPECT_EQ(read.producer_name(), "p");
+  ASSERT_EQ(read.graph().initializer_size(), 2);
+  EXPECT_EQ(read.graph().initializer(1).raw_data(), "12345678");
+  const pb::TensorProto &weight = read.graph().initializer(0);
+  EXPECT_EQ(weight.name(), "w");
+  EXPECT_EQ(weight.dims(0), 1000);
+  EXPECT_FALSE(weight.has_raw_data());
+  EXPECT_EQ(weight.data_location(), pb::TensorProto::EXTERNAL);
+  ASSERT_EQ(weight.external_data_size(), 3);
+  EXPECT_EQ(weight.external_data(0).value(), "m.onnx");
+  size_t offset = std::stoul(weight.external_data(1).value()), length = std::stoul(weight.external_data(2).value());
+  EXPECT_EQ(bytes.substr(offset, length), tensor->raw_data());
+  // Any cut that is inside of a field is seen, and none reads past the end.
+  EXPECT_FALSE(copyWithoutWeights(bytes.data(), bytes.size() - 1, "m.onnx", skeleton));
+  EXPECT_FALSE(copyWithoutWeights(bytes.data(), offset + 10, "m.onnx", skeleton));
 }
 
 TEST(Reader, TextNestsTooDeeply) {
