@@ -205,6 +205,8 @@ void kernel::registerCosts(DialectRegistry &registry) {
     tile::StoreOp::attachInterface<StoreCost>(*context);
     attachNoCost<tile::WalkOp, tile::YieldOp, tile::ValidOp, tile::DecayMatrixOp, tile::DecayedSumOp, tile::ExchangeOp,
                  tile::GatherOp, tile::WorkersOp, tile::LaunchOp>(*context);
+    // Of gradients, which no role computes yet.
+    attachNoCost<tile::DecayedScanOp, tile::DecayedScoresGradOp>(*context);
   });
   registry.addExtension(+[](MLIRContext *context, warp::WarpDialect *) {
     warp::PutOp::attachInterface<PutCost>(*context);
