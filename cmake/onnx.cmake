@@ -7,6 +7,8 @@ include(ExternalProject)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 find_program(FGLA_PROTOC protoc)
 find_library(FGLA_PROTOBUF_LIBRARY NAMES libprotobuf.a protobuf)
+# Debian's archive has code that a shared library cannot hold.
+find_library(FGLA_PROTOBUF_SHARED_LIBRARY NAMES protobuf)
 find_package(ZLIB)
 if(NOT FGLA_PROTOC OR NOT FGLA_PROTOBUF_LIBRARY OR NOT ZLIB_FOUND)
   message(FATAL_ERROR "the ONNX frontend needs protobuf (Debian: protobuf-compiler libprotobuf-dev zlib1g-dev); configure with -DFGLA_ONNX=OFF to do without")
@@ -43,7 +45,8 @@ function(fgla_build_onnx target flags)
   add_dependencies(${target} ${target}_external)
   target_include_directories(${target} SYSTEM INTERFACE "${FGLA_ONNX_SOURCE_DIR}" "${build}")
   target_compile_definitions(${target} INTERFACE ONNX_NAMESPACE=onnx_fgla ONNX_ML=1)
-  target_link_libraries(${target} INTERFACE "${build}/libonnx.a" "${FGLA_PROTOBUF_LIBRARY}" ZLIB::ZLIB)
+  target_link_libraries(${target} INTERFACE "${build}/libonnx.a"
+    "$<IF:$<STREQUAL:$<TARGET_PROPERTY:TYPE>,SHARED_LIBRARY>,${FGLA_PROTOBUF_SHARED_LIBRARY},${FGLA_PROTOBUF_LIBRARY}>" ZLIB::ZLIB)
 endfunction()
 
 fgla_build_onnx(fgla_onnx_library "")

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -146,4 +147,18 @@ bool ExternalFile::read(int64_t offset, int64_t length, char *target, std::strin
     length -= count;
   }
   return true;
+}
+
+std::shared_ptr<char> ExternalFile::map(int64_t offset, int64_t length, std::string &error) const {
+  if (!contains(offset, length, error))
+    return nullptr;
+  // A mapping begins at a page and is not empty.
+  int64_t lead = offset % sysconf(_SC_PAGESIZE);
+  size_t size = std::max<int64_t>(lead + length, 1);
+  void *start = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, offset - lead);
+  if (start == MAP_FAILED) {
+    error = "'" + path + "' cannot be mapped: " + std::strerror(errno);
+    return nullptr;
+  }
+  return {static_cast<char *>(start) + lead, [start, size](char *) { munmap(start, size); }};
 }

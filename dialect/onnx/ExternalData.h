@@ -9,6 +9,7 @@
 #define FGLA_DIALECT_ONNX_EXTERNALDATA_H
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace fgla::onnx {
@@ -36,6 +37,10 @@ public:
   bool contains(int64_t offset, int64_t length, std::string &error) const;
   /// Reads `length` bytes from `offset` to `target`.
   bool read(int64_t offset, int64_t length, char *target, std::string &error) const;
+  /// Maps `length` bytes from `offset`; a page that is written becomes a copy of
+  /// its own, the file stays. The mapping outlives this object. Returns null and
+  /// sets `error` on failure.
+  std::shared_ptr<char> map(int64_t offset, int64_t length, std::string &error) const;
 
 private:
   int descriptor = -1;

@@ -15,8 +15,8 @@ import re
 import subprocess
 import sys
 import tempfile
-import textwrap
 
+from listed import Listed
 from reporting import Report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -85,30 +85,6 @@ def run_all(build, folders, jobs):
     return {name.removeprefix("test_"): kind_of(said) if said else None for name, said in outcomes.items()}
 
 
-# ---- The list ----------------------------------------------------------------------------------------------------------------------
-
-
-def read_list():
-    """What is said of each test that does not pass."""
-    listed, message = {}, None
-    for line in LIST.read_text().splitlines() if LIST.exists() else ():
-        if line.startswith("  "):
-            listed.update(dict.fromkeys(line.split(), message))
-        elif not line.startswith("#"):
-            message = line
-    return listed
-
-
-def write_list(outcomes):
-    tests = {}
-    for name, said in sorted(outcomes.items()):
-        if said:
-            tests.setdefault(said, []).append(name)
-    wrap = textwrap.TextWrapper(118, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    groups = (f"{said}\n{wrap.fill(' '.join(names))}\n" for said, names in sorted(tests.items()))
-    LIST.write_text(HEADER + "".join(groups))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
@@ -121,13 +97,7 @@ def main():
     report = Report()
     report.check(f"there are {NUMBER_OF_TESTS} tests", len(folders) == NUMBER_OF_TESTS, f"found {len(folders)}")
     outcomes = run_all(build, [f for f in folders if arguments.only in f.name], arguments.jobs)
-    listed = read_list()
-    if arguments.update:
-        write_list({**listed, **outcomes})
-        listed = read_list()
-    for name, said in outcomes.items():
-        detail = f"{said or 'passes'}; listed: {listed.get(name, 'passes')}"
-        report.check(name, said == listed.get(name), detail)
+    Listed(LIST, HEADER).compare(report, outcomes, arguments.update)
     sys.exit(report.close())
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 SCRIPTS = (
-    "ops.py", "behavior.py", "exported.py", "trace.py", "layer.py", "parallel.py", "train.py", "examples.py", "install.py", "tutorial.py",
+    "ops.py", "behavior.py", "exported.py", "trace.py", "layer.py", "parallel.py", "train.py", "examples.py", "onnx_module.py", "install.py", "tutorial.py",
 )  # fmt: skip
 
 
