@@ -28,6 +28,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -362,7 +363,10 @@ static Status dumpLLVM(ModuleOp module, const CompileOptions &options) {
 static Status compileKernels(ModuleOp module, const CompileOptions &options, fgla::Compiled &result) {
   if (!fgla::findGPUTarget(options.target))
     return {};
-  Result<std::vector<fgla::binary::DeviceCode>> codes = fgla::binary::compileDeviceCode(module);
+  auto codes = fgla::binary::compileDeviceCode(module, [&](size_t done, size_t all) {
+    if (options.progress)
+      options.progress(llvm::formatv("kernels, {0} of {1}", done, all).str());
+  });
   if (!codes.ok())
     return codes.status();
   result.device = std::move(*codes);

@@ -21,6 +21,7 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/Parallel.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -28,6 +29,7 @@
 
 using namespace llvm;
 using fgla::GPUTarget;
+using fgla::binary::Assembled;
 using fgla::binary::DeviceCode;
 using fgla::runtime::Result;
 using fgla::runtime::Status;
@@ -107,7 +109,33 @@ Result<std::string> fgla::binary::emitPTX(mlir::gpu::GPUModuleOp module, const G
   return std::string(text.begin(), text.end());
 }
 
-Result<std::vector<DeviceCode>> fgla::binary::compileDeviceCode(mlir::ModuleOp module) {
+/// The machine code of each of `codes`, several at a time: an assembler is a process that takes seconds.
+static Status assembleAll(MutableArrayRef<DeviceCode> codes, const GPUTarget &target,
+                          function_ref<void(size_t)> progress) {
+  std::vector<std::optional<Result<Assembled>>> results(codes.size());
+  std::mutex mutex;
+  size_t done = 0;
+  parallelFor(0, codes.size(), [&](size_t i) {
+    results[i] = fgla::binary::assemble(codes[i].ptx, target.name);
+    std::lock_guard lock(mutex);
+    progress(++done);
+  });
+  for (auto [code, result] : zip_equal(codes, results)) {
+    Result<Assembled> &assembled = *result;
+    if (assembled.ok()) {
+      code.cubin = std::move(assembled->cubin);
+      code.log = std::move(assembled->log);
+    } else if (assembled.status().code() == FGLA_NOT_FOUND) {
+      code.whyNoCubin = assembled.message();
+    } else {
+      return Status(assembled.status().code(), "gpu module '" + code.module + "': " + assembled.message());
+    }
+  }
+  return {};
+}
+
+Result<std::vector<DeviceCode>> fgla::binary::compileDeviceCode(mlir::ModuleOp module,
+                                                                function_ref<void(size_t, size_t)> progress) {
   std::vector<DeviceCode> codes;
   auto attribute = module->getAttrOfType<TargetAttr>(kTargetAttrName);
   const GPUTarget *target = getGPUTarget(module);
@@ -117,25 +145,20 @@ Result<std::vector<DeviceCode>> fgla::binary::compileDeviceCode(mlir::ModuleOp m
     Result<std::string> ptx = emitPTX(code, *target);
     if (!ptx.ok())
       return ptx.status();
-    DeviceCode &result = codes.emplace_back(DeviceCode{code.getName().str(), std::move(*ptx), {}, {}, {}});
-    if (!target->isExactly(attribute.getName())) {
-      // Machine code of an older GPU runs on no newer one; its PTX does.
-      result.whyNoCubin = "target '" + attribute.getName().str() + "' is newer than this compiler: there is PTX for '" +
-                          target->name.str() + "', which the driver translates, and no machine code";
-      continue;
-    }
-    Result<Assembled> assembled = assemble(result.ptx, target->name);
-    if (assembled.ok()) {
-      result.cubin = std::move(assembled->cubin);
-      result.log = std::move(assembled->log);
-    } else if (assembled.status().code() == FGLA_NOT_FOUND) {
-      result.whyNoCubin = assembled.message();
-    } else {
-      return Status(assembled.status().code(), "gpu module '" + result.module + "': " + assembled.message());
-    }
+    codes.push_back(DeviceCode{code.getName().str(), std::move(*ptx), {}, {}, {}});
   }
-  if (!codes.empty() && !target->isExactly(attribute.getName()))
-    mlir::emitRemark(mlir::UnknownLoc::get(module.getContext())) << codes.front().whyNoCubin;
+  if (codes.empty())
+    return codes;
+  if (target->isExactly(attribute.getName())) {
+    Status status = assembleAll(codes, *target, [&](size_t done) { progress(done, codes.size()); });
+    return status.ok() ? Result<std::vector<DeviceCode>>(std::move(codes)) : status;
+  }
+  // Machine code of an older GPU runs on no newer one; its PTX does.
+  std::string why = "target '" + attribute.getName().str() + "' is newer than this compiler: there is PTX for '" +
+                    target->name.str() + "', which the driver translates, and no machine code";
+  for (DeviceCode &code : codes)
+    code.whyNoCubin = why;
+  mlir::emitRemark(mlir::UnknownLoc::get(module.getContext())) << why;
   return codes;
 }
 

@@ -28,8 +28,10 @@ struct DeviceCode {
 /// Callers that must live use compiler/fgla_compiler.h.
 runtime::Result<std::string> emitPTX(mlir::gpu::GPUModuleOp module, const GPUTarget &target);
 
-/// All GPU modules of a module for a GPU.
-runtime::Result<std::vector<DeviceCode>> compileDeviceCode(mlir::ModuleOp module);
+/// All GPU modules of a module for a GPU. `progress` hears of how many there is machine code, and how many there are,
+/// from any thread, from one at a time.
+runtime::Result<std::vector<DeviceCode>> compileDeviceCode(mlir::ModuleOp module,
+                                                           llvm::function_ref<void(size_t, size_t)> progress);
 
 /// Puts the code into constants, where the manifest names them, in place of the GPU modules.
 void embedDeviceCode(mlir::ModuleOp module, llvm::ArrayRef<DeviceCode> codes);
