@@ -53,7 +53,6 @@ class Gradient:
     """The two functions of a compiled program."""
 
     def __init__(self, context, text, entry="attention", **options):
-        options.setdefault("lowering", lowerings(context)[0])
         artifact = context.compile(text, entry=f"{entry}_forward", **options)
         self.forward = artifact
         self.backward = context.runtime.load(sorted(context.folder.glob("*.so"))[-1], f"{entry}_backward", CPU)
@@ -65,10 +64,6 @@ class Gradient:
         known = {**inputs, **made, **{f"d_{name}": array for name, array in cotangents.items()}}
         gradients = self.backward({name: known[name] for name, _, _ in self.backward.args})
         return {name: made[name] for name in self.results}, {name.removeprefix("d_"): array for name, array in gradients.items()}
-
-
-def lowerings(context):
-    return ("tiled", "reference") if context.lowering == "both" else (context.lowering,)
 
 
 def make_program(config):
@@ -87,7 +82,7 @@ def against_reference(config, memory, runs, kernel_options=()):
     """RUNS are (batch, tokens, profile). With KERNEL_OPTIONS, what has no kernels is left out."""
 
     def run(context, report):
-        wanted_lowerings = lowerings(context) if not kernel_options else {"tiled"} & set(lowerings(context))
+        wanted_lowerings = context.lowerings if not kernel_options else {"tiled"} & set(context.lowerings)
         made = {lowering: make_gradient(context, config, memory, kernel_options, lowering=lowering) for lowering in wanted_lowerings}
         for batch, tokens, profile in runs:
             inputs, cotangents = make_case(make_program(config), config, batch, tokens, profile)

@@ -26,10 +26,13 @@ class Case:
 
 
 class Context:
-    """Where a case finds the compiler and the runtime, and what it compiles for: a target, and a lowering of the CPU's."""
+    """Where a case finds the compiler and the runtime, and what it compiles for: a target, and lowerings of the CPU's, of which a case that takes one
+    takes the first."""
 
     def __init__(self, build, target, lowering, case):
-        self.build, self.target, self.lowering = build, target, lowering
+        self.build, self.target = build, target
+        self.lowerings = ("tiled", "reference") if lowering == "both" else (lowering,)
+        self.lowering = self.lowerings[0]
         self.folder = build / "test" / "numeric" / hashlib.sha256(case.name.encode()).hexdigest()[:12]
         shutil.rmtree(self.folder, ignore_errors=True)
         self.runtime = Library(build / "lib" / "libfgla_runtime.so")
