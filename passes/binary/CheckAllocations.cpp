@@ -6,6 +6,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Parser/Parser.h"
@@ -291,7 +292,20 @@ Value Checker::saturate(Value size, Region *region) {
     auto bytes = static_cast<int64_t>(DataLayout::closest(element).getTypeSize(element.getElemType()));
     return multiply(count, constantOf(bytes));
   }
-  return region && region->isAncestor(size.getParentRegion()) ? Value() : size;
+  if (!region || !region->isAncestor(size.getParentRegion()))
+    return size;
+  // What the team computes out of what is known outside of it is computed there too.
+  Operation *op = size.getDefiningOp();
+  if (!op || !isPure(op) || op->getNumRegions() != 0)
+    return {};
+  IRMapping outside;
+  for (Value operand : op->getOperands()) {
+    Value known = saturate(operand, region);
+    if (!known)
+      return {};
+    outside.map(operand, known);
+  }
+  return builder.clone(*op, outside)->getResult(cast<OpResult>(size).getResultNumber());
 }
 
 LogicalResult Checker::addSpare(omp::ParallelOp parallel) {
