@@ -17,7 +17,7 @@ static std::vector<Tensor> gemm(const Call &call) {
   return {at::addmm(call[2], a, b, beta, alpha)};
 }
 
-/// "ij, jk -> ik" is what torch reads too, but for capital letters and the empty right side.
+/// Torch reads the same notation.
 static std::vector<Tensor> einsum(const Call &call) { return {at::einsum(call.text("equation", ""), call.tensors())}; }
 
 //===----------------------------------------------------------------------===//
